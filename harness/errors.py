@@ -1,0 +1,90 @@
+"""Everything this project raises on purpose.
+
+    HarnessError
+    ├── UsageError               exit 2: the request cannot be carried out as written
+    │   ├── BadOption            a value that no option accepts
+    │   ├── DeviceUnavailable    a device that not every framework can use
+    │   ├── FrameworkMissing     a framework that is not installed
+    │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
+    │   └── ResultsUnusable      a results or reports folder that cannot be read or written
+    ├── CertificateFailed        exit 3: the frameworks did not do the same work
+    ├── TrialError               a worker did not finish its trial; becomes a row, never ends a run
+    │   ├── WorkerDied           the process ended early (its exit status or signal is named)
+    │   ├── WorkerFailed         the adapter raised; the message is its own
+    │   ├── WorkerSilent         no answer before the deadline
+    │   └── ProtocolError        an answer that the parent cannot read
+    └── NvmlError                the driver's management library refused or is absent
+
+The command line prints a `HarnessError` as one line and exits with its `exit_code`; anything else is
+a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HarnessError(Exception):
+    """Root of the tree; `exit_code` is the status with which the command line ends."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(HarnessError):
+    exit_code: ClassVar[int] = 2
+
+
+class BadOption(UsageError):
+    """A value that is not allowed; names the option, the value and what is allowed."""
+
+    def __init__(self, option: str, value: object, allowed: str) -> None:
+        super().__init__(f"{option}={value}: not allowed; use {allowed}")
+        self.option = option
+        self.value = value
+        self.allowed = allowed
+
+
+class DeviceUnavailable(UsageError):
+    pass
+
+
+class FrameworkMissing(UsageError):
+    pass
+
+
+class DataUnavailable(UsageError):
+    pass
+
+
+class ResultsUnusable(UsageError):
+    pass
+
+
+class CertificateFailed(HarnessError):
+    exit_code: ClassVar[int] = 3
+
+
+class TrialError(HarnessError):
+    """Stops one trial; `kind` is the word stored in the trial's row."""
+
+    kind: ClassVar[str] = "failed"
+
+
+class WorkerDied(TrialError):
+    kind: ClassVar[str] = "died"
+
+
+class WorkerFailed(TrialError):
+    kind: ClassVar[str] = "raised"
+
+
+class WorkerSilent(TrialError):
+    kind: ClassVar[str] = "timeout"
+
+
+class ProtocolError(TrialError):
+    kind: ClassVar[str] = "protocol"
+
+
+class NvmlError(HarnessError):
+    pass

@@ -1,0 +1,144 @@
+"""The columns of every table on disk, typed and versioned.
+
+History of `SCHEMA_VERSION`:
+
+    1   trials, rounds and runs; every file carries the version in its metadata and in a column
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+SCHEMA_VERSION: Final = 1
+
+_TIME: Final = pa.timestamp("us", tz="UTC")
+
+# The case and the trial's place in the run: the same columns open the trials and the rounds table.
+_IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
+    ("schema_version", pa.int16()),
+    ("run_id", pa.string()),
+    ("pair_id", pa.string()),
+    ("trial_id", pa.string()),
+    ("case_id", pa.string()),
+    ("framework", pa.string()),
+    ("device", pa.string()),
+    ("mode", pa.string()),
+    ("precision", pa.string()),
+    ("dataset", pa.string()),
+    ("synthetic", pa.bool_()),
+    ("batch_size", pa.int32()),
+    ("epochs", pa.int32()),
+    ("replicate", pa.int32()),
+    ("seed", pa.int64()),
+]
+
+# One row a trial. Throughputs are samples per second over the trial's rounds: median and quartiles.
+TRIALS: Final = pa.schema(
+    [
+        *_IDENTITY,
+        ("train_samples", pa.int32()),
+        ("test_samples", pa.int32()),
+        ("eval_batch_size", pa.int32()),
+        ("threads", pa.int32()),
+        ("status", pa.string()),
+        ("failure_kind", pa.string()),
+        ("failure_reason", pa.string()),
+        ("started_at", _TIME),
+        ("wall_s", pa.float64()),
+        ("import_s", pa.float64()),
+        ("data_s", pa.float64()),
+        ("build_s", pa.float64()),
+        ("first_step_s", pa.float64()),
+        ("startup_s", pa.float64()),
+        ("train_rounds", pa.int32()),
+        ("train_s", pa.float64()),
+        ("train_samples_per_s", pa.float64()),
+        ("train_samples_per_s_q1", pa.float64()),
+        ("train_samples_per_s_q3", pa.float64()),
+        ("eval_rounds", pa.int32()),
+        ("eval_samples_per_s", pa.float64()),
+        ("eval_samples_per_s_q1", pa.float64()),
+        ("eval_samples_per_s_q3", pa.float64()),
+        ("final_train_loss", pa.float64()),
+        ("final_test_loss", pa.float64()),
+        ("final_accuracy", pa.float64()),
+        ("host_peak_bytes", pa.int64()),
+        ("gpu_peak_bytes", pa.int64()),
+        ("gpu_peak_reason", pa.string()),
+        ("parameter_count", pa.int32()),
+        ("framework_version", pa.string()),
+        ("optimizer", pa.string()),
+        ("data_sha256", pa.string()),
+        ("weights_sha256", pa.string()),
+        ("order_sha256", pa.string()),
+        ("effective_json", pa.string()),
+        ("log_path", pa.string()),
+    ]
+)
+
+# One row a timed round, in the order in which they ran.
+ROUNDS: Final = pa.schema(
+    [
+        *_IDENTITY,
+        ("phase", pa.string()),
+        ("round_index", pa.int32()),
+        ("epoch", pa.int32()),
+        ("turn", pa.int8()),
+        ("samples", pa.int64()),
+        ("steps", pa.int32()),
+        ("started_s", pa.float64()),
+        ("wall_s", pa.float64()),
+        ("cpu_s", pa.float64()),
+        ("idle_cpu_s", pa.float64()),
+        ("samples_per_s", pa.float64()),
+        ("loss", pa.float64()),
+        ("accuracy", pa.float64()),
+    ]
+)
+
+# One row a run: where, with what and how it was measured. `status` is running, finished, stopped
+# (by the user or the budget's end inside a pair) or failed.
+RUNS: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("run_id", pa.string()),
+        ("status", pa.string()),
+        ("started_at", _TIME),
+        ("finished_at", _TIME),
+        ("wall_s", pa.float64()),
+        ("command", pa.string()),
+        ("preset", pa.string()),
+        ("synthetic", pa.bool_()),
+        ("trials_planned", pa.int32()),
+        ("trials_ok", pa.int32()),
+        ("trials_failed", pa.int32()),
+        ("stopped_because", pa.string()),
+        ("hostname", pa.string()),
+        ("os", pa.string()),
+        ("cpu_model", pa.string()),
+        ("cpu_logical", pa.int32()),
+        ("cpu_physical", pa.int32()),
+        ("cpu_usable", pa.int32()),
+        ("memory_bytes", pa.int64()),
+        ("gpu_names", pa.list_(pa.string())),
+        ("gpu_driver", pa.string()),
+        ("gpu_reason", pa.string()),
+        ("python_version", pa.string()),
+        ("harness_version", pa.string()),
+        ("tensorflow_version", pa.string()),
+        ("keras_version", pa.string()),
+        ("torch_version", pa.string()),
+        ("threads", pa.int32()),
+        ("git_commit", pa.string()),
+        ("git_dirty", pa.bool_()),
+        ("load_1min_start", pa.float64()),
+        ("load_1min_end", pa.float64()),
+        ("cpu_busy_before", pa.float64()),
+        ("memory_available_bytes", pa.int64()),
+        ("config_json", pa.string()),
+        ("environment_json", pa.string()),
+        ("packages_json", pa.string()),
+    ]
+)
