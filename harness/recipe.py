@@ -7,6 +7,7 @@ independent stream a purpose, so adding an epoch never changes the weights.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -103,6 +104,11 @@ def digest(*arrays: NDArray[np.generic]) -> str:
         sha.update(f"{array.shape}{array.dtype.str}".encode())
         sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
+
+
+def combined(digests: Sequence[str]) -> str:
+    """One SHA-256 for a sequence of them, such as the batch orders of all epochs."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _stream(seed: int, *purpose: int) -> np.random.Generator:

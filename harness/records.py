@@ -91,6 +91,7 @@ class Trial:
     wall_s: float
     startup: Startup | None
     rounds: tuple[Round, ...]
+    parameter_count: int | None
     host_peak_bytes: int | None
     gpu_peak_bytes: int | None
     gpu_peak_reason: str | None

@@ -143,11 +143,11 @@ class Case:
 class TrialSpec:
     """What one worker is told: its framework, its case and the conditions it must set.
 
-    `data_root` is a folder in torchvision's layout (see `mnist.py`) whose files were verified.
+    `case.workload.seed` is the replicate's own seed. `data_root` is a folder in torchvision's layout
+    (see `mnist.py`) whose files were verified.
     """
 
     framework: str
     case: Case
-    seed: int
     threads: int
     data_root: str

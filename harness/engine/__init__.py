@@ -1,0 +1,1 @@
+"""Who runs when: workers in fresh processes, taking turns."""

@@ -1,0 +1,279 @@
+"""How a verdict is reached: pure functions on arrays, times in, judgements out.
+
+The unit of independence is the replicate: one fresh pair of processes, whose rounds took turns. Each
+replicate is reduced to one number, its log-ratio; everything after that is a Student t on those few
+numbers. Why this interval and not another is measured in docs/decisions/0002-the-interval.md; the
+reasoning for a doubting reader is in docs/METHOD.md.
+
+Ratios are TensorFlow's throughput over PyTorch's: above 1, TensorFlow is faster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit
+
+FloatArray = npt.NDArray[np.float64]
+
+# Below this many replicates nothing is called. If the processes of one side come in two speeds, two to
+# four replicates are often all alike by chance, and the study's intervals miss the truth too often.
+MIN_REPLICATES: Final = 5
+
+# Replicates whose log-ratios differ by less than a billionth were not measured apart (a clock too
+# coarse, or one row copied), so they say nothing about the noise between them.
+SMALLEST_SPREAD: Final = 1e-9
+
+SMALLEST_P_SHOWN: Final = 0.001
+
+
+class Verdict(StrEnum):
+    TENSORFLOW_FASTER = "tensorflow faster"
+    PYTORCH_FASTER = "pytorch faster"
+    EQUIVALENT = "equivalent"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A confidence interval of the throughput ratio.
+
+    `low` and `high` are None when the replicates cannot bound the ratio (fewer than two, or no spread).
+    """
+
+    estimate: float
+    low: float | None
+    high: float | None
+    confidence: float
+    replicates: int
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval's width on the log scale, as a fraction: 0.02 reads "within about 2 %"."""
+        if self.low is None or self.high is None:
+            return None
+        return math.sqrt(self.high / self.low) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The verdict of one case with its evidence; `reason` is a sentence for the reader.
+
+    The p-values, raw and adjusted over the family, are None when the replicates did not allow a test.
+    `interval` is None when no log-ratio could be computed; it is never adjusted.
+    """
+
+    verdict: Verdict
+    reason: str
+    interval: Interval | None
+    p_difference: float | None = None
+    p_difference_adjusted: float | None = None
+    p_equivalence: float | None = None
+    p_equivalence_adjusted: float | None = None
+
+
+def replicate_log_ratio(wall_tensorflow_s: npt.ArrayLike, wall_pytorch_s: npt.ArrayLike) -> float:
+    """Reduce one replicate's paired rounds to its log throughput ratio.
+
+    Args:
+        wall_tensorflow_s: (rounds,) seconds each of TensorFlow's rounds took.
+        wall_pytorch_s: (rounds,) seconds of PyTorch's rounds; round i of both took turns.
+
+    Returns:
+        The median over rounds of log(wall_pytorch / wall_tensorflow); NaN when a time is not a finite
+        number above zero, because a replicate with a broken round was not measured.
+
+    Raises:
+        ValueError: no rounds, or sides of different length.
+    """
+    tensorflow_s = np.asarray(wall_tensorflow_s, dtype=np.float64)
+    pytorch_s = np.asarray(wall_pytorch_s, dtype=np.float64)
+    if tensorflow_s.ndim != 1 or tensorflow_s.shape != pytorch_s.shape or tensorflow_s.size == 0:
+        raise ValueError(f"rounds of shape {tensorflow_s.shape} and {pytorch_s.shape} cannot be paired")
+    times_s = np.stack([tensorflow_s, pytorch_s])
+    if not (np.isfinite(times_s) & (times_s > 0)).all():
+        return math.nan
+    return float(np.median(np.log(pytorch_s) - np.log(tensorflow_s)))
+
+
+def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+    """Student's t-interval of the mean log-ratio, on the ratio scale.
+
+    Args:
+        log_ratios: (replicates,) one finite log-ratio a replicate.
+        confidence: the share of such intervals that hold the true ratio, in (0, 1).
+
+    Raises:
+        ValueError: no replicates, a log-ratio that is not finite, or a confidence outside (0, 1).
+    """
+    sample = np.asarray(log_ratios, dtype=np.float64)
+    if sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all():
+        raise ValueError(f"log-ratios {sample} are not one finite number a replicate")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence} is not between 0 and 1")
+    mean, low, high = float(sample.mean()), None, None
+    if _has_spread(sample):
+        reach = float(stdtrit(sample.size - 1, (1 + confidence) / 2)) * _standard_error(sample)
+        low, high = math.exp(mean - reach), math.exp(mean + reach)
+    return Interval(
+        estimate=math.exp(mean), low=low, high=high, confidence=confidence, replicates=sample.size
+    )
+
+
+def difference_p(log_ratios: FloatArray) -> float:
+    """p-value of "the speeds are equal": the two-sided one-sample t-test of log-ratio 0."""
+    t = float(log_ratios.mean()) / _standard_error(log_ratios)
+    return float(2 * stdtr(log_ratios.size - 1, -abs(t)))
+
+
+def equivalence_p(log_ratios: FloatArray, margin: float) -> float:
+    """p-value of "the ratio is at or past 1 + margin, or at or below 1 / (1 + margin)".
+
+    Two one-sided t-tests (Schuirmann 1987); the larger p-value is the pair's. The bounds mirror each
+    other on the log scale, so the answer does not depend on which framework is the numerator.
+    """
+    mean, error, bound = float(log_ratios.mean()), _standard_error(log_ratios), math.log1p(margin)
+    above_lower = stdtr(log_ratios.size - 1, -(mean + bound) / error)
+    below_upper = stdtr(log_ratios.size - 1, (mean - bound) / error)
+    return float(max(above_lower, below_upper))
+
+
+def holm(p_values: npt.ArrayLike) -> FloatArray:
+    """Adjust a family of p-values so that comparing each with alpha errs anywhere at most alpha often.
+
+    Step-down Bonferroni (Holm 1979); holds whatever the dependence between the tests.
+
+    Args:
+        p_values: (tests,) raw p-values, any order.
+
+    Returns:
+        (tests,) adjusted p-values in the same order, at most 1.
+
+    Raises:
+        ValueError: a value outside [0, 1], or not a number.
+    """
+    raw = np.asarray(p_values, dtype=np.float64)
+    if not ((raw >= 0) & (raw <= 1)).all():
+        raise ValueError(f"p-values {raw} are not all between 0 and 1")
+    order = np.argsort(raw, kind="stable")
+    stepped = raw[order] * np.arange(raw.size, 0, -1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    return adjusted
+
+
+def judge(log_ratios: npt.ArrayLike, margin: float = 0.03, alpha: float = 0.05) -> Judgement:
+    """Judge one case by itself: a family of one, see `judge_family`."""
+    return judge_family([log_ratios], margin=margin, alpha=alpha)[0]
+
+
+def judge_family(
+    samples: Sequence[npt.ArrayLike], *, margin: float = 0.03, alpha: float = 0.05
+) -> list[Judgement]:
+    """Judge cases together, correcting for how many were asked.
+
+    Each case enters two tests: one for a difference, one for equivalence within `margin`. The
+    difference p-values of all testable cases form one Holm family, the equivalence p-values another: so
+    the chance that any case is wrongly called faster is at most `alpha`, and so is the chance that any
+    is wrongly called equivalent. (For one case at most one of the two can be wrong: the true ratio
+    cannot be 1 and outside the margin at once.)
+
+    The verdict, from adjusted p-values:
+
+    1. equivalence shown: `equivalent`, even where a difference is shown too. `margin` is the smallest
+       difference worth calling, and ratio and interval still tell how small it is;
+    2. else a difference shown: the faster side;
+    3. else `inconclusive`.
+
+    Args:
+        samples: one (replicates,) array of log-ratios a case; they may differ in length.
+        margin: smallest relative difference worth calling, above 0.
+        alpha: error rate of each family, in (0, 1); intervals have confidence 1 - alpha.
+
+    Returns:
+        One judgement a case, in order. A case with fewer than `MIN_REPLICATES` replicates, without
+        spread, or with a log-ratio that is not finite is `inconclusive`, with the reason, and is no
+        member of the families.
+
+    Raises:
+        ValueError: margin or alpha out of range.
+    """
+    if not (margin > 0 and 0 < alpha < 1):
+        raise ValueError(f"margin {margin} is not above 0, or alpha {alpha} not between 0 and 1")
+    cases = [np.asarray(sample, dtype=np.float64) for sample in samples]
+    judgements = [without_tests(sample, 1 - alpha) for sample in cases]
+    testable = [number for number, sample in enumerate(cases) if _obstacle(sample) is None]
+    p_difference = [difference_p(cases[number]) for number in testable]
+    p_equivalence = [equivalence_p(cases[number], margin) for number in testable]
+    columns = (testable, p_difference, holm(p_difference), p_equivalence, holm(p_equivalence))
+    for number, p_d, p_d_adjusted, p_e, p_e_adjusted in zip(*columns, strict=True):
+        mean = float(cases[number].mean())
+        verdict, reason = _decide(mean, p_d_adjusted, p_e_adjusted, margin, alpha)
+        judgements[number] = Judgement(
+            verdict=verdict,
+            reason=reason,
+            interval=judgements[number].interval,
+            p_difference=p_d,
+            p_difference_adjusted=float(p_d_adjusted),
+            p_equivalence=p_e,
+            p_equivalence_adjusted=float(p_e_adjusted),
+        )
+    return judgements
+
+
+def without_tests(sample: FloatArray, confidence: float) -> Judgement:
+    """A case's judgement as long as no test has been made: its interval, if it has one."""
+    measured = sample.size > 0 and bool(np.isfinite(sample).all())
+    return Judgement(
+        verdict=Verdict.INCONCLUSIVE,
+        reason=_obstacle(sample) or "not tested",
+        interval=ratio_interval(sample, confidence) if measured else None,
+    )
+
+
+def _decide(
+    mean: float, p_difference: float, p_equivalence: float, margin: float, alpha: float
+) -> tuple[Verdict, str]:
+    """Verdict and reason from adjusted p-values: the rule in `judge_family`."""
+    percent = f"{100 * margin:g} %"
+    if p_equivalence <= alpha:
+        return Verdict.EQUIVALENT, f"the speeds differ by less than {percent} ({_p(p_equivalence)})"
+    if p_difference <= alpha:
+        faster = Verdict.TENSORFLOW_FASTER if mean > 0 else Verdict.PYTORCH_FASTER
+        return faster, f"the speeds differ ({_p(p_difference)})"
+    return Verdict.INCONCLUSIVE, (
+        f"neither a difference ({_p(p_difference)}) "
+        f"nor equivalence within {percent} ({_p(p_equivalence)}) is shown"
+    )
+
+
+def _p(p_value: float) -> str:
+    """A p-value in words; below a thousandth its digits are noise."""
+    return "p < 0.001" if p_value < SMALLEST_P_SHOWN else f"p = {p_value:.3f}"
+
+
+def _obstacle(sample: FloatArray) -> str | None:
+    """Why a case cannot be tested; None when it can."""
+    if not np.isfinite(sample).all():
+        broken = np.count_nonzero(~np.isfinite(sample))
+        return f"{broken} of {sample.size} replicates hold a round whose time is not a number above zero"
+    if sample.size < MIN_REPLICATES:
+        noun = "replicate" if sample.size == 1 else "replicates"
+        return f"{sample.size} {noun}; at least {MIN_REPLICATES} are needed"
+    if not _has_spread(sample):
+        return f"all {sample.size} replicates are identical, so their noise cannot be judged"
+    return None
+
+
+def _has_spread(sample: FloatArray) -> bool:
+    return sample.size > 1 and float(np.ptp(sample)) > SMALLEST_SPREAD
+
+
+def _standard_error(sample: FloatArray) -> float:
+    return float(sample.std(ddof=1)) / math.sqrt(sample.size)

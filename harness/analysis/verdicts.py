@@ -1,0 +1,165 @@
+"""From the tables on disk to one verdict a case and phase: frames in, a frame out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.statistics import (
+    FloatArray,
+    Judgement,
+    judge_family,
+    replicate_log_ratio,
+    without_tests,
+)
+from harness.records import Phase, Status
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+
+_CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
+_PAIR: Final = ["case_id", "run_id", "pair_id"]
+_ROUND: Final = ["phase", *_PAIR, "round_index"]
+
+# What a verdict says, after the other columns that name its case.
+_DTYPES: Final[dict[Hashable, str]] = {
+    "case_id": "str",
+    "phase": "str",
+    "replicates": "int32",
+    "speed_ratio": "float64",
+    "speed_ratio_low": "float64",
+    "speed_ratio_high": "float64",
+    "confidence": "float64",
+    "p_value": "float64",
+    "p_adjusted": "float64",
+    "p_equivalence": "float64",
+    "p_equivalence_adjusted": "float64",
+    "verdict": "str",
+    "reason": "str",
+}
+
+
+def verdicts(
+    trials: pd.DataFrame,
+    rounds: pd.DataFrame,
+    certificates: pd.DataFrame | None = None,
+    *,
+    margin: float = 0.03,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Judge every case of the frames, training and evaluation apart.
+
+    Only pairs whose two trials both finished count, and of their rounds only those that both sides ran.
+    The cases of a phase are judged as one family (`statistics.judge_family`), so the frames should hold
+    what is read together: normally one run.
+
+    Args:
+        trials: one row a trial, columns as in `store.schema.TRIALS`.
+        rounds: one row a timed round, columns as in `store.schema.ROUNDS`.
+        certificates: one row a certificate, with `case_id`, `holds`, `failed_check` and `reason`. A case
+            with none, or with one that does not hold, gets no verdict and enters no family; its ratio is
+            still given. None: certificates are not asked for.
+        margin: smallest relative difference worth calling.
+        confidence: of the intervals; 1 - confidence is the error rate of a family.
+
+    Returns:
+        One row per case and phase, cases in order of appearance, phases in `Phase`'s. `speed_ratio` is
+        TensorFlow's throughput over PyTorch's, `p_value` and `p_adjusted` (Holm) belong to the test for
+        a difference, `p_equivalence` and `p_equivalence_adjusted` to that for equivalence. What could
+        not be computed is null, with the `reason` beside it; `verdict` is null only for want of a
+        certificate.
+    """
+    cases = trials[_CASE].drop_duplicates("case_id")
+    case_ids = [str(case_id) for case_id in cases["case_id"]]
+    refusals = _refusals(case_ids, certificates)
+    notes = _failure_notes(trials)
+    log_ratios = _log_ratios(trials, rounds)
+    rows = []
+    for phase in Phase:
+        samples = {case_id: np.array(log_ratios.get((phase, case_id), [])) for case_id in case_ids}
+        for case_id, judgement in _judge_phase(samples, refusals, margin, 1 - confidence).items():
+            refusal = refusals.get(case_id)
+            row = {
+                "case_id": case_id,
+                "phase": str(phase),
+                "replicates": samples[case_id].size,
+                "confidence": confidence,
+                "verdict": None if refusal else str(judgement.verdict),
+                "reason": refusal or judgement.reason + notes.get(case_id, ""),
+            }
+            rows.append(row | _numbers(judgement))
+    judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+    return cases.merge(judged, on="case_id")
+
+
+def _judge_phase(
+    samples: dict[str, FloatArray], refusals: dict[str, str], margin: float, alpha: float
+) -> dict[str, Judgement]:
+    """Judge the certified cases as one family; the refused ones keep an interval and enter no test."""
+    certified = [case_id for case_id in samples if case_id not in refusals]
+    judged = judge_family([samples[case_id] for case_id in certified], margin=margin, alpha=alpha)
+    judgements = dict(zip(certified, judged, strict=True))
+    return {
+        case_id: judgements.get(case_id) or without_tests(sample, 1 - alpha)
+        for case_id, sample in samples.items()
+    }
+
+
+def _numbers(judgement: Judgement) -> dict[str, float | None]:
+    """Ratio, interval and p-values as a verdict's row holds them."""
+    interval = judgement.interval
+    return {
+        "speed_ratio": interval.estimate if interval else None,
+        "speed_ratio_low": interval.low if interval else None,
+        "speed_ratio_high": interval.high if interval else None,
+        "p_value": judgement.p_difference,
+        "p_adjusted": judgement.p_difference_adjusted,
+        "p_equivalence": judgement.p_equivalence,
+        "p_equivalence_adjusted": judgement.p_equivalence_adjusted,
+    }
+
+
+def _log_ratios(trials: pd.DataFrame, rounds: pd.DataFrame) -> dict[tuple[str, str], list[float]]:
+    """Log-ratios of the finished pairs of each (phase, case), one a replicate."""
+    sides_finished = trials[trials["status"] == Status.OK].groupby(_PAIR)["framework"].nunique()
+    pairs = sides_finished[sides_finished == len(FRAMEWORKS)].index.to_frame(index=False)
+    sides = rounds.merge(pairs, on=_PAIR)
+    # Seconds a sample rather than seconds: a ratio of throughputs even if the sides' rounds differ in size.
+    sides = sides.assign(sample_s=sides["wall_s"] / sides["samples"])
+    tensorflow, pytorch = (
+        sides[sides["framework"] == framework].set_index(_ROUND)["sample_s"]
+        for framework in (TENSORFLOW, PYTORCH)
+    )
+    turns = pd.concat({TENSORFLOW: tensorflow, PYTORCH: pytorch}, axis="columns", join="inner").sort_index()
+    log_ratios: dict[tuple[str, str], list[float]] = {}
+    for (phase, case_id, *_), pair in turns.groupby(level=["phase", *_PAIR]):
+        log_ratio = replicate_log_ratio(pair[TENSORFLOW], pair[PYTORCH])
+        log_ratios.setdefault((str(phase), str(case_id)), []).append(log_ratio)
+    return log_ratios
+
+
+def _failure_notes(trials: pd.DataFrame) -> dict[str, str]:
+    """What to add to a case's reason when some of its pairs did not finish."""
+    failed = trials[trials["status"] != Status.OK].drop_duplicates(_PAIR)
+    total = trials.drop_duplicates(_PAIR).groupby("case_id").size()
+    return {
+        str(case_id): f"; {len(group)} of {total[case_id]} pairs failed, first with: "
+        f"{group['failure_reason'].iloc[0]}"
+        for case_id, group in failed.groupby("case_id")
+    }
+
+
+def _refusals(case_ids: list[str], certificates: pd.DataFrame | None) -> dict[str, str]:
+    """Why a case gets no verdict, for those that get none."""
+    if certificates is None:
+        return {}
+    certified = set(certificates["case_id"])
+    refusals = {
+        case_id: "no certificate: nothing shows that both frameworks did the same work"
+        for case_id in case_ids
+        if case_id not in certified
+    }
+    for failed in certificates[~certificates["holds"].astype(bool)].itertuples():
+        refusals[str(failed.case_id)] = f"certificate failed at {failed.failed_check}: {failed.reason}"
+    return refusals

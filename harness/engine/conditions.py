@@ -1,0 +1,44 @@
+"""The same conditions for both sides: what has to be set before a framework is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import harness
+
+# The package is found from any folder, installed or not.
+_IMPORT_ROOT: Final = str(Path(harness.__file__).parent.parent)
+
+
+def environment(*, device: str, threads: int, compile_cache: Path) -> dict[str, str]:
+    """Environment of a worker: the user's own, with every setting that either framework reads fixed."""
+    inherited = dict(os.environ)
+    python_path = [_IMPORT_ROOT, *filter(None, [inherited.get("PYTHONPATH")])]
+    return inherited | {
+        "PYTHONPATH": os.pathsep.join(python_path),
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "KERAS_BACKEND": "tensorflow",
+        # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
+        "TF_ENABLE_ONEDNN_OPTS": "1",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        # CUDA then numbers devices as NVML does. A hidden GPU cannot be used by accident.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": visible_devices(device, inherited.get("CUDA_VISIBLE_DEVICES")),
+        # A cache of its own for each run: compile time does not depend on what ran before it.
+        "TORCHINDUCTOR_CACHE_DIR": str(compile_cache),
+    }
+
+
+def visible_devices(device: str, already: str | None) -> str:
+    """`CUDA_VISIBLE_DEVICES` that leaves a worker its own device, within what the user left visible."""
+    if device == "cpu":
+        return ""
+    index = int(device.partition(":")[2] or 0)
+    if already is None:
+        return str(index)
+    return already.split(",")[index].strip() if index < len(already.split(",")) else ""

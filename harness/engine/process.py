@@ -1,0 +1,120 @@
+"""A worker process as the parent sees it: ask, wait at most so long, and know how it ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from harness.engine.protocol import Do, Message, dump, parse
+from harness.errors import ProtocolError, WorkerDied, WorkerFailed, WorkerSilent
+
+_CHUNK_BYTES: Final = 1 << 16
+_GRACE_S: Final = 5.0
+
+
+class WorkerProcess:
+    """One fresh `harness.engine.worker`. Use as a context manager: leaving it ends the process."""
+
+    def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
+        inbox, self._requests = os.pipe()
+        self._replies, outbox = os.pipe()
+        self._unread = b""
+        self.log_path = log_path
+        with log_path.open("wb") as log:
+            # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "harness.engine.worker", str(inbox), str(outbox)],
+                env=dict(environment),
+                pass_fds=(inbox, outbox),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        os.close(inbox)
+        os.close(outbox)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, do: Do, *, timeout_s: float, **details: Any) -> Message:
+        """Send a request and wait, asleep, for its answer.
+
+        Raises:
+            WorkerFailed: the worker answered with an error (its sentence).
+            WorkerDied: the process ended instead of answering (its status or signal).
+            WorkerSilent: no answer within `timeout_s`.
+            ProtocolError: the answer cannot be read.
+        """
+        try:
+            os.write(self._requests, dump({"do": do, **details}))
+        except BrokenPipeError:
+            raise WorkerDied(self._epitaph()) from None
+        reply = parse(self._read_line(do, timeout_s))
+        if "error" in reply:
+            raise WorkerFailed(reply["error"])
+        if not isinstance(reply.get("ok"), dict):
+            raise ProtocolError(f"neither ok nor error in the answer to {do}")
+        return dict(reply["ok"])
+
+    def _read_line(self, do: Do, timeout_s: float) -> bytes:
+        deadline_s = time.monotonic() + timeout_s
+        while b"\n" not in self._unread:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not select.select([self._replies], [], [], left_s)[0]:
+                raise WorkerSilent(f"no answer to {do} within {timeout_s:g} s")
+            chunk = os.read(self._replies, _CHUNK_BYTES)
+            if not chunk:
+                raise WorkerDied(self._epitaph())
+            self._unread += chunk
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _epitaph(self) -> str:
+        try:
+            status = self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return "it closed its pipe and kept running"
+        if status >= 0:
+            return f"it ended with exit status {status}; its log says: {self._last_words()}"
+        name = signal.Signals(-status).name
+        hint = " (often: out of memory)" if -status == signal.SIGKILL else ""
+        return f"it was ended by {name}{hint}"
+
+    def _last_words(self) -> str:
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "nothing"
+
+    def close(self) -> None:
+        """End the process and all that it started; a worker that finished is only waited for."""
+        os.close(self._requests)
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        os.close(self._replies)
+
+    def kill(self) -> None:
+        """Do not wait for a worker that has nothing left to say."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.kill()
+        self.close()

@@ -1,0 +1,193 @@
+"""One framework, one trial, one process: `python -m harness.engine.worker REQUESTS REPLIES`.
+
+REQUESTS and REPLIES are file descriptors inherited from the parent. The worker answers one request at
+a time and blocks on the pipe between them, so that it is idle while the other side has its turn.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import sys
+import time
+import traceback
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO, Final
+
+from harness import mnist, recipe
+from harness.engine.protocol import Do, Message, dump, parse, parse_spec
+from harness.errors import FrameworkMissing
+from harness.frameworks.base import Adapter, Data
+from harness.measure import host
+from harness.measure.loop import timed
+from harness.workload import PYTORCH, TENSORFLOW, TEST_SAMPLES, TrialSpec
+
+ENTRY_POINTS: Final = "evenmatch.frameworks"
+
+_BUILT_IN: Final = {
+    TENSORFLOW: "harness.frameworks.tensorflow_mlp",
+    PYTORCH: "harness.frameworks.torch_mlp",
+}
+
+
+def adapter_module(framework: str) -> ModuleType:
+    """Import the module of a framework's adapter, and with it the framework.
+
+    Raises:
+        FrameworkMissing: when no adapter has this name.
+    """
+    if framework in _BUILT_IN:
+        return importlib.import_module(_BUILT_IN[framework])
+    for entry in entry_points(group=ENTRY_POINTS, name=framework):
+        return importlib.import_module(entry.module)
+    raise FrameworkMissing(f"no adapter is called {framework!r}")
+
+
+class Worker:
+    """A trial in progress: answers each request with the facts that the parent stores."""
+
+    def __init__(self) -> None:
+        self._adapter: Adapter | None = None
+        self._spec: TrialSpec | None = None
+        self._order_digests: list[str] = []
+        self._answered_cpu_s = time.process_time()
+
+    @property
+    def adapter(self) -> Adapter:
+        assert self._adapter is not None, "start comes first"
+        return self._adapter
+
+    def answer(self, request: Message) -> Message:
+        idle_cpu_s = time.process_time() - self._answered_cpu_s
+        match Do(request["do"]):
+            case Do.PROBE:
+                reply: Message = {"said": adapter_module(request["framework"]).probe(request["device"])}
+            case Do.START:
+                reply = self._start(parse_spec(request["spec"]))
+            case Do.TRAIN:
+                reply = self._train(request["epoch"])
+            case Do.EVALUATE:
+                reply = self._evaluate()
+            case Do.FINISH:
+                reply = self._finish()
+        reply["idle_cpu_s"] = idle_cpu_s
+        self._answered_cpu_s = time.process_time()
+        return reply
+
+    def _start(self, spec: TrialSpec) -> Message:
+        self._spec = spec
+        workload = spec.case.workload
+        clock = time.perf_counter
+        begin_s = clock()
+        self._adapter = adapter = adapter_module(spec.framework).open_adapter(spec)
+        imported_s = clock()
+        data = _read(spec)
+        adapter.load(data)
+        adapter.synchronise()
+        loaded_s = clock()
+        weights = recipe.initial_weights(workload)
+        adapter.build(weights)
+        adapter.synchronise()
+        built_s = clock()
+        adapter.warm_up(recipe.batch_order(workload, 0))
+        adapter.synchronise()
+        warm_s = clock()
+        # What start-up left behind is not looked through again by every collection in a round.
+        gc.collect()
+        gc.freeze()
+        return {
+            "startup": {
+                "import_s": imported_s - begin_s,
+                "data_s": loaded_s - imported_s,
+                "build_s": built_s - loaded_s,
+                "first_step_s": warm_s - built_s,
+            },
+            "effective": adapter.effective(),
+            "digests": {
+                "data_sha256": recipe.digest(
+                    data.train_inputs, data.train_labels, data.test_inputs, data.test_labels
+                ),
+                "weights_sha256": recipe.digest(*adapter.weights().named().values()),
+            },
+            "parameter_count": sum(array.size for array in adapter.weights().named().values()),
+        }
+
+    def _train(self, epoch: int) -> Message:
+        assert self._spec is not None
+        workload = self._spec.case.workload
+        order = recipe.batch_order(workload, epoch)
+        self._order_digests.append(recipe.digest(order))
+        self.adapter.begin_epoch(order)
+        timing = timed(self.adapter.train_epoch, self.adapter.synchronise)
+        return {
+            "started_s": timing.started_s,
+            "wall_s": timing.wall_s,
+            "cpu_s": timing.cpu_s,
+            "samples": len(order),
+            "steps": workload.steps_per_epoch,
+            "loss": self.adapter.train_loss(),
+            "accuracy": None,
+        }
+
+    def _evaluate(self) -> Message:
+        assert self._spec is not None
+        workload = self._spec.case.workload
+        steps = workload.eval_steps
+        timing = timed(lambda: self.adapter.evaluate(steps), self.adapter.synchronise)
+        score = self.adapter.score()
+        return {
+            "started_s": timing.started_s,
+            "wall_s": timing.wall_s,
+            "cpu_s": timing.cpu_s,
+            "samples": TEST_SAMPLES,
+            "steps": steps,
+            "loss": score.loss,
+            "accuracy": score.accuracy,
+        }
+
+    def _finish(self) -> Message:
+        return {
+            "host_peak_bytes": host.peak_bytes(),
+            "digests": {"order_sha256": recipe.combined(self._order_digests)},
+        }
+
+
+def _read(spec: TrialSpec) -> Data:
+    """Decode and normalise the verified files; both frameworks get the very same arrays."""
+    workload = spec.case.workload
+    images = mnist.load(Path(spec.data_root), workload.dataset)
+    kept = workload.train_samples
+    return Data(
+        train_inputs=recipe.normalised(images.train_images[:kept], workload.precision),
+        train_labels=images.train_labels[:kept].astype("int64"),
+        test_inputs=recipe.normalised(images.test_images, workload.precision),
+        test_labels=images.test_labels.astype("int64"),
+        root=spec.data_root,
+    )
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> int:
+    """Answer requests until the last one or the end of the pipe; the exit status of the process."""
+    worker = Worker()
+    for line in requests:
+        request = parse(line)
+        try:
+            reply: Message = {"ok": worker.answer(request)}
+        except Exception as error:  # noqa: BLE001  (whatever a framework raises becomes the trial's reason)
+            traceback.print_exc()
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        replies.write(dump(reply))
+        replies.flush()
+        if "error" in reply:
+            return 1
+        if request["do"] in {Do.FINISH, Do.PROBE}:
+            return 0
+    return 0
+
+
+if __name__ == "__main__":
+    with os.fdopen(int(sys.argv[1]), "rb") as inbox, os.fdopen(int(sys.argv[2]), "wb") as outbox:
+        sys.exit(serve(inbox, outbox))

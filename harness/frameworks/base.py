@@ -1,0 +1,125 @@
+"""The contract between a worker and a framework, the same for every framework.
+
+A worker drives an adapter through one trial, in this order:
+
+    adapter = open_adapter(spec)      import, threads, precision, device       import_s
+    adapter.load(data)                arrays onto the device                   data_s
+    adapter.build(weights)            model and optimiser, weights put in      build_s
+    adapter.warm_up(order)            every batch shape once, state put back   first_step_s
+    for each epoch:
+        adapter.begin_epoch(order)    off the clock: the epoch's batches are made ready
+        adapter.train_epoch()         on the clock, closed by synchronise()
+        adapter.train_loss()          off the clock
+        adapter.evaluate(steps)       on the clock, closed by synchronise()
+        adapter.score()               off the clock
+
+An adapter is a leaf: nothing imports it, the worker resolves it by name. Another package adds a
+framework by an entry point in the group `evenmatch.frameworks` that names a function
+`open_adapter(spec: TrialSpec) -> Adapter`, in a module that also has `probe(device: str) -> str`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.recipe import Floats, Order, Weights
+from harness.workload import TrialSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Normalised inputs (n, 784) in the timed precision and labels (n,) as int64, equal for all sides.
+
+    `root` is the folder of the verified files, for the mode in which a framework reads them itself.
+    """
+
+    train_inputs: Floats
+    train_labels: NDArray[np.int64]
+    test_inputs: Floats
+    test_labels: NDArray[np.int64]
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Mean cross-entropy and share of right answers over the evaluated samples."""
+
+    loss: float
+    accuracy: float
+
+
+class Adapter(ABC):
+    """One framework doing one case's work.
+
+    `train_epoch` and `evaluate` do nothing but the work: whatever can be prepared belongs in
+    `begin_epoch`, whatever is read back belongs in `train_loss` and `score`. They may return before
+    the device has finished; `synchronise` waits for it.
+    """
+
+    def __init__(self, spec: TrialSpec) -> None:
+        self.spec = spec
+        self.workload = spec.case.workload
+
+    @abstractmethod
+    def load(self, data: Data) -> None:
+        """Put the arrays where the mode reads them from."""
+
+    @abstractmethod
+    def build(self, weights: Weights) -> None:
+        """Make model and optimiser and put the initial weights in."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Put weights, optimiser and random state back to what `build` left."""
+
+    @abstractmethod
+    def begin_epoch(self, order: Order) -> None:
+        """Make the batches of an epoch ready: `order` (n,) indexes the training samples."""
+
+    @abstractmethod
+    def train_epoch(self) -> None:
+        """One optimiser step a batch, the last partial batch included."""
+
+    @abstractmethod
+    def train_loss(self) -> float:
+        """Mean loss over the samples of the last `train_epoch`, as the steps saw them."""
+
+    @abstractmethod
+    def evaluate(self, steps: int) -> None:
+        """Forward passes, without dropout, over the first `steps` batches of the test set."""
+
+    @abstractmethod
+    def score(self) -> Score:
+        """Loss and accuracy of the last `evaluate`."""
+
+    @abstractmethod
+    def synchronise(self) -> None:
+        """Return once the device has finished everything that was asked of it."""
+
+    @abstractmethod
+    def weights(self) -> Weights:
+        """The parameters as they are now, in the recipe's layout."""
+
+    @abstractmethod
+    def effective(self) -> dict[str, str]:
+        """Settings as the framework itself reports them, not as they were asked for.
+
+        Always has `version`, `optimizer`, `threads`, `device` and `precision`.
+        """
+
+    def warm_up(self, order: Order) -> None:
+        """One training step of each batch shape and one evaluation batch, then `reset`.
+
+        Tracing and compilation happen here, so they are timed apart from the rounds.
+        """
+        batch_size = self.workload.batch_size
+        partial = self.workload.train_samples % batch_size
+        self.begin_epoch(order[: batch_size + partial])
+        self.train_epoch()
+        self.evaluate(1)
+        self.synchronise()
+        self.reset()

@@ -1,0 +1,77 @@
+"""What people type in TensorFlow: a Keras `Sequential`, `compile`, `fit` and `evaluate` on NumPy arrays.
+
+The input pipeline is on the clock here, the epoch's permutation included. Only the batch order is
+not left to chance: `fit` gets the samples in the recipe's order where `shuffle=True` would draw its own.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from harness.frameworks.base import Data, Score
+from harness.frameworks.tensorflow_mlp import TensorFlowMlp
+from harness.recipe import Order, Weights
+from harness.workload import CLASSES
+
+
+class TensorFlowIdiomatic(TensorFlowMlp):
+    """Mode `idiomatic`."""
+
+    def load(self, data: Data) -> None:
+        self._images = data.train_inputs.reshape(-1, 28, 28)
+        self._labels = data.train_labels
+        self._test_images = data.test_inputs.reshape(-1, 28, 28)
+        self._test_labels = data.test_labels
+
+    def build(self, weights: Weights) -> None:
+        super().build(weights)
+        self.model.compile(
+            optimizer=self.optimizer,
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+
+    def begin_epoch(self, order: Order) -> None:
+        self._order = order
+
+    def train_epoch(self) -> None:
+        self._history = self.model.fit(
+            self._images[self._order],
+            self._labels[self._order],
+            batch_size=self.workload.batch_size,
+            epochs=1,
+            shuffle=False,
+            verbose=0,
+        )
+
+    def train_loss(self) -> float:
+        return float(self._history.history["loss"][0])
+
+    def evaluate(self, steps: int) -> None:
+        samples = steps * self.workload.eval_batch_size
+        self._score = self.model.evaluate(
+            self._test_images[:samples],
+            self._test_labels[:samples],
+            batch_size=self.workload.eval_batch_size,
+            verbose=0,
+        )
+
+    def score(self) -> Score:
+        loss, accuracy = self._score
+        return Score(loss=float(loss), accuracy=float(accuracy))
+
+    def _network(self) -> keras.Model:
+        work = self.workload
+        return keras.Sequential(
+            [
+                keras.Input((28, 28)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(work.hidden_units, activation="relu"),
+                keras.layers.Dropout(work.dropout_rate, seed=work.seed),
+                keras.layers.Dense(CLASSES),
+            ]
+        )
+
+    def _step_kind(self) -> str:
+        compiled = bool(self.model.jit_compile)
+        return "fit (XLA)" if compiled else "fit (tf.function)"

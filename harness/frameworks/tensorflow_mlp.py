@@ -1,0 +1,199 @@
+"""TensorFlow's side: the explicit loop, its step traced, compiled by XLA or run op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.errors import DeviceUnavailable
+from harness.frameworks.base import Adapter, Data, Score
+from harness.recipe import Order, Weights, batches
+from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
+
+_FLOATX = {Precision.FP32: "float32", Precision.FP64: "float64"}
+
+
+def open_adapter(spec: TrialSpec) -> Adapter:
+    """The adapter for the spec's mode; importing this module is the import that start-up times."""
+    if spec.case.mode is Mode.IDIOMATIC:
+        from harness.frameworks.tensorflow_idiomatic import TensorFlowIdiomatic  # noqa: PLC0415  (its subclass)
+
+        return TensorFlowIdiomatic(spec)
+    return TensorFlowMlp(spec)
+
+
+def probe(device: str) -> str:
+    """Say which device TensorFlow would use.
+
+    Raises:
+        DeviceUnavailable: when TensorFlow registers no GPU; it does so silently, so the reason is told
+            from what its build says.
+    """
+    if device == "cpu":
+        return f"TensorFlow {tf.__version__} on the CPU"
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        built = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU-only build")
+        raise DeviceUnavailable(f"TensorFlow {tf.__version__} (built for CUDA {built}): it registered no GPU")
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU")
+    return f"TensorFlow {tf.__version__} on {name}"
+
+
+class TensorFlowMlp(Adapter):
+    """Modes `loop` (`tf.function`), `compiled` (`jit_compile=True`) and `eager`."""
+
+    def __init__(self, spec: TrialSpec) -> None:
+        super().__init__(spec)
+        tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.experimental.enable_tensor_float_32_execution(enabled=False)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+        self.device = "/CPU:0" if spec.case.device == "cpu" else "/GPU:0"
+        if self.device == "/GPU:0" and not tf.config.list_physical_devices("GPU"):
+            raise DeviceUnavailable(probe(spec.case.device))
+        # Layers in float64 while floatx stays float32 would compute the loss in float32.
+        keras.config.set_floatx(_FLOATX[self.workload.precision])
+        self.dtype = tf.dtypes.as_dtype(keras.config.floatx())
+
+    def load(self, data: Data) -> None:
+        size = self.workload.eval_batch_size
+        with tf.device(self.device):
+            self._train_inputs = tf.constant(data.train_inputs)
+            self._train_labels = tf.constant(data.train_labels)
+            self._test_batches = [
+                (tf.constant(data.test_inputs[i : i + size]), tf.constant(data.test_labels[i : i + size]))
+                for i in range(0, len(data.test_labels), size)
+            ]
+
+    def build(self, weights: Weights) -> None:
+        adam = self.workload.adam
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        with tf.device(self.device):
+            self.model = self._network()
+            self.optimizer = keras.optimizers.Adam(
+                learning_rate=adam.learning_rate,
+                beta_1=adam.beta_1,
+                beta_2=adam.beta_2,
+                epsilon=adam.epsilon,
+            )
+            self.optimizer.build(self.model.trainable_variables)
+            self._loss_sum = tf.Variable(0.0, dtype=self.dtype)
+            self._test_loss_sum = tf.Variable(0.0, dtype=self.dtype)
+            self._right = tf.Variable(0, dtype=tf.int64)
+        self.model.set_weights(list(weights.named().values()))
+        # Dropout's random state is among the model's variables, so it is put back with the rest.
+        self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
+        self._train_step, self._eval_step = self._steps()
+
+    def reset(self) -> None:
+        for variable, value in self._initial:
+            variable.assign(value)
+
+    def begin_epoch(self, order: Order) -> None:
+        with tf.device(self.device):
+            self._batches = [tf.constant(batch) for batch in batches(order, self.workload.batch_size)]
+        self._samples = len(order)
+        self._loss_sum.assign(0.0)
+
+    def train_epoch(self) -> None:
+        with tf.device(self.device):
+            for batch in self._batches:
+                self._train_step(batch)
+
+    def train_loss(self) -> float:
+        return float(self._loss_sum.numpy()) / self._samples
+
+    def evaluate(self, steps: int) -> None:
+        with tf.device(self.device):
+            self._test_loss_sum.assign(0.0)
+            self._right.assign(0)
+            self._evaluated = 0
+            for inputs, labels in self._test_batches[:steps]:
+                self._eval_step(inputs, labels)
+                self._evaluated += len(labels)
+
+    def score(self) -> Score:
+        return Score(
+            loss=float(self._test_loss_sum.numpy()) / self._evaluated,
+            accuracy=int(self._right.numpy()) / self._evaluated,
+        )
+
+    def synchronise(self) -> None:
+        if self.device == "/GPU:0":
+            tf.test.experimental.sync_devices()
+
+    def weights(self) -> Weights:
+        hidden_kernel, hidden_bias, output_kernel, output_bias = (
+            np.array(variable.numpy()) for variable in self.model.trainable_variables
+        )
+        return Weights(
+            hidden_kernel=hidden_kernel,
+            hidden_bias=hidden_bias,
+            output_kernel=output_kernel,
+            output_bias=output_bias,
+        )
+
+    def effective(self) -> dict[str, str]:
+        variable = self.model.trainable_variables[0]
+        return {
+            "version": tf.__version__,
+            "keras_version": keras.__version__,
+            "optimizer": "Keras Adam",
+            "threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+            "interop_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+            "device": variable.value.device,
+            "precision": variable.dtype,
+            "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "memory_growth": str(
+                all(
+                    tf.config.experimental.get_memory_growth(gpu)
+                    for gpu in tf.config.list_physical_devices("GPU")
+                )
+            ),
+            "step": self._step_kind(),
+        }
+
+    def _network(self) -> keras.Model:
+        work = self.workload
+        return keras.Sequential(
+            [
+                keras.Input((INPUT_FEATURES,)),
+                keras.layers.Dense(work.hidden_units, activation="relu"),
+                keras.layers.Dropout(work.dropout_rate, seed=work.seed),
+                keras.layers.Dense(CLASSES),
+            ]
+        )
+
+    def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        def train_step(batch: tf.Tensor) -> None:
+            inputs = tf.gather(self._train_inputs, batch)
+            labels = tf.gather(self._train_labels, batch)
+            with tf.GradientTape() as tape:
+                loss = self._loss(labels, self.model(inputs, training=True))
+            variables = self.model.trainable_variables
+            self.optimizer.apply(tape.gradient(loss, variables), variables)
+            self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
+
+        def eval_step(inputs: tf.Tensor, labels: tf.Tensor) -> None:
+            logits = self.model(inputs, training=False)
+            right = tf.argmax(logits, axis=1) == labels
+            self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
+            self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
+
+        match self.spec.case.mode:
+            case Mode.EAGER:
+                return train_step, eval_step
+            case Mode.COMPILED:
+                return tf.function(train_step, jit_compile=True), tf.function(eval_step, jit_compile=True)
+            case _:
+                return tf.function(train_step), tf.function(eval_step)
+
+    def _step_kind(self) -> str:
+        return {Mode.EAGER: "eager", Mode.COMPILED: "tf.function(jit_compile=True)"}.get(
+            self.spec.case.mode, "tf.function"
+        )

@@ -1,0 +1,173 @@
+"""Records become parquet files: typed, one file a trial, moved into place whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import ResultsUnusable
+from harness.records import Phase, Round, Startup, Trial
+from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.workload import TEST_SAMPLES, Dataset
+
+
+class Store:
+    """A results folder: `trials/`, `rounds/` and `runs/` of parquet files, and `logs/`.
+
+    `pd.read_parquet` and DuckDB read each folder as one table.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+
+    def prepare(self) -> None:
+        """Make the folders and prove that files can be written.
+
+        Raises:
+            ResultsUnusable: when they cannot.
+        """
+        try:
+            for name in ("trials", "rounds", "runs", "logs"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.folder / name):
+                    pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ResultsUnusable(
+                f"RESULTS={self.folder}: cannot be written ({reason}); use a folder that can"
+            ) from error
+
+    def save_trial(self, trial: Trial) -> None:
+        """Write a trial and its rounds; the trial last, so that a trial on disk always has its rounds."""
+        name = f"{trial.trial_id}.parquet"
+        identity = _identity(trial)
+        rounds = [identity | _round_columns(one) for one in trial.rounds]
+        _write(self.folder / "rounds" / name, rounds, ROUNDS)
+        _write(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
+
+    def save_run(self, run: Mapping[str, Any]) -> None:
+        """Write the run's row, replacing what was written of it before."""
+        row = {"schema_version": SCHEMA_VERSION, **run}
+        _write(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
+
+
+def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    table = pa.Table.from_pylist(rows, schema=schema)
+    table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
+    # The leading dot keeps a half-written file out of every reader's sight.
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(table, partial)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _identity(trial: Trial) -> dict[str, Any]:
+    work = trial.case.workload
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": trial.run_id,
+        "pair_id": trial.pair_id,
+        "trial_id": trial.trial_id,
+        "case_id": trial.case.id,
+        "framework": trial.framework,
+        "device": trial.case.device,
+        "mode": trial.case.mode.value,
+        "precision": work.precision.value,
+        "dataset": work.dataset.value,
+        "synthetic": work.dataset is Dataset.SYNTHETIC,
+        "batch_size": work.batch_size,
+        "epochs": work.epochs,
+        "replicate": trial.replicate,
+        "seed": trial.seed,
+    }
+
+
+def _trial_columns(trial: Trial) -> dict[str, Any]:
+    work = trial.case.workload
+    train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
+    evaluate = [one for one in trial.rounds if one.phase is Phase.EVALUATE]
+    failure = trial.failure
+    return {
+        "train_samples": work.train_samples,
+        "test_samples": TEST_SAMPLES,
+        "eval_batch_size": work.eval_batch_size,
+        "threads": trial.threads,
+        "status": trial.status.value,
+        "failure_kind": failure.kind if failure else None,
+        "failure_reason": failure.reason if failure else None,
+        "started_at": trial.started_at,
+        "wall_s": trial.wall_s,
+        **_startup_columns(trial.startup),
+        "train_rounds": len(train),
+        "train_s": sum(one.wall_s for one in train) if train else None,
+        **_throughput_columns("train", train),
+        "eval_rounds": len(evaluate),
+        **_throughput_columns("eval", evaluate),
+        "final_train_loss": train[-1].loss if train else None,
+        "final_test_loss": evaluate[-1].loss if evaluate else None,
+        "final_accuracy": evaluate[-1].accuracy if evaluate else None,
+        "host_peak_bytes": trial.host_peak_bytes,
+        "gpu_peak_bytes": trial.gpu_peak_bytes,
+        "gpu_peak_reason": trial.gpu_peak_reason,
+        "parameter_count": trial.parameter_count,
+        "framework_version": trial.effective.get("version"),
+        "optimizer": trial.effective.get("optimizer"),
+        "data_sha256": trial.digests.get("data_sha256"),
+        "weights_sha256": trial.digests.get("weights_sha256"),
+        "order_sha256": trial.digests.get("order_sha256"),
+        "effective_json": json.dumps(trial.effective, sort_keys=True),
+        "log_path": trial.log_path,
+    }
+
+
+def _startup_columns(startup: Startup | None) -> dict[str, float | None]:
+    if startup is None:
+        return dict.fromkeys(("import_s", "data_s", "build_s", "first_step_s", "startup_s"))
+    return {
+        "import_s": startup.import_s,
+        "data_s": startup.data_s,
+        "build_s": startup.build_s,
+        "first_step_s": startup.first_step_s,
+        "startup_s": startup.total_s,
+    }
+
+
+def _throughput_columns(prefix: str, rounds: list[Round]) -> dict[str, float | None]:
+    """Median and quartiles; one round has no spread, so its quartiles are null."""
+    speeds = [one.samples_per_s for one in rounds]
+    quartiles = statistics.quantiles(speeds, n=4, method="inclusive") if len(speeds) > 1 else None
+    return {
+        f"{prefix}_samples_per_s": statistics.median(speeds) if speeds else None,
+        f"{prefix}_samples_per_s_q1": quartiles[0] if quartiles else None,
+        f"{prefix}_samples_per_s_q3": quartiles[2] if quartiles else None,
+    }
+
+
+def _round_columns(one: Round) -> dict[str, Any]:
+    return {
+        "phase": one.phase.value,
+        "round_index": one.index,
+        "epoch": one.epoch,
+        "turn": one.turn,
+        "samples": one.samples,
+        "steps": one.steps,
+        "started_s": one.started_s,
+        "wall_s": one.wall_s,
+        "cpu_s": one.cpu_s,
+        "idle_cpu_s": one.idle_cpu_s,
+        "samples_per_s": one.samples_per_s,
+        "loss": one.loss,
+        "accuracy": one.accuracy,
+    }
