@@ -26,7 +26,7 @@ from harness.workload import FRAMEWORKS, TrialSpec
 class Observer(Protocol):
     """Who is told how a run goes on. Called between timed rounds only, never during one."""
 
-    def pair_began(self, pair: Pair, *, done: int, budget: Budget) -> None: ...
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None: ...
 
     def turn_done(self, pair: Pair, *, epoch: int, epochs: int) -> None: ...
 
@@ -186,8 +186,9 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended, in the words of the `runs` table."""
+    """How a run ended, in the words of the `runs` table: `status` is finished or interrupted."""
 
+    status: str
     trials_ok: int
     trials_failed: int
     stopped_because: str
@@ -222,18 +223,23 @@ def measure(
             threads=settings.threads,
             timeout_s=settings.timeout_s,
         )
+        status = "finished"
         because = f"all {settings.replicates} replicates of every case were measured"
-        for done, pair in enumerate(plan.pairs()):
+        pairs = list(plan.pairs())
+        for done, pair in enumerate(pairs):
             if not budget.allows(pair.case.id):
                 because = f"the time budget of {settings.budget_s:g} s was spent"
                 continue
-            observer.pair_began(pair, done=done, budget=budget)
+            left_s = budget.time_left_s([one.case.id for one in pairs[done:]])
+            observer.pair_began(pair, spent_s=budget.spent_s, left_s=left_s)
             begin_s = time.monotonic()
             try:
                 keep(run_pair(pair, conditions, observer))
             except Interrupted as interrupted:
                 keep(interrupted.trials)
-                because = "interrupted by the user"
+                status, because = "interrupted", "the user interrupted it"
                 break
             budget.record(pair.case.id, time.monotonic() - begin_s)
-    return Outcome(trials_ok=counts[True], trials_failed=counts[False], stopped_because=because)
+    return Outcome(
+        status=status, trials_ok=counts[True], trials_failed=counts[False], stopped_because=because
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 class Budget:
@@ -33,6 +34,13 @@ class Budget:
         """Tell how long a pair of this case took."""
         self._longest_s[case_id] = max(pair_s, self._longest_s.get(case_id, 0.0))
 
-    def expected_s(self, case_id: str) -> float | None:
-        """The longest pair of this case so far; None before its first."""
-        return self._longest_s.get(case_id)
+    def time_left_s(self, case_ids: Sequence[str]) -> float | None:
+        """How long measuring these pairs will take, at most what is left of the budget.
+
+        A case that has not been measured counts as the mean of those that have; None before the first.
+        """
+        if not self._longest_s:
+            return None
+        mean_s = statistics.mean(self._longest_s.values())
+        expected_s = sum(self._longest_s.get(case_id, mean_s) for case_id in case_ids)
+        return min(expected_s, max(self.budget_s - self.spent_s, 0.0))

@@ -36,9 +36,14 @@ _BUILT_IN: Final = {
 def adapter_module(framework: str) -> ModuleType:
     """Import the module of a framework's adapter, and with it the framework.
 
+    `EVENMATCH_ADAPTER_<FRAMEWORK>` names another module in its place, for trials of the harness itself.
+
     Raises:
         FrameworkMissing: when no adapter has this name.
     """
+    replaced = os.environ.get(f"EVENMATCH_ADAPTER_{framework.upper()}")
+    if replaced:
+        return importlib.import_module(replaced)
     if framework in _BUILT_IN:
         return importlib.import_module(_BUILT_IN[framework])
     for entry in entry_points(group=ENTRY_POINTS, name=framework):
@@ -105,7 +110,7 @@ class Worker:
                 "build_s": built_s - loaded_s,
                 "first_step_s": warm_s - built_s,
             },
-            "effective": adapter.effective(),
+            "effective": {"adapter": type(adapter).__module__, **adapter.effective()},
             "digests": {
                 "data_sha256": recipe.digest(
                     data.train_inputs, data.train_labels, data.test_inputs, data.test_labels

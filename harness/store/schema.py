@@ -98,8 +98,8 @@ ROUNDS: Final = pa.schema(
     ]
 )
 
-# One row a run: where, with what and how it was measured. `status` is running, finished, stopped
-# (by the user or the budget's end inside a pair) or failed.
+# One row a run: where, with what and how it was measured. `status` is running, finished or interrupted;
+# a run that still says running after its process has gone was killed.
 RUNS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),

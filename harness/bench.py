@@ -1,0 +1,134 @@
+"""One run from settings to page, in named phases; prints nothing and decides nothing about the screen."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import cache, mnist
+from harness.config import Settings
+from harness.engine import probing
+from harness.engine.runner import Observer, Outcome, measure
+from harness.errors import ResultsUnusable
+from harness.measure import host, provenance
+from harness.plan import Plan, plan
+from harness.progress import Reporter
+from harness.store.frames import Frames
+from harness.store.reader import read
+from harness.store.writer import Store
+from harness.workload import FRAMEWORKS, Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run left: its identifier, how it ended, its frames and its page."""
+
+    run_id: str
+    outcome: Outcome
+    frames: Frames
+    page: Path
+
+
+def prepare(settings: Settings) -> Plan:
+    """Refuse, before any work, whatever cannot be carried out as asked.
+
+    Raises:
+        UsageError: an option, a framework, a device or a folder that cannot be used.
+    """
+    planned = plan(settings)
+    probing.require_frameworks()
+    Store(settings.results).prepare()
+    _require_writable(settings.reports)
+    for device in settings.device:
+        if device != "auto":
+            probing.require_device(device)
+    if "auto" in settings.device:
+        planned = plan(replace(settings, device=probing.choose(settings.device)))
+    return planned
+
+
+def find_data(settings: Settings, reporter: Reporter) -> Path:
+    """The verified data set's root.
+
+    Raises:
+        DataUnavailable: no source gave it whole.
+    """
+    files = mnist.locate(
+        settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder(), reporter=reporter
+    )
+    return files.root
+
+
+def bench(planned: Plan, data_root: Path, *, command: str, observer: Observer) -> Run:
+    """Measure the plan, keep every trial, draw the page.
+
+    An interrupted run ends as any other: what it measured is stored, marked and drawn.
+    """
+    settings = planned.settings
+    store = Store(settings.results)
+    began_s = time.monotonic()
+    run = _opening_row(planned, command)
+    store.save_run(run)
+    outcome = measure(
+        planned,
+        run_id=run["run_id"],
+        data_root=data_root,
+        logs=store.logs,
+        save=store.save_trial,
+        observer=observer,
+    )
+    store.save_run(run | _closing_columns(outcome, time.monotonic() - began_s))
+    frames = read(settings.results, [run["run_id"]])
+    return Run(run_id=run["run_id"], outcome=outcome, frames=frames, page=_draw(frames, settings.reports))
+
+
+def _opening_row(planned: Plan, command: str) -> dict[str, Any]:
+    settings = planned.settings
+    now = datetime.now(UTC)
+    return {
+        **provenance.columns(),
+        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        "status": "running",
+        "started_at": now,
+        "command": command,
+        "preset": settings.preset.value,
+        "synthetic": settings.dataset is Dataset.SYNTHETIC,
+        "trials_planned": len(planned.cases) * settings.replicates * len(FRAMEWORKS),
+        "threads": settings.threads,
+        "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
+    }
+
+
+def _closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "finished_at": datetime.now(UTC),
+        "wall_s": wall_s,
+        "trials_ok": outcome.trials_ok,
+        "trials_failed": outcome.trials_failed,
+        "stopped_because": outcome.stopped_because,
+        "load_1min_end": host.load_1min(),
+    }
+
+
+def _draw(frames: Frames, reports: Path) -> Path:
+    # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
+    from harness.report.page import write_page  # noqa: PLC0415
+
+    return write_page(frames, reports)
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ResultsUnusable(f"REPORTS={folder}: cannot be written ({reason}); use a folder that can") from error

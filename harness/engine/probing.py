@@ -1,0 +1,95 @@
+"""Ask each framework, in a process of its own, what it would use for a device."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from harness.engine.conditions import environment
+from harness.engine.process import WorkerProcess
+from harness.engine.protocol import Do
+from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
+from harness.measure import nvml
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+
+# What is imported under a framework's name; looked for without importing it.
+PACKAGES: Final = {TENSORFLOW: "tensorflow", PYTORCH: "torch"}
+
+_TIMEOUT_S: Final = 120.0
+
+
+def missing_frameworks() -> list[str]:
+    return [name for name in FRAMEWORKS if find_spec(PACKAGES[name]) is None]
+
+
+def require_frameworks() -> None:
+    """Both have to be installed.
+
+    Raises:
+        FrameworkMissing: naming those that are not.
+    """
+    missing = missing_frameworks()
+    if missing:
+        names = " and ".join(missing)
+        raise FrameworkMissing(f"{names}: not installed for this Python; `make setup` installs both")
+
+
+def probe(framework: str, device: str) -> str:
+    """What the framework says about a device.
+
+    Raises:
+        TrialError: in the framework's words, when it cannot use the device.
+    """
+    with tempfile.TemporaryDirectory(prefix="evenmatch-probe-") as folder:
+        place = Path(folder)
+        conditions = environment(device=device, threads=1, compile_cache=place)
+        with WorkerProcess(conditions, place / "log") as worker:
+            reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
+            return str(reply["said"])
+
+
+def require_device(device: str) -> None:
+    """Every framework, and NVML for a GPU, have to be able to use the device.
+
+    Raises:
+        DeviceUnavailable: one line with what each of them said.
+    """
+    if device == "cpu":
+        return
+    said = {}
+    usable = True
+    with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
+        for framework, answer in zip(FRAMEWORKS, pool.map(lambda name: _ask(name, device), FRAMEWORKS), strict=True):
+            said[framework], works = answer
+            usable = usable and works
+    driver = nvml.probe()
+    if usable and driver.reason is None:
+        return
+    words = [*said.values(), f"NVML: {driver.reason or f'driver {driver.driver_version}'}"]
+    raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
+
+
+def choose(devices: Sequence[str]) -> tuple[str, ...]:
+    """Devices with `auto` settled: the first GPU where NVML sees one that both can use, else the CPU."""
+    return tuple(dict.fromkeys(_automatic() if device == "auto" else device for device in devices))
+
+
+def _automatic() -> str:
+    if nvml.probe().reason is not None:
+        return "cpu"
+    try:
+        require_device("cuda")
+    except DeviceUnavailable:
+        return "cpu"
+    return "cuda"
+
+
+def _ask(framework: str, device: str) -> tuple[str, bool]:
+    try:
+        return probe(framework, device), True
+    except TrialError as error:
+        return str(error).removeprefix("DeviceUnavailable: "), False

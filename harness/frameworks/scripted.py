@@ -1,0 +1,117 @@
+"""A framework that does what a script says: order, pairing, failure and reports without a framework.
+
+Put in a framework's place with `EVENMATCH_ADAPTER_TENSORFLOW=harness.frameworks.scripted` (or
+`..._PYTORCH`), and told what to do by `EVENMATCH_SCRIPT_TENSORFLOW`, a JSON object:
+
+    {"train_s": 0.01, "evaluate_s": 0.001, "accuracy": 0.97, "events": {"train 2": "raise"}}
+
+An event is named by what is asked and, for rounds, its count from 1. Events: `raise`, `exit`, `kill`,
+`hang`, `chatter` (writes to both standard streams). The record shows which adapter ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.frameworks.base import Adapter, Data, Score
+from harness.recipe import Order, Weights
+from harness.workload import TrialSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What to do; the defaults are a quick trial in which everything goes well."""
+
+    train_s: float = 0.002
+    evaluate_s: float = 0.001
+    loss: float = 0.25
+    accuracy: float = 0.97
+    events: dict[str, str] = field(default_factory=dict)
+
+
+def open_adapter(spec: TrialSpec) -> Adapter:
+    told: dict[str, Any] = json.loads(os.environ.get(f"EVENMATCH_SCRIPT_{spec.framework.upper()}", "{}"))
+    return Scripted(spec, Script(**told))
+
+
+def probe(device: str) -> str:
+    return f"scripted on {device}"
+
+
+class Scripted(Adapter):
+    """Sleeps for as long as a round is told to take."""
+
+    def __init__(self, spec: TrialSpec, script: Script) -> None:
+        super().__init__(spec)
+        self._script = script
+        self._counts: dict[str, int] = {}
+        self._event("start")
+
+    def load(self, data: Data) -> None:
+        pass
+
+    def build(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def reset(self) -> None:
+        self._counts.clear()
+
+    def begin_epoch(self, order: Order) -> None:
+        pass
+
+    def train_epoch(self) -> None:
+        self._round("train", self._script.train_s)
+
+    def train_loss(self) -> float:
+        return self._script.loss
+
+    def evaluate(self, steps: int) -> None:
+        self._round("evaluate", self._script.evaluate_s)
+
+    def score(self) -> Score:
+        return Score(loss=self._script.loss, accuracy=self._script.accuracy)
+
+    def synchronise(self) -> None:
+        pass
+
+    def weights(self) -> Weights:
+        return self._weights
+
+    def effective(self) -> dict[str, str]:
+        return {
+            "version": "scripted",
+            "optimizer": "none",
+            "threads": str(self.spec.threads),
+            "device": self.spec.case.device,
+            "precision": self.workload.precision.value,
+        }
+
+    def warm_up(self, order: Order) -> None:
+        """Nothing to trace; counting starts with the first round."""
+
+    def _round(self, asked: str, wall_s: float) -> None:
+        self._counts[asked] = self._counts.get(asked, 0) + 1
+        self._event(f"{asked} {self._counts[asked]}")
+        time.sleep(wall_s)
+
+    def _event(self, name: str) -> None:
+        match self._script.events.get(name):
+            case "raise":
+                raise RuntimeError(f"scripted to fail at {name}")
+            case "exit":
+                sys.stderr.write(f"scripted to exit at {name}\n")
+                sys.stderr.flush()
+                os._exit(7)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "hang":
+                time.sleep(3600)
+            case "chatter":
+                sys.stdout.write('{"ok": "not an answer"}\n' * 2000)
+                sys.stderr.write("noise\n")

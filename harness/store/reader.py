@@ -1,0 +1,75 @@
+"""Parquet files become frames again: one run, several, the latest, or everything in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import ResultsUnusable
+from harness.store.frames import Frames
+from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+
+LATEST: Final = "latest"
+EVERYTHING: Final = "all"
+
+
+def run_ids(folder: Path) -> list[str]:
+    """Identifiers of the runs in a results folder, oldest first (they begin with their start's time)."""
+    return sorted(path.stem for path in (folder / "runs").glob("*.parquet") if not path.name.startswith("."))
+
+
+def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
+    """Frames of the runs named in `wanted`: identifiers, `latest`, or `all`.
+
+    Raises:
+        ResultsUnusable: a folder without runs, an unknown identifier, a damaged file, or a file written
+            by a newer version.
+    """
+    known = run_ids(folder)
+    if not known:
+        raise ResultsUnusable(f"RESULTS={folder}: holds no runs; `make bench` makes one")
+    chosen: list[str] = []
+    for name in wanted:
+        if name == EVERYTHING:
+            chosen += known
+        elif name == LATEST:
+            chosen.append(known[-1])
+        elif name in known:
+            chosen.append(name)
+        else:
+            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
+    ids = list(dict.fromkeys(chosen))
+    return Frames(
+        runs=_table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS),
+        trials=_table(_files(folder / "trials", ids), TRIALS),
+        rounds=_table(_files(folder / "rounds", ids), ROUNDS),
+    )
+
+
+def _files(folder: Path, ids: list[str]) -> list[Path]:
+    """A trial's file is named after its run, so no file has to be opened to choose it."""
+    return sorted(path for run_id in ids for path in folder.glob(f"{run_id}-*.parquet"))
+
+
+def _table(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
+    tables = [schema.empty_table(), *(_read(path, schema) for path in paths)]
+    return pa.concat_tables(tables).to_pandas()
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ResultsUnusable(f"{path}: cannot be read ({error})") from error
+    versions = table.column("schema_version").to_pylist() if "schema_version" in table.column_names else []
+    newest = max(versions, default=0)
+    if newest > SCHEMA_VERSION:
+        raise ResultsUnusable(
+            f"{path}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; update it"
+        )
+    return table.select(schema.names).cast(schema)

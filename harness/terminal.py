@@ -1,0 +1,130 @@
+"""What a run shows on the terminal: a live display, or a plain log where there is no terminal.
+
+The display is redrawn between timed rounds only. A thread that redraws while a round is timed would
+take its processor time from the very thing that is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from harness.bench import Run
+from harness.measure.doctor import Check
+from harness.plan import Pair, Plan
+from harness.records import Trial
+from harness.report.answer import answer
+from harness.store.frames import Frames
+from harness.workload import Dataset
+
+_LOG_EVERY_S: Final = 10.0
+
+
+class DataDisplay:
+    """Shows files being found, fetched and verified; a `Reporter`."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def progress(self, step: str, done_bytes: int, total_bytes: int | None) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(escape(step), total=total_bytes)
+        self._progress.update(self._tasks[step], completed=done_bytes, total=total_bytes)
+
+    def notice(self, sentence: str) -> None:
+        self._console.print(escape(sentence))
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class RunDisplay:
+    """Follows a run; an `Observer`."""
+
+    def __init__(self, plan: Plan, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._live = self._console.is_terminal
+        self._begin_s = time.monotonic()
+        self._plan = plan
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task("starting", total=1.0, left="")
+
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+        name = f"{pair.case.id}, replicate {pair.replicate + 1}"
+        left = "estimating the time left" if left_s is None else f"about {_duration(left_s)} left"
+        share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
+        if self._live:
+            self._progress.update(self._task, description=escape(name), completed=share, left=left)
+            self._progress.refresh()
+        else:
+            self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})", highlight=False)
+
+    def turn_done(self, pair: Pair, *, epoch: int, epochs: int) -> None:
+        if self._live:
+            name = f"{pair.case.id}, replicate {pair.replicate + 1}, epoch {epoch}/{epochs}"
+            self._progress.update(self._task, description=escape(name))
+            self._progress.refresh()
+
+    def trial_done(self, trial: Trial) -> None:
+        if trial.failure is not None:
+            self._console.print(
+                f"[bold]failed[/bold] {escape(trial.framework)} {escape(trial.case.id)}: "
+                f"{escape(trial.failure.kind)}: {escape(trial.failure.reason)}",
+                highlight=False,
+            )
+
+    def __enter__(self) -> Self:
+        cases, most = len(self._plan.cases), self._plan.settings.replicates
+        self._console.print(
+            f"{cases} case{'s' * (cases != 1)}, up to {most} replicate{'s' * (most != 1)} each, within "
+            f"{_duration(self._plan.settings.budget_s)}, {self._plan.settings.threads} thread(s)",
+            highlight=False,
+        )
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+def show_run(run: Run) -> None:
+    """The answer, as the page gives it, and where the page is."""
+    outcome = run.outcome
+    show_report(run.frames, run.page)
+    Console(stderr=True).print(
+        f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
+        f"it ended because {outcome.stopped_because}",
+        highlight=False,
+    )

@@ -1,0 +1,1 @@
+"""Studies behind the project's decisions: simulations that anyone can run again."""

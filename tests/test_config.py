@@ -1,0 +1,81 @@
+"""Options, environment, file and presets: who wins, and what a bad value is told."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness import config
+from harness.errors import BadOption
+from harness.workload import Dataset, Mode
+
+
+def resolve(folder, environment=None, **given):
+    return config.resolve(given, environment or {}, folder)
+
+
+def test_lists_take_commas_spaces_or_both_and_drop_repeats(tmp_path):
+    settings = resolve(tmp_path, batch_size="32, 256 32", mode="loop,eager")
+    assert settings.batch_size == (32, 256)
+    assert settings.mode == (Mode.LOOP, Mode.EAGER)
+
+
+def test_the_command_line_beats_the_environment_beats_the_file_beats_the_preset(tmp_path):
+    (tmp_path / "harness.toml").write_text('epochs = [2, 3]\nseed = 5\npreset = "smoke"\n')
+    environment = {"HARNESS_SEED": "6", "HARNESS_DATASET": "synthetic"}
+    settings = resolve(tmp_path, environment, dataset="fashion-mnist")
+    assert settings.dataset is Dataset.FASHION_MNIST
+    assert settings.seed == 6
+    assert settings.epochs == (2, 3)
+    assert settings.train_samples == 6000
+
+
+def test_a_preset_is_only_a_default(tmp_path):
+    assert resolve(tmp_path, preset="smoke", epochs="4").epochs == (4,)
+
+
+def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "usable_cores", lambda: 8)
+    assert resolve(tmp_path).threads == 7
+    monkeypatch.setattr(config, "usable_cores", lambda: 1)
+    assert resolve(tmp_path).threads == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "label"),
+    [
+        ("batch_size", "abc", "BATCH=abc"),
+        ("batch_size", "0", "BATCH=0"),
+        ("batch_size", " ", "BATCH= "),
+        ("epochs", "1,-2", "EPOCHS=1,-2"),
+        ("mode", "fast", "MODE=fast"),
+        ("device", "tpu", "DEVICE=tpu"),
+        ("device", "cuda:x", "DEVICE=cuda:x"),
+        ("dataset", "mnist,synthetic", "DATASET=mnist,synthetic"),
+        ("preset", "huge", "PRESET=huge"),
+        ("seed", "-1", "SEED=-1"),
+        ("threads", "1000000", "THREADS=1000000"),
+        ("budget_s", "nan", "BUDGET=nan"),
+        ("budget_s", "0", "BUDGET=0"),
+        ("timeout_s", "soon", "TIMEOUT=soon"),
+        ("replicates", "2.5", "REPLICATES=2.5"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_line_with_what_is_allowed(tmp_path, option, value, label):
+    with pytest.raises(BadOption, match=re.escape(label) + ": not allowed; use ") as caught:
+        resolve(tmp_path, **{option: value})
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_key_in_the_file_is_named(tmp_path):
+    (tmp_path / "harness.toml").write_text("batchsize = 3\n")
+    with pytest.raises(BadOption, match="batchsize"):
+        resolve(tmp_path)
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path):
+    (tmp_path / "harness.toml").write_text("epochs = [1,\n")
+    with pytest.raises(BadOption, match=r"harness\.toml"):
+        resolve(tmp_path)

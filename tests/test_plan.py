@@ -1,0 +1,51 @@
+"""The grid becomes pairs: evenly, in an order that only the seed decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import config
+from harness.errors import BadOption
+from harness.plan import Pair, plan
+
+
+def planned(tmp_path, **given):
+    return plan(config.resolve(given, {}, tmp_path))
+
+
+def test_the_grid_is_every_combination(tmp_path):
+    cases = planned(tmp_path, batch_size="32,64", epochs="1,3", mode="loop,eager").cases
+    assert len({case.id for case in cases}) == 8
+
+
+def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
+    measured = planned(tmp_path, batch_size="32,64,128", replicates="4")
+    pairs = list(measured.pairs())
+    for replicate in range(4):
+        block = pairs[3 * replicate : 3 * replicate + 3]
+        assert {pair.case for pair in block} == set(measured.cases)
+        assert {pair.replicate for pair in block} == {replicate}
+
+
+def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):
+    pairs = list(planned(tmp_path, batch_size="32,64,128", replicates="10").pairs())
+    orders = {tuple(pair.case.id for pair in pairs[i : i + 3]) for i in range(0, 30, 3)}
+    assert len(orders) > 1
+
+
+def test_the_same_seed_plans_the_same_order(tmp_path):
+    first, again = (list(planned(tmp_path, batch_size="32,64", seed="9").pairs()) for _ in range(2))
+    assert first == again
+
+
+def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_path):
+    (case,) = planned(tmp_path, batch_size="64", seed="10").cases
+    pair = Pair(case=case, replicate=3)
+    assert pair.seed == 13
+    assert pair.seeded_case.workload.seed == 13
+    assert pair.seeded_case.id == case.id
+
+
+def test_a_batch_that_does_not_fit_the_training_set_is_refused(tmp_path):
+    with pytest.raises(BadOption, match="BATCH=512"):
+        planned(tmp_path, batch_size="64,512", train_samples="100")
