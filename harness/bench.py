@@ -6,6 +6,7 @@ import json
 import secrets
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.engine import probing
 from harness.engine.runner import Observer, Outcome, measure
 from harness.errors import ResultsUnusable
 from harness.measure import host, provenance
+from harness.measure.doctor import Check, checks
 from harness.plan import Plan, plan
 from harness.progress import Reporter
 from harness.store.frames import Frames
@@ -88,6 +90,28 @@ def bench(planned: Plan, data_root: Path, *, command: str, observer: Observer) -
     return Run(run_id=run["run_id"], outcome=outcome, frames=frames, page=_draw(frames, settings.reports))
 
 
+def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
+    """Draw the page again from what is on disk.
+
+    Raises:
+        ResultsUnusable: a run that is not there, or a folder that cannot be written.
+    """
+    frames = read(settings.results, wanted)
+    _require_writable(settings.reports)
+    return frames, _draw(frames, settings.reports)
+
+
+def examine(settings: Settings) -> list[Check]:
+    """What is there, what is missing and what that disables, each framework asked in its own process."""
+    missing = probing.missing_frameworks()
+    asked = [name for name in FRAMEWORKS if name not in missing]
+    devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
+    if settings.device == ("cpu",):
+        devices.append("cuda")
+    probes = {f"{name} on {device}": probing.ask(name, device) for device in devices for name in asked}
+    return checks(settings.results, probes)
+
+
 def _opening_row(planned: Plan, command: str) -> dict[str, Any]:
     settings = planned.settings
     now = datetime.now(UTC)
@@ -131,4 +155,6 @@ def _require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ResultsUnusable(f"REPORTS={folder}: cannot be written ({reason}); use a folder that can") from error
+        raise ResultsUnusable(
+            f"REPORTS={folder}: cannot be written ({reason}); use a folder that can"
+        ) from error

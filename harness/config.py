@@ -6,7 +6,6 @@ working folder, the preset, the defaults below. Nothing here has an effect; it o
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -84,13 +83,6 @@ _PRESETS: Final[dict[Preset, dict[str, str]]] = {
         "budget_s": "7200",
     },
 }
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def resolve(given: Mapping[str, str | None], environment: Mapping[str, str], folder: Path) -> Settings:
@@ -189,7 +181,10 @@ def _devices(option: str, text: str) -> tuple[str, ...]:
 
 
 def _threads(option: str, text: str) -> int:
-    cores = usable_cores()
+    # Imported here: psutil would slow every `--help`.
+    from harness.measure import host  # noqa: PLC0415
+
+    cores = host.usable_cores()
     if text == "auto":
         # One core is left to the system: a framework whose every core is claimed waits at each barrier
         # for the one that something else borrowed.

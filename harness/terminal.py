@@ -128,3 +128,32 @@ def show_run(run: Run) -> None:
         f"it ended because {outcome.stopped_because}",
         highlight=False,
     )
+
+
+def show_report(frames: Frames, page: Path) -> None:
+    """The answer in words and where the page is."""
+    console = Console(highlight=False)
+    for line in answer(frames):
+        console.print(escape(line))
+    console.print(f"page: {escape(str(page))}")
+
+
+def show_data(dataset: Dataset, root: Path) -> None:
+    Console(highlight=False).print(f"{dataset.value}: verified in {escape(str(root))}")
+
+
+def show_checks(checks: list[Check]) -> None:
+    """One row a check; what is missing says what that disables."""
+    table = Table(box=None, show_header=True, header_style="bold", pad_edge=False)
+    for heading in ("", "check", "said", "disables"):
+        table.add_column(heading, overflow="fold")
+    for check in checks:
+        mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
+        table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
+    Console().print(table)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:  # noqa: PLR2004  (a minute)
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min"

@@ -8,6 +8,7 @@ import pytest
 
 from harness import config
 from harness.errors import BadOption
+from harness.measure import host
 from harness.workload import Dataset, Mode
 
 
@@ -36,9 +37,9 @@ def test_a_preset_is_only_a_default(tmp_path):
 
 
 def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "usable_cores", lambda: 8)
+    monkeypatch.setattr(host, "usable_cores", lambda: 8)
     assert resolve(tmp_path).threads == 7
-    monkeypatch.setattr(config, "usable_cores", lambda: 1)
+    monkeypatch.setattr(host, "usable_cores", lambda: 1)
     assert resolve(tmp_path).threads == 1
 
 

@@ -14,6 +14,7 @@ from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.measure import nvml
+from harness.measure.doctor import Probed
 from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # What is imported under a framework's name; looked for without importing it.
@@ -38,18 +39,17 @@ def require_frameworks() -> None:
         raise FrameworkMissing(f"{names}: not installed for this Python; `make setup` installs both")
 
 
-def probe(framework: str, device: str) -> str:
-    """What the framework says about a device.
-
-    Raises:
-        TrialError: in the framework's words, when it cannot use the device.
-    """
+def ask(framework: str, device: str) -> Probed:
+    """What the framework, in a process of its own, says about a device."""
     with tempfile.TemporaryDirectory(prefix="evenmatch-probe-") as folder:
         place = Path(folder)
         conditions = environment(device=device, threads=1, compile_cache=place)
-        with WorkerProcess(conditions, place / "log") as worker:
-            reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
-            return str(reply["said"])
+        try:
+            with WorkerProcess(conditions, place / "log") as worker:
+                reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
+        except TrialError as error:
+            return Probed(said=str(error).removeprefix("DeviceUnavailable: "), usable=False)
+    return Probed(said=str(reply["said"]), usable=True)
 
 
 def require_device(device: str) -> None:
@@ -60,16 +60,15 @@ def require_device(device: str) -> None:
     """
     if device == "cpu":
         return
-    said = {}
-    usable = True
     with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
-        for framework, answer in zip(FRAMEWORKS, pool.map(lambda name: _ask(name, device), FRAMEWORKS), strict=True):
-            said[framework], works = answer
-            usable = usable and works
+        answers = list(pool.map(lambda name: ask(name, device), FRAMEWORKS))
     driver = nvml.probe()
-    if usable and driver.reason is None:
+    if driver.reason is None and all(answer.usable for answer in answers):
         return
-    words = [*said.values(), f"NVML: {driver.reason or f'driver {driver.driver_version}'}"]
+    words = [
+        *(answer.said for answer in answers),
+        f"NVML: {driver.reason or f'driver {driver.driver_version}'}",
+    ]
     raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
 
 
@@ -86,10 +85,3 @@ def _automatic() -> str:
     except DeviceUnavailable:
         return "cpu"
     return "cuda"
-
-
-def _ask(framework: str, device: str) -> tuple[str, bool]:
-    try:
-        return probe(framework, device), True
-    except TrialError as error:
-        return str(error).removeprefix("DeviceUnavailable: "), False

@@ -77,7 +77,7 @@ class _Side:
             environment(device=device, threads=conditions.threads, compile_cache=conditions.compile_cache),
             self._log_path,
         )
-        self._sampler = MemorySampler.start(device, self._worker.pid)
+        self._sampler = MemorySampler(device, self._worker.pid)
         reply = self._ask(Do.START, spec=dump_spec(spec))
         if reply is not None:
             self._started = reply

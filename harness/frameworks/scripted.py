@@ -71,7 +71,7 @@ class Scripted(Adapter):
     def train_loss(self) -> float:
         return self._script.loss
 
-    def evaluate(self, steps: int) -> None:
+    def evaluate(self, steps: int) -> None:  # noqa: ARG002  (the contract names it)
         self._round("evaluate", self._script.evaluate_s)
 
     def score(self) -> Score:

@@ -58,7 +58,8 @@ def _files(folder: Path, ids: list[str]) -> list[Path]:
 
 def _table(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
     tables = [schema.empty_table(), *(_read(path, schema) for path in paths)]
-    return pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

@@ -1,0 +1,128 @@
+# Two commands do everything: `make bench` and `make test`. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# Variables that are handed on as options; an empty one passes none.
+BENCH_OPTIONS  := PRESET DEVICE BATCH EPOCHS MODE DATASET SEED THREADS BUDGET REPLICATES TRAIN_SAMPLES EVAL_BATCH TIMEOUT DATA_DIR RESULTS REPORTS
+REPORT_OPTIONS := RESULTS REPORTS
+DATA_OPTIONS   := DATASET DATA_DIR
+DOCTOR_OPTIONS := DEVICE RESULTS
+
+FLAG_PRESET := --preset
+FLAG_DEVICE := --device
+FLAG_BATCH := --batch-size
+FLAG_EPOCHS := --epochs
+FLAG_MODE := --mode
+FLAG_DATASET := --dataset
+FLAG_SEED := --seed
+FLAG_THREADS := --threads
+FLAG_BUDGET := --budget
+FLAG_REPLICATES := --replicates
+FLAG_TRAIN_SAMPLES := --train-samples
+FLAG_EVAL_BATCH := --eval-batch-size
+FLAG_TIMEOUT := --timeout
+FLAG_DATA_DIR := --data-dir
+FLAG_RESULTS := --results
+FLAG_REPORTS := --reports
+
+# A value in single quotes for the shell, whatever it holds.
+quoted = '$(subst ','\'',$(1))'
+options = $(strip $(foreach name,$(1),$(if $($(name)),$(FLAG_$(name)) $(call quoted,$($(name))))))
+
+VENV := .venv
+ifdef PYTHON
+  # An interpreter that has the packages already: no set-up, no .venv.
+  RUN := $(call quoted,$(PYTHON))
+  READY :=
+else
+  RUN := $(VENV)/bin/python
+  READY := $(VENV)/.installed
+  ifneq ($(findstring cuda,$(DEVICE))$(findstring GPU-,$(DEVICE)),)
+    READY += $(VENV)/.installed-cuda
+  endif
+endif
+
+.PHONY: help setup bench report data doctor test check lock clean
+
+help: ## Show this page
+	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
+	@echo 'make test     run every test'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@echo
+	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
+	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
+	@echo '  DEVICE         auto, cpu, cuda, cuda:N; several make a grid'
+	@echo '  BATCH          training batch sizes'
+	@echo '  EPOCHS         epochs of a trial'
+	@echo '  MODE           loop, eager, compiled, idiomatic'
+	@echo '  DATASET        mnist, fashion-mnist, synthetic'
+	@echo '  SEED           seed of the first replicate'
+	@echo '  THREADS        threads of each framework, or auto'
+	@echo '  BUDGET         seconds to measure for'
+	@echo '  REPLICATES     at most this many pairs of each case'
+	@echo '  TRAIN_SAMPLES  train on the first N samples only'
+	@echo '  EVAL_BATCH     batch size of an evaluation pass'
+	@echo '  TIMEOUT        seconds a worker may take to answer'
+	@echo '  DATA_DIR       folder with the four idx files, raw or .gz'
+	@echo '  RESULTS        folder of the parquet files'
+	@echo '  REPORTS        folder of the page'
+	@echo '  PYTHON         an interpreter that has the packages already; no .venv is made'
+
+setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is there
+
+bench: $(READY) ## Measure, store and draw
+	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS))
+
+report: $(READY) ## Draw the page of the latest run again
+	@$(RUN) -m harness report $(call options,$(REPORT_OPTIONS))
+
+data: $(READY) ## Find or fetch the data set and verify it
+	@$(RUN) -m harness data $(call options,$(DATA_OPTIONS))
+
+doctor: $(READY) ## Say what is there, what is missing and what that disables
+	@$(RUN) -m harness doctor $(call options,$(DOCTOR_OPTIONS))
+
+test: $(READY) ## Run every test
+	@$(RUN) -m pytest
+
+check: $(READY) ## Lint, types and the fast tests
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest -q -m 'not slow'
+
+UV := $(VENV)/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
+
+lock: $(READY) ## Pin the newest versions that pyproject.toml allows
+	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) --upgrade --extra dev --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
+	@printf 'uv==%s\n' "$$($(UV) --version | cut -d' ' -f2)" \
+	  | $(COMPILE) --no-annotate - -o requirements-setup.lock
+
+clean: ## Remove .venv, caches and built files; results and reports stay
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are written last: a set-up that was cut short is done again, a finished one never.
+INSTALL := $(UV) pip install --quiet --python $(VENV) --compile-bytecode --require-hashes
+
+$(VENV)/.installed: requirements-setup.lock requirements.lock pyproject.toml
+	@for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+	    echo "setting up $(VENV) with $$($$python --version) (about a minute, once)"; \
+	    exec $$python -m venv $(VENV); \
+	  fi; \
+	done; echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@$(INSTALL) -r requirements.lock
+	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-cuda: requirements-cuda.lock | $(VENV)/.installed
+	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
+	@$(INSTALL) -r requirements-cuda.lock
+	@touch $@

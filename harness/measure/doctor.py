@@ -1,0 +1,132 @@
+"""What is there, what is missing, and what that disables."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+from harness.measure import host, nvml
+
+_BUSY_SHARE: Final = 0.1
+_NEEDED_BYTES: Final = 2 * 1024**3
+_STEAL_SHARE: Final = 0.01
+_GOVERNOR: Final = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding. `disables` says what does not work, or is less certain, because of it."""
+
+    name: str
+    state: Literal["ok", "warn", "missing"]
+    said: str
+    disables: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What a framework, asked in a process of its own, said of a device."""
+
+    said: str
+    usable: bool
+
+
+def checks(results: Path, probes: Mapping[str, Probed]) -> list[Check]:
+    """All findings; `probes` maps "framework on device" to what was said."""
+    return [
+        Check(name="python", state="ok", said=platform.python_version()),
+        _package("tensorflow", "every comparison"),
+        _package("torch", "every comparison"),
+        _package("torchvision", "mode idiomatic, and one source of the data"),
+        *(_probed(name, answer) for name, answer in probes.items()),
+        _nvml(),
+        _program("cc", "mode compiled in PyTorch on a CPU", also=("gcc", "clang", "g++")),
+        _program("npm", "the last source of the data, where only package mirrors can be reached"),
+        _folder(results),
+        _quiet(),
+        _steal(),
+        *_governor(),
+    ]
+
+
+def _package(name: str, disables: str) -> Check:
+    try:
+        return Check(name=name, state="ok", said=version(name))
+    except PackageNotFoundError:
+        return Check(name=name, state="missing", said="not installed", disables=disables)
+
+
+def _probed(name: str, answer: Probed) -> Check:
+    if answer.usable:
+        return Check(name=name, state="ok", said=answer.said)
+    device = name.rpartition(" ")[2]
+    return Check(name=name, state="missing", said=answer.said, disables=f"DEVICE={device}")
+
+
+def _nvml() -> Check:
+    seen = nvml.probe()
+    if seen.reason is not None:
+        return Check(name="nvml", state="missing", said=seen.reason, disables="GPU memory; DEVICE=cuda")
+    names = ", ".join(gpu.name for gpu in seen.devices)
+    return Check(name="nvml", state="ok", said=f"driver {seen.driver_version}: {names}")
+
+
+def _program(name: str, disables: str, also: tuple[str, ...] = ()) -> Check:
+    for candidate in (name, *also):
+        path = shutil.which(candidate)
+        if path:
+            return Check(name=name, state="ok", said=path)
+    return Check(name=name, state="missing", said="not on PATH", disables=disables)
+
+
+def _folder(results: Path) -> Check:
+    existing = next(place for place in (results.absolute(), *results.absolute().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        said = f"{results}: {error.strerror or error}"
+        return Check(name="results", state="missing", said=said, disables="every run")
+    free_bytes = shutil.disk_usage(existing).free
+    said = f"{results}: writable, {free_bytes / 1e9:.0f} GB free"
+    if free_bytes < _NEEDED_BYTES:
+        return Check(name="results", state="warn", said=said, disables="long runs may not fit")
+    return Check(name="results", state="ok", said=said)
+
+
+def _quiet() -> Check:
+    busy = host.busy_share()
+    said = f"{busy:.0%} of {host.usable_cores()} usable cores busy"
+    if busy > _BUSY_SHARE:
+        return Check(name="quiet machine", state="warn", said=said, disables="narrow intervals")
+    return Check(name="quiet machine", state="ok", said=said)
+
+
+def _steal() -> Check:
+    times = psutil.cpu_times()
+    stolen = getattr(times, "steal", None)
+    if stolen is None:
+        return Check(name="steal time", state="ok", said="this system does not report it")
+    share = stolen / max(sum(times), 1e-9)
+    said = f"{share:.2%} of the time since boot went to other virtual machines"
+    if share > _STEAL_SHARE:
+        return Check(name="steal time", state="warn", said=said, disables="narrow intervals")
+    return Check(name="steal time", state="ok", said=said)
+
+
+def _governor() -> list[Check]:
+    try:
+        governor = _GOVERNOR.read_text(encoding="ascii").strip()
+    except OSError:
+        return []
+    if governor == "powersave":
+        return [Check(name="cpu governor", state="warn", said=governor, disables="narrow intervals")]
+    return [Check(name="cpu governor", state="ok", said=governor)]

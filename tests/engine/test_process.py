@@ -1,0 +1,123 @@
+"""The parent's view of a worker: it answers, or the way it ended is known and told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.engine.conditions import environment, visible_devices
+from harness.engine.process import WorkerProcess
+from harness.engine.protocol import Do, dump_spec, parse, parse_spec
+from harness.errors import ProtocolError, WorkerDied, WorkerFailed, WorkerSilent
+from harness.workload import Case, Dataset, Mode, TrialSpec, Workload
+
+pytestmark = pytest.mark.slow
+
+SPEC = TrialSpec(
+    framework="tensorflow",
+    case=Case(
+        workload=Workload(dataset=Dataset.SYNTHETIC, batch_size=100, train_samples=1000),
+        device="cpu",
+        mode=Mode.LOOP,
+    ),
+    threads=1,
+    data_root="/nowhere",
+)
+
+
+@pytest.fixture
+def start(tmp_path, synthetic_root, monkeypatch):
+    """Start a scripted worker and ask it to begin its trial."""
+
+    def begin(**script):
+        monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", "harness.frameworks.scripted")
+        monkeypatch.setenv("EVENMATCH_SCRIPT_TENSORFLOW", json.dumps(script))
+        conditions = environment(device="cpu", threads=1, compile_cache=tmp_path)
+        return WorkerProcess(conditions, tmp_path / "worker.log")
+
+    return begin
+
+
+def spec(root):
+    return dump_spec(TrialSpec(framework="tensorflow", case=SPEC.case, threads=1, data_root=str(root)))
+
+
+def test_a_spec_survives_the_pipe():
+    assert parse_spec(json.loads(json.dumps(dump_spec(SPEC)))) == SPEC
+
+
+def test_a_line_that_is_not_an_object_is_a_protocol_error():
+    for line in (b"hello\n", b"[1]\n", b"\xff\n"):
+        with pytest.raises(ProtocolError):
+            parse(line)
+
+
+def test_a_worker_answers_and_ends_by_itself(start, synthetic_root):
+    with start() as worker:
+        started = worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        trained = worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+        finished = worker.ask(Do.FINISH, timeout_s=60)
+    assert started["parameter_count"] == 101_770
+    assert trained["samples"] == 1000
+    assert trained["wall_s"] >= 0.002
+    assert finished["host_peak_bytes"] > 10_000_000
+
+
+def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(start, synthetic_root, tmp_path):
+    with start(events={"train 1": "chatter"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        assert worker.ask(Do.TRAIN, timeout_s=60, epoch=0)["steps"] == 10
+        worker.ask(Do.FINISH, timeout_s=60)
+    assert "not an answer" in (tmp_path / "worker.log").read_text()
+
+
+def test_an_exception_becomes_its_sentence(start, synthetic_root):
+    with start(events={"train 2": "raise"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+        with pytest.raises(WorkerFailed, match="RuntimeError: scripted to fail at train 2"):
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=1)
+
+
+def test_an_early_exit_names_its_status_and_its_last_words(start, synthetic_root):
+    with start(events={"train 1": "exit"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        with pytest.raises(WorkerDied, match="exit status 7; its log says: scripted to exit at train 1"):
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+
+
+def test_a_killed_worker_names_the_signal(start, synthetic_root):
+    with start(events={"train 1": "kill"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+
+
+def test_a_silent_worker_is_given_up_after_its_deadline_and_ended(start, synthetic_root):
+    with start(events={"train 1": "hang"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        with pytest.raises(WorkerSilent, match=r"no answer to train within 0\.3 s"):
+            worker.ask(Do.TRAIN, timeout_s=0.3, epoch=0)
+        worker.kill()
+    assert worker._process.poll() is not None
+
+
+def test_both_sides_get_the_same_threads_and_a_hidden_gpu_on_the_cpu(tmp_path):
+    conditions = environment(device="cpu", threads=3, compile_cache=tmp_path)
+    assert conditions["OMP_NUM_THREADS"] == conditions["MKL_NUM_THREADS"] == "3"
+    assert conditions["CUDA_VISIBLE_DEVICES"] == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "already", "visible"),
+    [
+        ("cuda", None, "0"),
+        ("cuda:1", None, "1"),
+        ("cuda:1", "3,5", "5"),
+        ("cuda:2", "3,5", ""),
+        ("cpu", "3", ""),
+    ],
+)
+def test_a_worker_sees_its_own_gpu_within_what_the_user_left_visible(device, already, visible):
+    assert visible_devices(device, already) == visible

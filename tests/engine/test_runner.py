@@ -1,0 +1,156 @@
+"""A run with scripted workers: who runs when, what is kept, and what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from harness import config
+from harness.engine import runner
+from harness.plan import plan
+from harness.records import Phase
+from harness.store.reader import read
+from harness.store.writer import Store
+
+pytestmark = pytest.mark.slow
+
+
+class Silent:
+    def __init__(self):
+        self.failed = []
+
+    def pair_began(self, pair, *, spent_s, left_s):
+        pass
+
+    def turn_done(self, pair, *, epoch, epochs):
+        pass
+
+    def trial_done(self, trial):
+        if trial.failure:
+            self.failed.append(trial)
+
+
+@pytest.fixture
+def run(tmp_path, synthetic_root, monkeypatch):
+    """Measure a small plan; scripts are given by framework."""
+
+    def measure(scripts=None, observer=None, **given):
+        for framework in ("TENSORFLOW", "PYTORCH"):
+            monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
+            script = (scripts or {}).get(framework.lower(), {})
+            monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script))
+        options = {"batch_size": "500", "train_samples": "1000", "replicates": "1", "dataset": "synthetic"}
+        settings = config.resolve(options | given, {}, tmp_path)
+        store = Store(tmp_path / "results")
+        store.prepare()
+        trials = []
+
+        def save(trial):
+            store.save_trial(trial)
+            trials.append(trial)
+
+        outcome = runner.measure(
+            plan(settings),
+            run_id="run",
+            data_root=synthetic_root,
+            logs=store.logs,
+            save=save,
+            observer=observer or Silent(),
+        )
+        return outcome, trials
+
+    return measure
+
+
+def test_the_rounds_of_a_pair_take_turns_and_never_overlap(run):
+    _, trials = run(epochs="4")
+    rounds = sorted(
+        (one.started_s, one.started_s + one.wall_s, trial.framework, one.phase, one.epoch)
+        for trial in trials
+        for one in trial.rounds
+    )
+    for (_, end_s, *_), (start_s, *_) in pairwise(rounds):
+        assert end_s <= start_s
+    trained = [name for _, _, name, phase, _ in rounds if phase is Phase.TRAIN]
+    assert [set(trained[i : i + 2]) for i in range(0, 8, 2)] == [{"tensorflow", "pytorch"}] * 4
+
+
+def test_a_round_lasts_as_long_as_its_work(run):
+    _, trials = run({"tensorflow": {"train_s": 0.05}, "pytorch": {"train_s": 0.1}}, epochs="3")
+    medians = {
+        trial.framework: pd.Series([r.wall_s for r in trial.rounds if r.phase is Phase.TRAIN]).median()
+        for trial in trials
+    }
+    assert medians["pytorch"] / medians["tensorflow"] == pytest.approx(2, rel=0.1)
+
+
+def test_a_side_that_fails_is_a_row_and_the_other_finishes(run):
+    observer = Silent()
+    outcome, trials = run({"pytorch": {"events": {"train 2": "raise"}}}, observer, epochs="3")
+    sides = {trial.framework: trial for trial in trials}
+    assert (outcome.trials_ok, outcome.trials_failed) == (1, 1)
+    assert sides["tensorflow"].failure is None
+    assert len(sides["tensorflow"].rounds) == 6
+    assert sides["pytorch"].failure.kind == "raised"
+    assert len(sides["pytorch"].rounds) == 2
+    assert [trial.framework for trial in observer.failed] == ["pytorch"]
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"), [("exit", "died"), ("kill", "died"), ("raise", "raised"), ("hang", "timeout")]
+)
+def test_a_worker_that_never_starts_is_a_row_with_its_reason(run, event, kind):
+    _, trials = run({"tensorflow": {"events": {"start": event}}}, epochs="1", timeout_s="5")
+    (failed,) = [trial for trial in trials if trial.failure]
+    assert failed.framework == "tensorflow"
+    assert failed.failure.kind == kind
+    assert failed.startup is None
+    assert failed.rounds == ()
+
+
+def test_both_sides_drew_the_same_weights_order_and_data(run):
+    _, trials = run(epochs="2")
+    first, second = (trial.digests for trial in trials)
+    assert first == second
+    assert set(first) == {"data_sha256", "weights_sha256", "order_sha256"}
+
+
+def test_every_trial_is_on_disk_and_read_back_with_its_rounds(run, tmp_path):
+    run({"pytorch": {"events": {"train 1": "kill"}}}, epochs="2", replicates="2")
+    store = Store(tmp_path / "results")
+    store.save_run({"run_id": "run", "status": "finished"})
+    frames = read(tmp_path / "results")
+    assert len(frames.trials) == 4
+    assert set(frames.trials["status"]) == {"ok", "failed"}
+    failed = frames.trials[frames.trials["status"] == "failed"]
+    assert failed["failure_reason"].str.contains("SIGKILL").all()
+    assert failed["final_accuracy"].isna().all()
+    assert len(frames.rounds) == 2 * 2 * 2
+    assert (frames.trials.loc[frames.trials["status"] == "ok", "final_accuracy"] == 0.97).all()
+
+
+def test_the_budget_ends_a_run_after_each_case_has_been_measured_once(run):
+    outcome, trials = run(batch_size="500,1000", replicates="50", budget_s="0.1", epochs="1")
+    assert len(trials) == 4
+    assert "time budget" in outcome.stopped_because
+
+
+def test_ctrl_c_keeps_what_was_measured(run):
+    class Impatient(Silent):
+        def turn_done(self, pair, *, epoch, epochs):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    outcome, trials = run(observer=Impatient(), epochs="5", replicates="3")
+    assert outcome.status == "interrupted"
+    assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
+    assert all(len(trial.rounds) == 4 for trial in trials)
+
+
+def test_the_idle_side_uses_next_to_no_processor_time(run):
+    _, trials = run({"tensorflow": {"train_s": 0.3}, "pytorch": {"train_s": 0.3}}, epochs="3")
+    idle = [one.idle_cpu_s for trial in trials for one in trial.rounds if one.epoch > 1]
+    assert max(idle) < 0.03

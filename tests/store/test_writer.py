@@ -1,0 +1,178 @@
+"""What is written is typed, whole, and readable by whoever opens the folder."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness.errors import ResultsUnusable
+from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.store.reader import read, run_ids
+from harness.store.schema import ROUNDS, RUNS, TRIALS
+from harness.store.writer import Store
+from harness.workload import Case, Mode, Workload
+
+
+def one_round(phase=Phase.TRAIN, index=0, wall_s=2.0, accuracy=None):
+    return Round(
+        phase=phase,
+        index=index,
+        epoch=index + 1,
+        turn=0,
+        samples=60_000,
+        steps=938,
+        started_s=10.0,
+        wall_s=wall_s,
+        cpu_s=1.5,
+        idle_cpu_s=0.0,
+        loss=0.3,
+        accuracy=accuracy,
+    )
+
+
+def trial(run_id="r1", framework="pytorch", rounds=None, failure=None):
+    if rounds is None:
+        rounds = (one_round(), one_round(Phase.EVALUATE, accuracy=0.97))
+    return Trial(
+        run_id=run_id,
+        pair_id=f"{run_id}-p",
+        trial_id=f"{run_id}-p-{framework}",
+        case=Case(workload=Workload(), device="cpu", mode=Mode.LOOP),
+        framework=framework,
+        replicate=0,
+        seed=0,
+        threads=1,
+        started_at=datetime.now(UTC),
+        wall_s=9.0,
+        startup=Startup(import_s=1.0, data_s=2.0, build_s=3.0, first_step_s=4.0),
+        rounds=rounds,
+        parameter_count=101_770,
+        host_peak_bytes=1_000_000,
+        gpu_peak_bytes=None,
+        gpu_peak_reason="the device is a CPU",
+        effective={"version": "1.0"},
+        digests={},
+        failure=failure,
+        log_path="log",
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "results")
+    made.prepare()
+    return made
+
+
+def test_pandas_reads_the_folder_as_one_tidy_table(store):
+    store.save_trial(trial(framework="pytorch"))
+    store.save_trial(trial(framework="tensorflow"))
+    table = pd.read_parquet(store.folder / "trials")
+    assert sorted(table["framework"]) == ["pytorch", "tensorflow"]
+    assert set(table.columns) == set(TRIALS.names)
+    assert table["startup_s"].eq(10.0).all()
+    assert table["train_samples_per_s"].eq(30_000).all()
+    assert table["gpu_peak_bytes"].isna().all()
+    assert table["gpu_peak_reason"].eq("the device is a CPU").all()
+
+
+def test_duckdb_reads_the_same_folder(store):
+    store.save_trial(trial())
+    found = duckdb.sql(f"select framework from read_parquet('{store.folder}/trials/*.parquet')").fetchall()
+    assert found == [("pytorch",)]
+
+
+def test_a_failed_trial_is_a_row_with_nulls_not_zeros(store):
+    store.save_trial(trial(rounds=(), failure=Failure(kind="died", reason="it was ended by SIGKILL")))
+    (row,) = pd.read_parquet(store.folder / "trials").to_dict("records")
+    assert row["status"] == "failed"
+    assert row["failure_reason"] == "it was ended by SIGKILL"
+    for column in ("train_s", "train_samples_per_s", "final_accuracy", "eval_samples_per_s"):
+        assert pd.isna(row[column])
+
+
+def test_the_spread_of_one_round_is_null_and_of_several_their_quartiles(store):
+    store.save_trial(trial())
+    assert pd.read_parquet(store.folder / "trials")["train_samples_per_s_q1"].isna().all()
+    speeds_s = [1.0, 2.0, 3.0, 4.0, 5.0]
+    store.save_trial(trial(rounds=tuple(one_round(index=i, wall_s=s) for i, s in enumerate(speeds_s))))
+    (row,) = pd.read_parquet(store.folder / "trials").to_dict("records")
+    speeds = pd.Series([60_000 / s for s in speeds_s])
+    assert row["train_samples_per_s_q1"] == speeds.quantile(0.25)
+    assert row["train_samples_per_s_q3"] == speeds.quantile(0.75)
+
+
+def test_every_file_carries_the_schema_version(store):
+    store.save_trial(trial())
+    for folder, schema in (("trials", TRIALS), ("rounds", ROUNDS)):
+        (path,) = (store.folder / folder).glob("*.parquet")
+        written = pq.read_schema(path)
+        assert written.metadata[b"evenmatch_schema_version"] == b"1"
+        assert written.remove_metadata().equals(schema)
+
+
+def test_a_half_written_file_is_not_seen(store):
+    store.save_trial(trial())
+    (store.folder / "trials" / ".r1-other.parquet.123").write_bytes(b"PAR1 and no more")
+    assert len(pd.read_parquet(store.folder / "trials")) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ResultsUnusable, match="cannot be written"):
+        Store(tmp_path / "results").prepare()
+
+
+def test_a_file_in_the_folders_place_is_refused_by_name(tmp_path):
+    (tmp_path / "results").write_text("not a folder")
+    with pytest.raises(ResultsUnusable, match=r"RESULTS=.*results: cannot be written"):
+        Store(tmp_path / "results").prepare()
+
+
+def test_runs_are_read_by_name_latest_or_all(store):
+    for run_id in ("20260101T000000-aa", "20260102T000000-bb"):
+        store.save_run({"run_id": run_id, "status": "running"})
+        store.save_run({"run_id": run_id, "status": "finished"})
+        store.save_trial(trial(run_id=run_id))
+    assert run_ids(store.folder) == ["20260101T000000-aa", "20260102T000000-bb"]
+    assert list(read(store.folder).runs["run_id"]) == ["20260102T000000-bb"]
+    assert list(read(store.folder, ["20260101T000000-aa"]).trials["run_id"]) == ["20260101T000000-aa"]
+    everything = read(store.folder, ["all"])
+    assert len(everything.trials) == len(everything.runs) == 2
+    assert set(everything.runs["status"]) == {"finished"}
+    assert set(everything.runs.columns) == set(RUNS.names)
+
+
+def test_an_unknown_run_is_named_with_what_there_is(store):
+    store.save_run({"run_id": "r1", "status": "finished"})
+    with pytest.raises(ResultsUnusable, match=r"run r9: not in .*; it holds r1"):
+        read(store.folder, ["r9"])
+
+
+def test_a_folder_without_runs_says_how_to_make_one(tmp_path):
+    with pytest.raises(ResultsUnusable, match="make bench"):
+        read(tmp_path)
+
+
+def test_a_damaged_file_is_named(store):
+    store.save_run({"run_id": "r1", "status": "finished"})
+    (store.folder / "trials" / "r1-x.parquet").write_bytes(b"not parquet")
+    with pytest.raises(ResultsUnusable, match=r"r1-x\.parquet: cannot be read"):
+        read(store.folder)
+
+
+def test_a_file_of_a_newer_version_is_refused(store):
+    store.save_run({"run_id": "r1", "status": "finished"})
+    path = store.folder / "runs" / "r1.parquet"
+    table = pq.read_table(path).to_pydict()
+    table["schema_version"] = [99]
+    pq.write_table(pa.table(table, schema=RUNS), path)
+    with pytest.raises(ResultsUnusable, match="written with schema 99"):
+        read(store.folder)
