@@ -57,7 +57,7 @@ class Settings:
 
 _DEFAULTS: Final[dict[str, str]] = {
     "device": "cpu",
-    "batch_size": "64,256,1024",
+    "batch_size": "64,512",
     "epochs": "5",
     "mode": "loop",
     "dataset": "mnist",

@@ -16,11 +16,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from harness.analysis.verdicts import verdicts
 from harness.bench import Run
 from harness.measure.doctor import Check
 from harness.plan import Pair, Plan
 from harness.records import Trial
-from harness.report.answer import answer
+from harness.report.answer import answers
 from harness.store.frames import Frames
 from harness.workload import Dataset
 
@@ -131,10 +132,11 @@ def show_run(run: Run) -> None:
 
 
 def show_report(frames: Frames, page: Path) -> None:
-    """The answer in words and where the page is."""
+    """The answer in words, as the page gives it, and where the page is."""
     console = Console(highlight=False)
-    for line in answer(frames):
-        console.print(escape(line))
+    for one in answers(verdicts(frames.trials, frames.rounds)):
+        console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
+        console.print(f"  {escape(one.sure)}")
     console.print(f"page: {escape(str(page))}")
 
 

@@ -1,0 +1,1 @@
+"""Frames become one page: figures, words, tables."""

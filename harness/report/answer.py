@@ -1,0 +1,104 @@
+"""The answer in words: which is faster, by how much, how sure, on what. Page and terminal print the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.analysis.statistics import Verdict
+from harness.records import Phase
+from harness.report import words
+from harness.workload import PYTORCH, TENSORFLOW
+
+_WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One sentence about the cases of a device and mode that share a verdict; `sure` is its evidence."""
+
+    where: str
+    says: str
+    sure: str
+    verdict: str | None
+
+
+def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:
+    """Sentences for the verdicts of one phase, grouped over batch sizes so that they stay few.
+
+    `judged` has the columns of `analysis.verdicts.verdicts`.
+    """
+    rows = judged[judged["phase"] == phase]
+    return [
+        _answer(group, phase, margin)
+        for _, cases in rows.groupby(["device", "mode", "precision", "epochs"], sort=False)
+        for group in _by_verdict(cases)
+    ]
+
+
+def _by_verdict(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    labels = cases["verdict"].fillna("")
+    for label in labels.drop_duplicates():
+        yield cases[labels == label].sort_values("batch_size")
+
+
+def _answer(group: pd.DataFrame, phase: Phase, margin: float) -> Answer:
+    first = group.iloc[0]
+    batches = f"batch {words.listed(group['batch_size'])}"
+    verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
+    verb = "trains" if phase is Phase.TRAIN else "evaluates"
+    where = f"On {words.device(first['device'])}, mode {first['mode']}, {first['precision']}"
+    if verdict in _WINNERS:
+        winner = _WINNERS[Verdict(verdict)]
+        loser = TENSORFLOW if winner == PYTORCH else PYTORCH
+        says = (
+            f"{words.framework(winner)} {verb} {_span(_towards(group, winner))} times as fast as "
+            f"{words.framework(loser)} at {batches}"
+        )
+        return Answer(where=where, says=says, sure=_evidence(group, winner), verdict=verdict)
+    if verdict == Verdict.EQUIVALENT:
+        says = f"both {verb.removesuffix('s')} equally fast, within {margin:.0%}, at {batches}"
+        return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
+    reasons = "; ".join(dict.fromkeys(str(reason) for reason in group["reason"]))
+    measured = group[group["speed_ratio"].notna()]
+    if len(measured):
+        reasons += f". TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
+    return Answer(where=where, says=f"no verdict at {batches}", sure=reasons, verdict=verdict)
+
+
+def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the winner is faster."""
+    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
+    if winner == TENSORFLOW:
+        return ratio
+    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
+    return turned.set_axis(ratio.columns, axis=1)
+
+
+def _so_far(measured: pd.DataFrame) -> str:
+    return words.listed(
+        f"{words.ratio(row['speed_ratio'])} ({words.ratio(row['speed_ratio_low'])} to "
+        f"{words.ratio(row['speed_ratio_high'])}) at batch {row['batch_size']}"
+        for row in measured.to_dict("records")
+    )
+
+
+def _span(turned: pd.DataFrame) -> str:
+    least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
+    return least if least == most else f"{least} to {most}"
+
+
+def _evidence(group: pd.DataFrame, winner: str) -> str:
+    turned = _towards(group, winner)
+    intervals = words.listed(
+        f"{words.ratio(low)} to {words.ratio(high)}"
+        for low, high in zip(turned["speed_ratio_low"], turned["speed_ratio_high"], strict=True)
+    )
+    confidence = f"{group['confidence'].iloc[0]:.0%}".replace("%", " %")
+    noun = "interval" if len(group) == 1 else "intervals"
+    fewest = int(group["replicates"].min())
+    return f"{confidence} {noun} {intervals}; {words.plural(fewest, 'replicate')}" + (
+        "" if len(group) == 1 else " or more each"
+    )

@@ -1,0 +1,64 @@
+"""Frames in, `summary.html` out: verdicts, words, figures, one template."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+
+from harness import __version__
+from harness.analysis.verdicts import verdicts
+from harness.errors import ResultsUnusable
+from harness.records import Phase
+from harness.report import context, words
+from harness.report.answer import answers
+from harness.report.sections import evidence, sections
+from harness.store.frames import Frames
+
+PAGE_NAME = "summary.html"
+
+
+def write_page(frames: Frames, folder: Path) -> Path:
+    """Write `folder/summary.html`, whole or not at all, and `folder/figures/*.png`.
+
+    Raises:
+        ResultsUnusable: no trials to show, or a folder that cannot be written.
+    """
+    if frames.trials.empty:
+        raise ResultsUnusable("no trial was finished or failed in these runs, so there is nothing to draw")
+    path = folder / PAGE_NAME
+    partial = path.with_name(f".{PAGE_NAME}.{os.getpid()}")
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        partial.write_text(render(frames, folder / "figures"), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
+    return path
+
+
+def render(frames: Frames, pictures: Path) -> str:
+    """The page as HTML; every value is escaped by the template but the figures' own SVG."""
+    judged = verdicts(frames.trials, frames.rounds)
+    run = frames.runs.iloc[-1]
+    page = context.Page(
+        title="TensorFlow or PyTorch?",
+        subject=context.subject(frames),
+        answers=tuple(answers(judged)),
+        evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
+        warnings=context.warnings(frames),
+        sections=sections(evidence(frames, judged), pictures),
+        command=str(run["command"]),
+        footer=f"evenmatch {__version__}; {words.plural(len(frames.runs), 'run')}, "
+        f"{words.plural(len(frames.trials), 'trial')}; drawn {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    ).get_template("summary.html.j2")
+    return template.render(page=page)

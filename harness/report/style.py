@@ -1,0 +1,110 @@
+"""Colours, markers and the way from a matplotlib figure to an inline SVG that follows the page's theme.
+
+Figures are drawn in the light theme's colours. In the SVG each of these becomes a CSS variable of the
+page, so one drawing serves light, dark and print; the PNGs keep the light colours.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from harness.workload import PYTORCH, TENSORFLOW
+
+PAPER: Final = "#fefefe"
+INK: Final = "#1c2128"
+MUTED: Final = "#59636e"
+LINE: Final = "#d5dae1"
+BAND: Final = "#eceff3"
+
+# A pair that stays apart in the common kinds of colour blindness, each with a marker and hatch of its own.
+COLOURS: Final = {TENSORFLOW: "#c4570a", PYTORCH: "#5a45c9"}
+MARKERS: Final = {TENSORFLOW: "o", PYTORCH: "D"}
+HATCHES: Final = {TENSORFLOW: "", PYTORCH: "///"}
+
+# Start-up's parts, from light to dark, of no framework's colour.
+PARTS: Final = ("#b9d8d2", "#7fb8ae", "#438f84", "#1d5f57")
+
+_VARIABLES: Final = {
+    PAPER: "--paper",
+    INK: "--ink",
+    MUTED: "--muted",
+    LINE: "--line",
+    BAND: "--band",
+    COLOURS[TENSORFLOW]: "--tensorflow",
+    COLOURS[PYTORCH]: "--pytorch",
+    **{colour: f"--part-{number}" for number, colour in enumerate(PARTS)},
+}
+
+# Any: matplotlib's stubs want its few hundred key names as literals.
+_RC: Final[dict[Any, Any]] = {
+    "axes.edgecolor": LINE,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlecolor": INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "figure.facecolor": "none",
+    "font.family": "sans-serif",
+    "font.size": 9.5,
+    "grid.color": LINE,
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "svg.fonttype": "none",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.major.size": 3,
+    "ytick.color": MUTED,
+    "ytick.major.size": 0,
+}
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """The house style, for figures drawn and saved inside; nothing leaks into matplotlib's globals."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
+    """The figure as an `<svg>` for an HTML page: themed, described, its ids its own.
+
+    `title` and `description` are markup-escaped here; everything else comes from matplotlib, which
+    escapes what it writes.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.05)
+    drawn = buffer.getvalue()
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"<style[^>]*>.*?</style>", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r'\bid="', f'id="{name}-', drawn)
+    drawn = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{name}-", drawn)
+    for colour, variable in _VARIABLES.items():
+        drawn = drawn.replace(colour, f"var({variable})")
+    head, body = drawn.split(">", 1)
+    (view_box,) = re.findall(r'viewBox="[^"]*"', head)
+    return (
+        f'<svg {view_box} role="img" aria-labelledby="{name}-title {name}-description">'
+        f'<title id="{name}-title">{_text(title)}</title>'
+        f'<desc id="{name}-description">{_text(description)}</desc>{body}'
+    )
+
+
+def _text(value: str) -> str:
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
