@@ -13,6 +13,7 @@ from harness.records import Phase
 from harness.report import context, figures, style, words
 from harness.report.context import Column, Section
 from harness.store.frames import Frames
+from harness.workload import Mode
 
 _MOST_PANELS = 12
 
@@ -331,4 +332,5 @@ def _labelled(frame: pd.DataFrame, several: list[str]) -> pd.DataFrame:
             f"{panels[case_id]}, batch {batches[case_id]}" if several else f"batch {batches[case_id]}"
             for case_id in frame["case_id"]
         ],
-    ).sort_values(["panel", "batch_size"], kind="stable")
+        rank=frame["mode"].map(list(Mode).index),
+    ).sort_values(["rank", "panel", "batch_size"], kind="stable")

@@ -1,0 +1,122 @@
+"""Realistic frames without a run: records through the real writer and reader."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.store.reader import read
+from harness.store.writer import Store
+from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
+
+RUN_ID = "20260101T000000-abcd"
+
+RUN = {
+    "run_id": RUN_ID,
+    "status": "finished",
+    "started_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "command": "harness bench --batch-size '64,512'",
+    "stopped_because": "the time budget of 240 s was spent",
+    "hostname": "quiet",
+    "cpu_model": "Some Processor",
+    "cpu_usable": 2,
+    "gpu_names": [],
+    "gpu_reason": "NVML Shared Library Not Found",
+    "tensorflow_version": "2.21.0",
+    "torch_version": "2.14.1",
+    "threads": 1,
+    "environment_json": '{"OMP_NUM_THREADS": "1"}',
+}
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """Frames of a run; `ratio` is TensorFlow's speed over PyTorch's."""
+
+    def build(
+        *, ratio=1.5, batch_sizes=(64, 512), replicates=6, fail=None, run=None, modes=(Mode.LOOP,), **work
+    ):
+        store = Store(tmp_path / "results")
+        store.prepare()
+        store.save_run(RUN | (run or {}))
+        rng = np.random.default_rng(0)
+        for mode in modes:
+            for batch_size in batch_sizes:
+                case = Case(workload=Workload(batch_size=batch_size, **work), device="cpu", mode=mode)
+                for replicate in range(replicates):
+                    for framework in FRAMEWORKS:
+                        factor = ratio if framework == "pytorch" else 1.0
+                        broken = fail if (framework, replicate) == ("pytorch", 0) else None
+                        store.save_trial(
+                            trial(
+                                case=case,
+                                framework=framework,
+                                replicate=replicate,
+                                factor=factor,
+                                broken=broken,
+                                rng=rng,
+                            )
+                        )
+        return read(tmp_path / "results")
+
+    return build
+
+
+def trial(*, case, framework, replicate, factor, broken, rng):
+    epochs = range(case.workload.epochs if broken is None else 1)
+    return Trial(
+        run_id=RUN_ID,
+        pair_id=f"{RUN_ID}-{case.id}-r{replicate}",
+        trial_id=f"{RUN_ID}-{case.id}-r{replicate}-{framework}",
+        case=case,
+        framework=framework,
+        replicate=replicate,
+        seed=replicate,
+        threads=1,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        wall_s=9.0,
+        startup=Startup(import_s=3.0, data_s=0.2, build_s=0.3, first_step_s=0.5),
+        rounds=tuple(
+            one_round(phase, epoch, factor * rng.lognormal(0, 0.01))
+            for epoch in epochs
+            for phase in (Phase.TRAIN, Phase.EVALUATE)
+        ),
+        parameter_count=101_770,
+        host_peak_bytes=800 * 2**20,
+        gpu_peak_bytes=None,
+        gpu_peak_reason="the device is a CPU",
+        effective={"version": "1.0", "optimizer": "Adam"},
+        digests={},
+        failure=broken,
+        log_path="results/logs/one.log",
+    )
+
+
+def one_round(phase, epoch, wall_s):
+    return Round(
+        phase=phase,
+        index=epoch,
+        epoch=epoch + 1,
+        turn=0,
+        samples=60_000,
+        steps=938,
+        started_s=1.0,
+        wall_s=wall_s,
+        cpu_s=wall_s,
+        idle_cpu_s=0.0,
+        loss=0.3 / (epoch + 1),
+        accuracy=0.95 + 0.005 * epoch if phase is Phase.EVALUATE else None,
+    )
+
+
+@pytest.fixture
+def failure():
+    return Failure(kind="died", reason="it was ended by SIGKILL")
+
+
+@pytest.fixture
+def synthetic():
+    return {"dataset": Dataset.SYNTHETIC}

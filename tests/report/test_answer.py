@@ -1,0 +1,52 @@
+"""The answer names the faster side, the ratio, the interval and the replicates, or says why there is none."""
+
+from __future__ import annotations
+
+import re
+
+from harness.analysis.verdicts import verdicts
+from harness.records import Phase
+from harness.report.answer import answers
+
+
+def said(frames, **kind):
+    shown = frames(**kind)
+    return answers(verdicts(shown.trials, shown.rounds))
+
+
+def test_the_faster_framework_comes_first_with_a_ratio_above_one(frames):
+    (answer,) = said(frames, ratio=1.5)
+    assert re.match(r"TensorFlow trains 1\.\d\d( to 1\.\d\d)? times as fast as PyTorch", answer.says)
+    assert answer.verdict == "tensorflow faster"
+
+
+def test_the_ratio_is_turned_when_pytorch_wins(frames):
+    (answer,) = said(frames, ratio=0.5, batch_sizes=(64,))
+    ratio = float(re.search(r"PyTorch trains (\d\.\d\d) times as fast as TensorFlow", answer.says)[1])
+    low, high = map(
+        float, re.search(r"interval (\d\.\d\d) to (\d\.\d\d); 6 replicates", answer.sure).groups()
+    )
+    assert 1.9 < low <= ratio <= high < 2.1
+
+
+def test_equal_speeds_are_called_equal_within_the_margin(frames):
+    (answer,) = said(frames, ratio=1.0)
+    assert answer.says == "both train equally fast, within 3%, at batch 64 and 512"
+
+
+def test_too_few_replicates_give_no_verdict_and_say_how_many_are_needed(frames):
+    (answer,) = said(frames, replicates=2)
+    assert answer.says == "no verdict at batch 64 and 512"
+    assert "at least 5" in answer.sure
+    assert "so far: 1.5" in answer.sure
+
+
+def test_cases_with_one_verdict_share_a_sentence(frames):
+    (answer,) = said(frames, batch_sizes=(32, 64, 128, 256))
+    assert answer.says.endswith("at batch 32, 64, 128 and 256")
+
+
+def test_evaluation_is_answered_in_its_own_words(frames):
+    shown = frames(ratio=2.0)
+    (answer,) = answers(verdicts(shown.trials, shown.rounds), Phase.EVALUATE)
+    assert answer.says.startswith("TensorFlow evaluates 2")

@@ -1,0 +1,80 @@
+"""Each figure draws what its frame says."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from harness.analysis.verdicts import verdicts
+from harness.records import Phase
+from harness.report import figures
+from harness.report.sections import evidence
+
+
+@pytest.fixture
+def shown(frames):
+    def build(**kind):
+        made = frames(**kind)
+        return evidence(made, verdicts(made.trials, made.rounds))
+
+    return build
+
+
+def test_throughput_has_a_point_a_replicate_and_a_line_a_framework(shown):
+    figure = figures.throughput(shown(replicates=6).ok, "train_samples_per_s")
+    (axis,) = figure.axes
+    points = sum(len(collection.get_offsets()) for collection in axis.collections)
+    assert points == 2 * 2 * 6
+    assert len(axis.lines) == 2
+    assert {text.get_text() for text in axis.texts} == {"TensorFlow", "PyTorch"}
+
+
+def test_the_line_runs_through_the_medians(shown):
+    trials = shown().ok
+    (axis,) = figures.throughput(trials, "train_samples_per_s").axes
+    expected = trials.groupby(["framework", "batch_size"])["train_samples_per_s"].median()
+    drawn = sorted(tuple(line.get_ydata()) for line in axis.lines)
+    assert drawn == sorted(tuple(expected[name]) for name in ("pytorch", "tensorflow"))
+
+
+def test_a_ratio_above_one_lies_on_tensorflows_side(shown):
+    judged = shown(ratio=2.0).judged
+    figure = figures.ratios(judged[judged["phase"] == Phase.TRAIN])
+    marks = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert marks == pytest.approx(judged.loc[judged["phase"] == Phase.TRAIN, "speed_ratio"])
+    assert min(marks) > 1.8
+    left, right = figure.axes[0].texts
+    assert (left.get_text(), right.get_text()) == ("← PyTorch faster", "TensorFlow faster →")
+
+
+def test_verdicts_are_words_too(shown):
+    judged = shown(ratio=0.5).judged
+    figure = figures.ratios(judged[judged["phase"] == Phase.TRAIN])
+    labels = [text.get_text() for axis in figure.axes for text in axis.get_yticklabels()]
+    secondary = [text.get_text() for axis in figure.axes[0].child_axes for text in axis.get_yticklabels()]
+    assert labels == ["batch 64", "batch 512"]
+    assert secondary == ["PyTorch faster"] * 2
+
+
+def test_accuracy_has_a_panel_a_case_and_every_epoch(shown):
+    rounds = shown(epochs=5).rounds
+    figure = figures.accuracy(rounds[rounds["phase"] == Phase.EVALUATE])
+    assert [axis.get_title() for axis in figure.axes] == ["batch 64", "batch 512"]
+    assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2, 3, 4, 5]
+
+
+def test_memory_bars_are_as_long_as_the_peaks(shown):
+    (axis,) = figures.memory(shown().ok).axes
+    widths = {round(bar.get_width()) for container in axis.containers for bar in container}
+    assert widths == {800}
+
+
+def test_start_up_parts_stack_to_the_whole(shown):
+    (axis,) = figures.startup(shown().ok).axes
+    ends = [max(bar.get_x() + bar.get_width() for bar in container) for container in axis.containers]
+    assert ends == pytest.approx([3.0, 3.2, 3.5, 4.0])
+
+
+def test_labels_name_only_what_differs(shown):
+    assert set(shown().ok["label"]) == {"batch 64", "batch 512"}
+    assert isinstance(shown().ok, pd.DataFrame)

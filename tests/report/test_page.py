@@ -1,0 +1,143 @@
+"""The page: one file that holds everything, escapes everything, and says what it does not show."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.errors import ResultsUnusable
+from harness.records import Failure
+from harness.report.page import write_page
+from harness.workload import Mode
+
+pytestmark = pytest.mark.slow
+
+HOSTILE = "<script>alert('x')</script>\"&\u202e" + "n" * 10_000
+
+
+class Elements(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.attributes = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+
+@pytest.fixture
+def page(frames, tmp_path):
+    def draw(**kind):
+        return write_page(frames(**kind), tmp_path / "reports").read_text(encoding="utf-8")
+
+    return draw
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(page):
+    html = page()
+    elements = Elements(html)
+    assert not {"script", "link", "iframe", "object", "img"} & set(elements.tags)
+    assert not [
+        one for one in elements.attributes if one[1] in {"src", "srcset", "xlink:href"} and "#" not in one[2]
+    ]
+    assert not re.search(r"https?:|@import|url\((?!#)", html)
+    assert "default-src 'none'" in html
+    assert len(html.encode()) < 2_000_000
+
+
+def test_ids_are_unique_so_that_figures_do_not_borrow_from_each_other(page):
+    ids = [value for _, name, value in Elements(page()).attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_inside_the_page_leads_somewhere(page):
+    html = page()
+    ids = {value for _, name, value in Elements(html).attributes if name == "id"}
+    assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', html)) <= ids
+
+
+def test_every_figure_has_a_text_alternative_and_its_numbers(page):
+    html = page()
+    assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 6
+    assert html.count("The numbers behind the figure") == 6
+
+
+def test_figures_follow_the_theme_instead_of_carrying_their_colours(page):
+    (style, *figures) = re.findall(r"<style>.*?</style>|<svg.*?</svg>", page(), flags=re.DOTALL)
+    assert "prefers-color-scheme: dark" in style
+    used = {colour for figure in figures for colour in re.findall(r"#[0-9a-f]{6}\b", figure)}
+    assert used <= {"#ffffff"}
+
+
+def test_small_pictures_of_each_figure_land_beside_it(page, tmp_path):
+    page()
+    names = {path.name for path in (tmp_path / "reports" / "figures").iterdir()}
+    assert names == {
+        f"{name}.png" for name in ("throughput", "ratio", "accuracy", "memory", "startup", "evaluation")
+    }
+
+
+def test_hostile_text_appears_as_text(page):
+    html = page(
+        run={"hostname": HOSTILE, "cpu_model": HOSTILE, "command": HOSTILE, "gpu_names": [HOSTILE]},
+        fail=Failure(kind="raised", reason=HOSTILE),
+    )
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;alert(&#39;x&#39;)") >= 4
+
+
+def test_a_failed_trial_is_told_at_the_top_and_in_its_table(page, failure):
+    html = page(fail=failure)
+    assert "2 of 24 trials failed; see Failures." in html
+    assert "it was ended by SIGKILL" in html
+
+
+def test_synthetic_data_and_part_of_the_data_are_marked_at_the_top(page, synthetic):
+    html = page(train_samples=6000, **synthetic)
+    top = html[: html.index('id="answer"')]
+    assert "Synthetic data" in top
+    assert "6,000 of the 60,000" in top
+
+
+def test_full_real_data_has_no_warning(page):
+    assert 'role="note"' not in page()
+
+
+def test_what_is_not_drawn_says_why(page, failure):
+    html = page(fail=failure, batch_sizes=(64,), replicates=1)
+    assert "No case has both frameworks measured" in html
+    assert "GPU memory was not measured: the device is a CPU" in html
+
+
+def test_too_many_cases_for_one_figure_are_refused_with_the_reason(page):
+    html = page(batch_sizes=tuple(range(20, 34)), replicates=1, epochs=1)
+    assert "14 cases do not fit one figure" in html
+
+
+def test_several_modes_get_a_panel_each(page):
+    html = page(modes=(Mode.LOOP, Mode.EAGER), replicates=1)
+    (svg,) = re.findall(r"<svg[^>]*throughput-title.*?</svg>", html, flags=re.DOTALL)
+    assert re.findall(r">(loop|eager)</text>", svg) == ["loop", "eager"]
+
+
+def test_the_command_is_there_to_copy(page):
+    assert ".venv/bin/harness bench --batch-size &#39;64,512&#39;" in page()
+
+
+def test_runs_without_trials_are_refused(frames, tmp_path):
+    shown = frames(replicates=0)
+    with pytest.raises(ResultsUnusable, match="nothing to draw"):
+        write_page(shown, tmp_path / "reports")
+
+
+def test_drawing_needs_no_framework_and_leaves_pyplot_alone():
+    code = (
+        "import sys, harness.report.page; print(sorted({'torch', 'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
