@@ -1,0 +1,59 @@
+"""What the machine says of itself, held against other ways to ask."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.measure import host
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_usable_cores_respect_the_affinity_of_the_process():
+    first = min(os.sched_getaffinity(0))
+    code = (
+        f"import os; os.sched_setaffinity(0, {{{first}}})\n"
+        "from harness.measure import host; print(host.usable_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stdout) == 1
+
+
+@pytest.mark.parametrize(("text", "cores"), [("150000 100000", 1), ("50000 100000", 1), ("max 100000", None)])
+def test_a_containers_quota_caps_the_cores_but_never_below_one(tmp_path, monkeypatch, text, cores):
+    quota = tmp_path / "cpu.max"
+    quota.write_text(text)
+    monkeypatch.setattr(host, "_CGROUP_QUOTA", quota)
+    assert host.usable_cores() == (cores or len(os.sched_getaffinity(0)))
+
+
+def test_the_peak_counts_what_was_allocated_and_given_back():
+    before = host.peak_bytes()
+    block = bytearray(64 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    del block
+    assert host.peak_bytes() >= max(before, 64 * 2**20)
+
+
+def test_the_peak_is_this_programs_not_its_parents():
+    block = bytearray(200 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    code = "from harness.measure import host; print(host.peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert int(done.stdout) < 150 * 2**20 < host.peak_bytes()
+
+
+def test_the_busy_share_is_a_share():
+    assert 0 <= host.busy_share(0.05) <= 1
+
+
+def test_the_cpu_has_a_name_or_none():
+    name = host.cpu_model()
+    assert name is None or name.strip() == name != ""
+    assert psutil.cpu_count() >= host.usable_cores()

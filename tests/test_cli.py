@@ -1,0 +1,141 @@
+"""The command as a user meets it: real processes, real exit statuses, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def harness(tmp_path):
+    """Run `harness` in an empty folder; scripted adapters stand in for the frameworks where asked."""
+
+    def run(*arguments, scripts=None, **environment):
+        settings = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"} | environment
+        for framework, script in (scripts or {}).items():
+            settings[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "harness.frameworks.scripted"
+            settings[f"EVENMATCH_SCRIPT_{framework.upper()}"] = json.dumps(script)
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=settings,
+            check=False,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--batch-size", "0"), "BATCH=0: not allowed"),
+        (("--batch-size", "abc"), "BATCH=abc: not allowed"),
+        (("--mode", "fast"), "MODE=fast: not allowed; use loop, eager, compiled, idiomatic"),
+        (("--batch-size", "512", "--train-samples", "100"), "BATCH=512: not allowed; use at most the 100"),
+    ],
+)
+def test_a_bad_value_is_one_line_and_status_2_and_leaves_nothing(harness, tmp_path, arguments, said):
+    done = harness("bench", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_data_folder_that_is_not_there_is_one_line_and_status_2(harness, tmp_path):
+    done = harness("bench", "--data-dir", "/nonexistent")
+    assert done.returncode == 2
+    assert "/nonexistent" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list((tmp_path / "results").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("folder", ["results", "reports"])
+def test_a_folder_that_cannot_be_written_is_one_line_and_status_2(harness, tmp_path, folder):
+    (tmp_path / "taken").write_text("a file")
+    done = harness("bench", f"--{folder}", "taken")
+    assert done.returncode == 2
+    assert f"{folder.upper()}=taken: cannot be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_gpu_that_is_not_there_is_one_line_with_what_each_said(harness, tmp_path):
+    scripts = {"tensorflow": {}, "pytorch": {}}
+    done = harness("bench", "--device", "cuda", scripts=scripts, LD_LIBRARY_PATH=str(tmp_path))
+    if done.returncode == 0:
+        pytest.skip("this machine has a GPU driver")
+    assert done.returncode == 2
+    assert re.search(
+        r"DEVICE=cuda: not available\. scripted on cuda; scripted on cuda; NVML: .+", done.stderr
+    )
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_report_without_results_says_how_to_make_some(harness):
+    done = harness("report")
+    assert done.returncode == 2
+    assert "make bench" in done.stderr
+
+
+def test_the_version_is_told(harness):
+    assert harness("--version").stdout.startswith("harness 0.")
+
+
+@pytest.mark.slow
+def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
+    scripts = {
+        "tensorflow": {"train_s": 0.02},
+        "pytorch": {"train_s": 0.04, "events": {"train 1": "chatter"}},
+    }
+    asked = ("--batch-size", "100", "--epochs", "2", "--replicates", "5", "--dataset", "synthetic")
+    done = harness("bench", *asked, scripts=scripts, XDG_CACHE_HOME=str(synthetic_root.parent))
+    assert done.returncode == 0, done.stderr
+    assert "TensorFlow trains" in done.stdout
+    assert (tmp_path / "reports" / "summary.html").is_file()
+    trials = pd.read_parquet(tmp_path / "results" / "trials")
+    assert len(trials) == 10
+    assert trials["synthetic"].all()
+    runs = pd.read_parquet(tmp_path / "results" / "runs")
+    assert list(runs["status"]) == ["finished"]
+    assert runs["trials_ok"].item() == 10
+
+    before = done.stdout
+    (tmp_path / "reports" / "summary.html").unlink()
+    again = harness("report")
+    assert again.returncode == 0
+    assert again.stdout == before
+    assert (tmp_path / "reports" / "summary.html").is_file()
+
+
+@pytest.mark.slow
+def test_a_run_in_which_nothing_worked_still_keeps_its_rows_and_ends_with_1(
+    harness, tmp_path, synthetic_root
+):
+    broken = {"events": {"start": "raise"}}
+    done = harness(
+        "bench", "--replicates", "1", "--batch-size", "100", "--dataset", "synthetic",
+        scripts={"tensorflow": broken, "pytorch": broken}, XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert set(pd.read_parquet(tmp_path / "results" / "trials")["status"]) == {"failed"}
+    assert "scripted to fail at start" in (tmp_path / "reports" / "summary.html").read_text()
+
+
+@pytest.mark.slow
+def test_doctor_names_what_is_there_and_what_a_missing_thing_disables(harness):
+    done = harness("doctor", scripts={"tensorflow": {}, "pytorch": {}})
+    assert done.returncode == 0
+    for name in ("python", "tensorflow", "torch", "nvml", "npm", "quiet machine", "scripted on cpu"):
+        assert name in done.stdout
