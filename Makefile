@@ -1,40 +1,26 @@
 # Two commands do everything: `make bench` and `make test`. `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 SHELL := /bin/sh
 
-# Variables that are handed on as options; an empty one passes none.
-BENCH_OPTIONS  := PRESET DEVICE BATCH EPOCHS MODE DATASET SEED THREADS BUDGET REPLICATES TRAIN_SAMPLES EVAL_BATCH TIMEOUT DATA_DIR RESULTS REPORTS
-REPORT_OPTIONS := RESULTS REPORTS
-DATA_OPTIONS   := DATASET DATA_DIR
-DOCTOR_OPTIONS := DEVICE RESULTS
-
-FLAG_PRESET := --preset
-FLAG_DEVICE := --device
-FLAG_BATCH := --batch-size
-FLAG_EPOCHS := --epochs
-FLAG_MODE := --mode
-FLAG_DATASET := --dataset
-FLAG_SEED := --seed
-FLAG_THREADS := --threads
-FLAG_BUDGET := --budget
-FLAG_REPLICATES := --replicates
-FLAG_TRAIN_SAMPLES := --train-samples
-FLAG_EVAL_BATCH := --eval-batch-size
-FLAG_TIMEOUT := --timeout
-FLAG_DATA_DIR := --data-dir
-FLAG_RESULTS := --results
-FLAG_REPORTS := --reports
+# Variables handed on as options: VARIABLE=--option. An empty or unset one passes nothing.
+REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
+DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
+DOCTOR_OPTIONS := DEVICE=--device RESULTS=--results
+BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates TIMEOUT=--timeout \
+  TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
 # A value in single quotes for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
-options = $(strip $(foreach name,$(1),$(if $($(name)),$(FLAG_$(name)) $(call quoted,$($(name))))))
+# One VARIABLE=--option as the option and its value; `value` keeps a dollar sign a dollar sign.
+option = $(if $(value $(1)),$(2) $(call quoted,$(value $(1))))
+options = $(foreach pair,$(1),$(call option,$(firstword $(subst =, ,$(pair))),$(lastword $(subst =, ,$(pair)))))
 
 VENV := .venv
-ifdef PYTHON
+ifneq ($(PYTHON),)
   # An interpreter that has the packages already: no set-up, no .venv.
-  RUN := $(call quoted,$(PYTHON))
+  RUN := $(call quoted,$(value PYTHON))
   READY :=
 else
   RUN := $(VENV)/bin/python
@@ -44,13 +30,13 @@ else
   endif
 endif
 
-.PHONY: help setup bench report data doctor test check lock clean
+.PHONY: help setup bench report data doctor test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
 	@echo 'make test     run every test'
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
 	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
 	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
@@ -72,6 +58,7 @@ help: ## Show this page
 	@echo '  PYTHON         an interpreter that has the packages already; no .venv is made'
 
 setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is there
+	@:
 
 bench: $(READY) ## Measure, store and draw
 	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS))
@@ -97,32 +84,40 @@ check: $(READY) ## Lint, types and the fast tests
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
 
-lock: $(READY) ## Pin the newest versions that pyproject.toml allows
+lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --upgrade --extra dev --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
-	@printf 'uv==%s\n' "$$($(UV) --version | cut -d' ' -f2)" \
-	  | $(COMPILE) --no-annotate - -o requirements-setup.lock
+	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
 clean: ## Remove .venv, caches and built files; results and reports stay
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(VENV)/.installed* $(VENV) build *.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are written last: a set-up that was cut short is done again, a finished one never.
+# Set-up. A stamp is the marker of unfinished work renamed, so an interrupted set-up has no stamp: the
+# next call removes .venv and starts again. A changed lock is installed over what is there.
+UNFINISHED := $(VENV)/.unfinished
 INSTALL := $(UV) pip install --quiet --python $(VENV) --compile-bytecode --require-hashes
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-$(VENV)/.installed: requirements-setup.lock requirements.lock pyproject.toml
-	@for python in python3 python3.13 python3.12 python3.11; do \
-	  if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
-	    echo "setting up $(VENV) with $$($$python --version) (about a minute, once)"; \
+$(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(UNFINISHED)),again)
+	@if [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
+	@if [ -e $@ ]; then exit; fi; \
+	for python in python3 python3.13 python3.12 python3.11; do \
+	  if $$python -c '$(FITS)' 2>/dev/null; then \
+	    echo "setting up $(VENV) with $$($$python --version) (once; minutes)"; \
 	    exec $$python -m venv $(VENV); \
 	  fi; \
-	done; echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2
+	done; \
+	echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2
+	@touch $(UNFINISHED)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
 	@$(INSTALL) -r requirements.lock
 	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
-	@touch $@
+	@mv $(UNFINISHED) $@
 
-$(VENV)/.installed-cuda: requirements-cuda.lock | $(VENV)/.installed
+$(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
 	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
+	@touch $(UNFINISHED)
 	@$(INSTALL) -r requirements-cuda.lock
-	@touch $@
+	@mv $(UNFINISHED) $@

@@ -12,15 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from harness import cache, mnist
 from harness.config import Settings
 from harness.engine import probing
+from harness.engine.proving import ProofConditions, ProofObserver, certify
 from harness.engine.runner import Observer, Outcome, measure
 from harness.errors import ResultsUnusable
 from harness.measure import host, provenance
 from harness.measure.doctor import Check, checks
 from harness.plan import Plan, plan
 from harness.progress import Reporter
+from harness.records import Certification
 from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
@@ -29,10 +33,11 @@ from harness.workload import FRAMEWORKS, Dataset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run left: its identifier, how it ended, its frames and its page."""
+    """What a run left: its identifier, how it ended, the cases without a certificate, frames and page."""
 
     run_id: str
     outcome: Outcome
+    uncertified: tuple[str, ...]
     frames: Frames
     page: Path
 
@@ -67,27 +72,53 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
     return files.root
 
 
-def bench(planned: Plan, data_root: Path, *, command: str, observer: Observer) -> Run:
-    """Measure the plan, keep every trial, draw the page.
+def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
+    """A certificate for every case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`."""
+    settings = planned.settings
+    conditions = ProofConditions(
+        results=settings.results,
+        data_root=data_root,
+        logs=Store(settings.results).logs,
+        threads=settings.threads,
+        timeout_s=settings.timeout_s,
+    )
+    return certify(planned.cases, conditions, observer)
 
-    An interrupted run ends as any other: what it measured is stored, marked and drawn.
+
+def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
+    """Measure the certified cases, keep every trial, draw the page.
+
+    A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. An
+    interrupted run ends as any other: what it measured is stored, marked and drawn.
     """
     settings = planned.settings
     store = Store(settings.results)
     began_s = time.monotonic()
-    run = _opening_row(planned, command)
+    run = _opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
     store.save_run(run)
+    held = {
+        row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
+        for row in proofs.to_dict("records")
+    }
+    wanted = [case for case in planned.cases if settings.allow_mismatch or held[case.id].holds]
     outcome = measure(
-        planned,
+        replace(planned, cases=tuple(wanted)),
         run_id=run["run_id"],
         data_root=data_root,
         logs=store.logs,
+        certificates=held,
         save=store.save_trial,
         observer=observer,
     )
     store.save_run(run | _closing_columns(outcome, time.monotonic() - began_s))
     frames = read(settings.results, [run["run_id"]])
-    return Run(run_id=run["run_id"], outcome=outcome, frames=frames, page=_draw(frames, settings.reports))
+    return Run(
+        run_id=run["run_id"],
+        outcome=outcome,
+        uncertified=tuple(name for name, one in held.items() if not one.holds),
+        frames=frames,
+        page=_draw(frames, settings.reports),
+    )
 
 
 def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:

@@ -15,7 +15,7 @@ import typer
 
 from harness import __version__
 from harness.config import Settings, resolve
-from harness.errors import HarnessError
+from harness.errors import CertificateFailed, HarnessError
 
 app = typer.Typer(
     name="harness",
@@ -41,6 +41,10 @@ Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto lea
 Replicates = Annotated[Text, typer.Option(help="At most this many pairs of each case.")]
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
+AllowMismatch = Annotated[
+    bool | None,
+    typer.Option("--allow-mismatch", help="Measure cases whose certificate failed too, and mark them."),
+]
 DataDir = Annotated[Text, typer.Option(help="Folder with the four idx files, raw or .gz.")]
 Results = Annotated[Text, typer.Option(help="Folder of the parquet files.")]
 Reports = Annotated[Text, typer.Option(help="Folder of the page.")]
@@ -66,6 +70,7 @@ def bench(
     replicates: Replicates = None,
     budget: Budget = None,
     timeout: Timeout = None,
+    allow_mismatch: AllowMismatch = None,
     data_dir: DataDir = None,
     results: Results = None,
     reports: Reports = None,
@@ -85,23 +90,72 @@ def bench(
         replicates=replicates,
         budget_s=budget,
         timeout_s=timeout,
+        allow_mismatch="yes" if allow_mismatch else None,
         data_dir=data_dir,
         results=results,
         reports=reports,
     )
     from harness import bench as session  # noqa: PLC0415
-    from harness.terminal import DataDisplay, RunDisplay, show_run  # noqa: PLC0415
+    from harness.terminal import DataDisplay, ProofDisplay, RunDisplay, show_run  # noqa: PLC0415
 
     planned = session.prepare(settings)
     with DataDisplay() as display:
         data_root = session.find_data(settings, display)
+    with ProofDisplay(len(planned.cases)) as display:
+        proofs = session.prove(planned, data_root, display)
     with RunDisplay(planned) as display:
-        run = session.bench(planned, data_root, command=_command(), observer=display)
+        run = session.bench(planned, data_root, proofs, command=_command(), observer=display)
     show_run(run)
     if run.outcome.status == "interrupted":
         raise typer.Exit(130)
+    if run.uncertified and not settings.allow_mismatch:
+        raise typer.Exit(CertificateFailed.exit_code)
     if run.outcome.trials_ok == 0:
         raise typer.Exit(1)
+
+
+@app.command()
+def parity(
+    *,
+    preset: Preset = None,
+    device: Device = None,
+    batch_size: BatchSize = None,
+    epochs: Epochs = None,
+    mode: ModeNames = None,
+    dataset: DatasetName = None,
+    seed: Seed = None,
+    train_samples: TrainSamples = None,
+    threads: Threads = None,
+    timeout: Timeout = None,
+    data_dir: DataDir = None,
+    results: Results = None,
+) -> None:
+    """Prove that both frameworks do the same work, without measuring."""
+    settings = _settings(
+        preset=preset,
+        device=device,
+        batch_size=batch_size,
+        epochs=epochs,
+        mode=mode,
+        dataset=dataset,
+        seed=seed,
+        train_samples=train_samples,
+        threads=threads,
+        timeout_s=timeout,
+        data_dir=data_dir,
+        results=results,
+    )
+    from harness import bench as session  # noqa: PLC0415
+    from harness.terminal import DataDisplay, ProofDisplay, show_proofs  # noqa: PLC0415
+
+    planned = session.prepare(settings)
+    with DataDisplay() as display:
+        data_root = session.find_data(settings, display)
+    with ProofDisplay(len(planned.cases)) as display:
+        proofs = session.prove(planned, data_root, display)
+    show_proofs(proofs)
+    if not proofs["holds"].all():
+        raise typer.Exit(CertificateFailed.exit_code)
 
 
 @app.command()

@@ -50,6 +50,7 @@ class Settings:
     replicates: int
     budget_s: float
     timeout_s: float
+    allow_mismatch: bool
     data_dir: Path | None
     results: Path
     reports: Path
@@ -68,13 +69,14 @@ _DEFAULTS: Final[dict[str, str]] = {
     "replicates": "20",
     "budget_s": "240",
     "timeout_s": "600",
+    "allow_mismatch": "no",
     "data_dir": "",
     "results": "results",
     "reports": "reports",
 }
 
 _PRESETS: Final[dict[Preset, dict[str, str]]] = {
-    Preset.SMOKE: {"batch_size": "64,512", "epochs": "1", "train_samples": "6000", "replicates": "1"},
+    Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
     Preset.DEFAULT: {},
     Preset.THOROUGH: {
         "batch_size": "32,64,128,256,512,1024,4096",
@@ -205,6 +207,12 @@ def _seconds(option: str, text: str) -> float:
     return value
 
 
+def _yes_no(option: str, text: str) -> bool:
+    if text.lower() not in {"yes", "no", "true", "false"}:
+        raise BadOption(option, text, "yes or no")
+    return text.lower() in {"yes", "true"}
+
+
 def _folder(option: str, text: str) -> Path:
     if not text:
         raise BadOption(option, text, "the path of a folder")
@@ -225,6 +233,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "replicates": lambda option, text: _whole(option, text, least=1, most=10_000),
     "budget_s": _seconds,
     "timeout_s": _seconds,
+    "allow_mismatch": _yes_no,
     "data_dir": lambda _, text: Path(text) if text else None,
     "results": _folder,
     "reports": _folder,

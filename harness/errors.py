@@ -8,6 +8,7 @@
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
+    │   └── NoEvidence           an adapter that cannot be asked what it does
     ├── TrialError               a worker did not finish its trial; becomes a row, never ends a run
     │   ├── WorkerDied           the process ended early (its exit status or signal is named)
     │   ├── WorkerFailed         the adapter raised; the message is its own
@@ -62,6 +63,10 @@ class ResultsUnusable(UsageError):
 
 class CertificateFailed(HarnessError):
     exit_code: ClassVar[int] = 3
+
+
+class NoEvidence(CertificateFailed):
+    pass
 
 
 class TrialError(HarnessError):

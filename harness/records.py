@@ -68,6 +68,17 @@ class Startup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """Which certificate a case was measured under, and whether it held.
+
+    One that does not hold stands beside a trial only where a mismatch was allowed.
+    """
+
+    id: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a trial did not finish: `kind` is one word (see `errors.TrialError`), `reason` a sentence."""
 
@@ -97,6 +108,7 @@ class Trial:
     gpu_peak_reason: str | None
     effective: dict[str, str]
     digests: dict[str, str]
+    certificate: Certification | None
     failure: Failure | None
     log_path: str
 

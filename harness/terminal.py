@@ -11,19 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from harness.analysis.verdicts import verdicts
 from harness.bench import Run
 from harness.measure.doctor import Check
+from harness.parity.certificate import Certificate
 from harness.plan import Pair, Plan
 from harness.records import Trial
-from harness.report.answer import answers
+from harness.report.answer import all_answers
 from harness.store.frames import Frames
-from harness.workload import Dataset
+from harness.workload import Case, Dataset
 
 _LOG_EVERY_S: Final = 10.0
 
@@ -50,6 +51,53 @@ class DataDisplay:
 
     def notice(self, sentence: str) -> None:
         self._console.print(escape(sentence))
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class ProofDisplay:
+    """Follows the certificates; a `ProofObserver`. Failures are said as they are found."""
+
+    def __init__(self, cases: int, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} certificates"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("certificates", total=cases)
+
+    def proof_began(self, case: Case) -> None:
+        self._progress.update(self._task, description=escape(f"proving {case.id}"))
+        if not self._console.is_terminal:
+            self._console.print(
+                f"proving that both sides do the same work: {escape(case.id)}", highlight=False
+            )
+
+    def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
+        self._progress.advance(self._task)
+        if certificate.first_failure is not None:
+            found = certificate.first_failure
+            self._console.print(
+                f"[bold]certificate failed[/bold] {escape(certificate.case.id)}: {escape(found.check)}: "
+                f"{escape(found.sentence)}",
+                highlight=False,
+            )
+        elif not self._console.is_terminal:
+            source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
+            self._console.print(
+                f"certificate holds ({source}): {escape(certificate.case.id)}", highlight=False
+            )
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -134,10 +182,23 @@ def show_run(run: Run) -> None:
 def show_report(frames: Frames, page: Path) -> None:
     """The answer in words, as the page gives it, and where the page is."""
     console = Console(highlight=False)
-    for one in answers(verdicts(frames.trials, frames.rounds)):
+    for one in all_answers(frames):
         console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
         console.print(f"  {escape(one.sure)}")
     console.print(f"page: {escape(str(page))}")
+
+
+def show_proofs(proofs: pd.DataFrame) -> None:
+    """One row a case: does its certificate hold, and if not, what was found."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("case", "certificate", "holds", "found"):
+        table.add_column(heading, overflow="fold")
+    for row in proofs.to_dict("records"):
+        found = "" if row["holds"] else f"{row['failed_check']}: {row['reason']}"
+        table.add_row(
+            escape(row["case_id"]), row["certificate_id"][:12], "yes" if row["holds"] else "no", escape(found)
+        )
+    Console().print(table)
 
 
 def show_data(dataset: Dataset, root: Path) -> None:

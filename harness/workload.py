@@ -107,6 +107,11 @@ class Workload:
         return math.ceil(TEST_SAMPLES / self.eval_batch_size)
 
     @property
+    def largest_batch(self) -> int:
+        """Samples in the largest batch of any pass, training or evaluation."""
+        return max(self.batch_size, self.eval_batch_size)
+
+    @property
     def parameter_count(self) -> int:
         return (INPUT_FEATURES + 1) * self.hidden_units + (self.hidden_units + 1) * CLASSES
 
@@ -144,10 +149,12 @@ class TrialSpec:
     """What one worker is told: its framework, its case and the conditions it must set.
 
     `case.workload.seed` is the replicate's own seed. `data_root` is a folder in torchvision's layout
-    (see `mnist.py`) whose files were verified.
+    (see `mnist.py`) whose files were verified. `matched` is for proofs, never for timed trials: Adam's
+    epsilon sits in one place in both frameworks and dropout multiplies by masks that it is given.
     """
 
     framework: str
     case: Case
     threads: int
     data_root: str
+    matched: bool = False

@@ -99,14 +99,28 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
         "tensorflow": {"train_s": 0.02},
         "pytorch": {"train_s": 0.04, "events": {"train 1": "chatter"}},
     }
-    asked = ("--batch-size", "100", "--epochs", "2", "--replicates", "5", "--dataset", "synthetic")
+    asked = (
+        "--batch-size",
+        "100",
+        "--epochs",
+        "2",
+        "--replicates",
+        "5",
+        "--dataset",
+        "synthetic",
+        "--allow-mismatch",
+    )
     done = harness("bench", *asked, scripts=scripts, XDG_CACHE_HOME=str(synthetic_root.parent))
     assert done.returncode == 0, done.stderr
-    assert "TensorFlow trains" in done.stdout
+    assert "no verdict at batch 100" in done.stdout
+    assert "certificate failed" in done.stdout
     assert (tmp_path / "reports" / "summary.html").is_file()
     trials = pd.read_parquet(tmp_path / "results" / "trials")
     assert len(trials) == 10
     assert trials["synthetic"].all()
+    assert not trials["certified"].any()
+    top, _, _ = (tmp_path / "reports" / "summary.html").read_text().partition('id="answer"')
+    assert "Measured in spite of a failed certificate" in top
     runs = pd.read_parquet(tmp_path / "results" / "runs")
     assert list(runs["status"]) == ["finished"]
     assert runs["trials_ok"].item() == 10
@@ -125,7 +139,7 @@ def test_a_run_in_which_nothing_worked_still_keeps_its_rows_and_ends_with_1(
 ):
     broken = {"events": {"start": "raise"}}
     done = harness(
-        "bench", "--replicates", "1", "--batch-size", "100", "--dataset", "synthetic",
+        "bench", "--replicates", "1", "--batch-size", "100", "--dataset", "synthetic", "--allow-mismatch",
         scripts={"tensorflow": broken, "pytorch": broken}, XDG_CACHE_HOME=str(synthetic_root.parent),
     )  # fmt: skip
     assert done.returncode == 1
@@ -139,3 +153,18 @@ def test_doctor_names_what_is_there_and_what_a_missing_thing_disables(harness):
     assert done.returncode == 0
     for name in ("python", "tensorflow", "torch", "nvml", "npm", "quiet machine", "scripted on cpu"):
         assert name in done.stdout
+
+
+@pytest.mark.slow
+def test_without_a_certificate_nothing_is_measured_and_the_status_is_3(harness, tmp_path, synthetic_root):
+    asked = ("--batch-size", "100", "--dataset", "synthetic")
+    done = harness(
+        "bench", *asked, scripts={"tensorflow": {}, "pytorch": {}}, XDG_CACHE_HOME=str(synthetic_root.parent)
+    )
+    assert done.returncode == 3, done.stderr
+    assert "certificate failed" in done.stderr
+    assert not list((tmp_path / "results" / "trials").iterdir())
+    assert "Not measured" in (tmp_path / "reports" / "summary.html").read_text()
+    again = harness("parity", *asked, scripts={"tensorflow": {}}, XDG_CACHE_HOME=str(synthetic_root.parent))
+    assert again.returncode == 3
+    assert "evidence" in again.stdout

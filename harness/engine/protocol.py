@@ -25,6 +25,7 @@ class Do(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     FINISH = "finish"
+    PROVE = "prove"
 
 
 def dump(message: Message) -> bytes:
@@ -61,4 +62,5 @@ def parse_spec(message: Message) -> TrialSpec:
         case=Case(workload=Workload(**work), device=case["device"], mode=Mode(case["mode"])),
         threads=message["threads"],
         data_root=message["data_root"],
+        matched=message["matched"],
     )

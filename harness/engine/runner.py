@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from harness.engine.stopping import Budget
 from harness.errors import TrialError
 from harness.measure.nvml import MemorySampler
 from harness.plan import Pair, Plan
-from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.records import Certification, Failure, Phase, Round, Startup, Trial
 from harness.workload import FRAMEWORKS, TrialSpec
 
 
@@ -43,6 +43,7 @@ class Conditions:
     compile_cache: Path
     threads: int
     timeout_s: float
+    certificates: Mapping[str, Certification]
 
 
 class _Side:
@@ -140,6 +141,7 @@ class _Side:
             gpu_peak_reason=gpu_peak_reason,
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
+            certificate=self._conditions.certificates.get(self._pair.case.id),
             failure=self.failure,
             log_path=str(self._log_path),
         )
@@ -200,10 +202,14 @@ def measure(
     run_id: str,
     data_root: Path,
     logs: Path,
+    certificates: Mapping[str, Certification],
     save: Callable[[Trial], None],
     observer: Observer,
 ) -> Outcome:
-    """Run the plan's pairs until it or its budget is used up; every trial is saved as it ends."""
+    """Run the plan's pairs until it or its budget is used up; every trial is saved as it ends.
+
+    `certificates` maps the cases' ids to what their trials are stored under.
+    """
     settings = plan.settings
     budget = Budget(settings.budget_s)
     counts = {True: 0, False: 0}
@@ -222,10 +228,13 @@ def measure(
             compile_cache=Path(cache),
             threads=settings.threads,
             timeout_s=settings.timeout_s,
+            certificates=certificates,
         )
         status = "finished"
-        because = f"all {settings.replicates} replicates of every case were measured"
+        because = f"every case has its {settings.replicates} replicate{'s' * (settings.replicates != 1)}"
         pairs = list(plan.pairs())
+        if not pairs:
+            because = "no case had a certificate that holds"
         for done, pair in enumerate(pairs):
             if not budget.allows(pair.case.id):
                 because = f"the time budget of {settings.budget_s:g} s was spent"

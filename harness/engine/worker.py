@@ -19,10 +19,12 @@ from typing import BinaryIO, Final
 
 from harness import mnist, recipe
 from harness.engine.protocol import Do, Message, dump, parse, parse_spec
-from harness.errors import FrameworkMissing
+from harness.errors import FrameworkMissing, NoEvidence
 from harness.frameworks.base import Adapter, Data
+from harness.frameworks.witness import Witness
 from harness.measure import host
 from harness.measure.loop import timed
+from harness.parity.testimony import testify
 from harness.workload import PYTORCH, TENSORFLOW, TEST_SAMPLES, TrialSpec
 
 ENTRY_POINTS: Final = "evenmatch.frameworks"
@@ -78,6 +80,8 @@ class Worker:
                 reply = self._evaluate()
             case Do.FINISH:
                 reply = self._finish()
+            case Do.PROVE:
+                reply = _prove(parse_spec(request["spec"]), Path(request["path"]))
         reply["idle_cpu_s"] = idle_cpu_s
         self._answered_cpu_s = time.process_time()
         return reply
@@ -89,7 +93,7 @@ class Worker:
         begin_s = clock()
         self._adapter = adapter = adapter_module(spec.framework).open_adapter(spec)
         imported_s = clock()
-        data = _read(spec)
+        data = read_data(spec)
         adapter.load(data)
         adapter.synchronise()
         loaded_s = clock()
@@ -127,12 +131,13 @@ class Worker:
         self._order_digests.append(recipe.digest(order))
         self.adapter.begin_epoch(order)
         timing = timed(self.adapter.train_epoch, self.adapter.synchronise)
+        counts = self.adapter.trained()
         return {
             "started_s": timing.started_s,
             "wall_s": timing.wall_s,
             "cpu_s": timing.cpu_s,
-            "samples": len(order),
-            "steps": workload.steps_per_epoch,
+            "samples": counts.samples,
+            "steps": counts.steps,
             "loss": self.adapter.train_loss(),
             "accuracy": None,
         }
@@ -160,7 +165,28 @@ class Worker:
         }
 
 
-def _read(spec: TrialSpec) -> Data:
+def _prove(spec: TrialSpec, path: Path) -> Message:
+    """Write one side's testimony about a case to `path`.
+
+    Raises:
+        NoEvidence: the adapter is not a witness.
+    """
+    module = adapter_module(spec.framework)
+    begin_s = time.perf_counter()
+
+    def open_witness(wanted: TrialSpec) -> Witness:
+        adapter = module.open_adapter(wanted)
+        if not isinstance(adapter, Witness):
+            raise NoEvidence(
+                f"{type(adapter).__module__}.{type(adapter).__name__} cannot be asked for evidence"
+            )
+        return adapter
+
+    testify(spec, open_witness, read_data).write(path)
+    return {"proof_s": time.perf_counter() - begin_s}
+
+
+def read_data(spec: TrialSpec) -> Data:
     """Decode and normalise the verified files; both frameworks get the very same arrays."""
     workload = spec.case.workload
     images = mnist.load(Path(spec.data_root), workload.dataset)

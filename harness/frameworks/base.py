@@ -9,7 +9,7 @@ A worker drives an adapter through one trial, in this order:
     for each epoch:
         adapter.begin_epoch(order)    off the clock: the epoch's batches are made ready
         adapter.train_epoch()         on the clock, closed by synchronise()
-        adapter.train_loss()          off the clock
+        adapter.train_loss()          off the clock, as is trained()
         adapter.evaluate(steps)       on the clock, closed by synchronise()
         adapter.score()               off the clock
 
@@ -52,6 +52,14 @@ class Score:
     accuracy: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What an epoch ran: steps as the optimiser counts them, samples as the steps were given them."""
+
+    steps: int
+    samples: int
+
+
 class Adapter(ABC):
     """One framework doing one case's work.
 
@@ -87,6 +95,10 @@ class Adapter(ABC):
     @abstractmethod
     def train_loss(self) -> float:
         """Mean loss over the samples of the last `train_epoch`, as the steps saw them."""
+
+    @abstractmethod
+    def trained(self) -> Counts:
+        """What the last `train_epoch` really ran, counted while it ran."""
 
     @abstractmethod
     def evaluate(self, steps: int) -> None:

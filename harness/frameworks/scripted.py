@@ -19,8 +19,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.frameworks.base import Adapter, Data, Score
-from harness.recipe import Order, Weights
+from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.recipe import Order, Weights, batches
 from harness.workload import TrialSpec
 
 
@@ -63,13 +63,18 @@ class Scripted(Adapter):
         self._counts.clear()
 
     def begin_epoch(self, order: Order) -> None:
-        pass
+        self._counts_of_epoch = Counts(
+            steps=len(batches(order, self.workload.batch_size)), samples=len(order)
+        )
 
     def train_epoch(self) -> None:
         self._round("train", self._script.train_s)
 
     def train_loss(self) -> float:
         return self._script.loss
+
+    def trained(self) -> Counts:
+        return self._counts_of_epoch
 
     def evaluate(self, steps: int) -> None:  # noqa: ARG002  (the contract names it)
         self._round("evaluate", self._script.evaluate_s)

@@ -7,10 +7,11 @@ not left to chance: `fit` gets the samples in the recipe's order where `shuffle=
 from __future__ import annotations
 
 import keras
+import numpy as np
 
-from harness.frameworks.base import Data, Score
+from harness.frameworks.base import Counts, Data, Score
 from harness.frameworks.tensorflow_mlp import TensorFlowMlp
-from harness.recipe import Order, Weights
+from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES
 
 
@@ -33,6 +34,7 @@ class TensorFlowIdiomatic(TensorFlowMlp):
 
     def begin_epoch(self, order: Order) -> None:
         self._order = order
+        self._steps_before = int(self.optimizer.iterations.numpy())
 
     def train_epoch(self) -> None:
         self._history = self.model.fit(
@@ -47,6 +49,14 @@ class TensorFlowIdiomatic(TensorFlowMlp):
     def train_loss(self) -> float:
         return float(self._history.history["loss"][0])
 
+    def trained(self) -> Counts:
+        # `fit` weighs each batch's loss by its samples; its mean keeps the sum of these weights.
+        (mean_loss,) = (metric for metric in self.model.metrics if metric.name == "loss")
+        return Counts(
+            steps=int(self.optimizer.iterations.numpy()) - self._steps_before,
+            samples=int(mean_loss.count.numpy()),
+        )
+
     def evaluate(self, steps: int) -> None:
         samples = steps * self.workload.eval_batch_size
         self._score = self.model.evaluate(
@@ -60,6 +70,22 @@ class TensorFlowIdiomatic(TensorFlowMlp):
         loss, accuracy = self._score
         return Score(loss=float(loss), accuracy=float(accuracy))
 
+    def held_data(self) -> Data:
+        return Data(
+            train_inputs=self._images.reshape(len(self._images), -1),
+            train_labels=self._labels,
+            test_inputs=self._test_images.reshape(len(self._test_images), -1),
+            test_labels=self._test_labels,
+            root=self.spec.data_root,
+        )
+
+    def held_batches(self) -> list[Order]:
+        return batches(self._order, self.workload.batch_size)
+
+    def logits(self) -> Floats:
+        size = self.workload.eval_batch_size
+        return np.asarray(self.model.predict(self._test_images, batch_size=size, verbose=0))
+
     def _network(self) -> keras.Model:
         work = self.workload
         return keras.Sequential(
@@ -67,7 +93,7 @@ class TensorFlowIdiomatic(TensorFlowMlp):
                 keras.Input((28, 28)),
                 keras.layers.Flatten(),
                 keras.layers.Dense(work.hidden_units, activation="relu"),
-                keras.layers.Dropout(work.dropout_rate, seed=work.seed),
+                self._dropout(),
                 keras.layers.Dense(CLASSES),
             ]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from harness.errors import DeviceUnavailable
-from harness.frameworks.base import Adapter, Data, Score
-from harness.recipe import Order, Weights, batches
+from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.tensorflow_matched import GivenMask, MatchedAdam
+from harness.frameworks.witness import Fact, Witness
+from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 _FLOATX = {Precision.FP32: "float32", Precision.FP64: "float64"}
@@ -43,7 +45,7 @@ def probe(device: str) -> str:
     return f"TensorFlow {tf.__version__} on {name}"
 
 
-class TensorFlowMlp(Adapter):
+class TensorFlowMlp(Witness):
     """Modes `loop` (`tf.function`), `compiled` (`jit_compile=True`) and `eager`."""
 
     def __init__(self, spec: TrialSpec) -> None:
@@ -56,8 +58,10 @@ class TensorFlowMlp(Adapter):
         self.device = "/CPU:0" if spec.case.device == "cpu" else "/GPU:0"
         if self.device == "/GPU:0" and not tf.config.list_physical_devices("GPU"):
             raise DeviceUnavailable(probe(spec.case.device))
-        # Layers in float64 while floatx stays float32 would compute the loss in float32.
+        # Layers in float64 while floatx stays float32 would compute the loss in float32; and the policy
+        # that layers follow is drawn from floatx once in a process, then kept.
         keras.config.set_floatx(_FLOATX[self.workload.precision])
+        keras.config.set_dtype_policy(_FLOATX[self.workload.precision])
         self.dtype = tf.dtypes.as_dtype(keras.config.floatx())
 
     def load(self, data: Data) -> None:
@@ -71,16 +75,10 @@ class TensorFlowMlp(Adapter):
             ]
 
     def build(self, weights: Weights) -> None:
-        adam = self.workload.adam
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         with tf.device(self.device):
             self.model = self._network()
-            self.optimizer = keras.optimizers.Adam(
-                learning_rate=adam.learning_rate,
-                beta_1=adam.beta_1,
-                beta_2=adam.beta_2,
-                epsilon=adam.epsilon,
-            )
+            self.optimizer = self._adam()
             self.optimizer.build(self.model.trainable_variables)
             self._loss_sum = tf.Variable(0.0, dtype=self.dtype)
             self._test_loss_sum = tf.Variable(0.0, dtype=self.dtype)
@@ -97,16 +95,23 @@ class TensorFlowMlp(Adapter):
     def begin_epoch(self, order: Order) -> None:
         with tf.device(self.device):
             self._batches = [tf.constant(batch) for batch in batches(order, self.workload.batch_size)]
-        self._samples = len(order)
+        self._samples = 0
+        self._steps_before = int(self.optimizer.iterations.numpy())
         self._loss_sum.assign(0.0)
 
     def train_epoch(self) -> None:
         with tf.device(self.device):
             for batch in self._batches:
                 self._train_step(batch)
+                self._samples += batch.shape[0]
 
     def train_loss(self) -> float:
         return float(self._loss_sum.numpy()) / self._samples
+
+    def trained(self) -> Counts:
+        return Counts(
+            steps=int(self.optimizer.iterations.numpy()) - self._steps_before, samples=self._samples
+        )
 
     def evaluate(self, steps: int) -> None:
         with tf.device(self.device):
@@ -128,15 +133,7 @@ class TensorFlowMlp(Adapter):
             tf.test.experimental.sync_devices()
 
     def weights(self) -> Weights:
-        hidden_kernel, hidden_bias, output_kernel, output_bias = (
-            np.array(variable.numpy()) for variable in self.model.trainable_variables
-        )
-        return Weights(
-            hidden_kernel=hidden_kernel,
-            hidden_bias=hidden_bias,
-            output_kernel=output_kernel,
-            output_bias=output_bias,
-        )
+        return _recipe_layout(self.model.weights)
 
     def effective(self) -> dict[str, str]:
         variable = self.model.trainable_variables[0]
@@ -158,15 +155,88 @@ class TensorFlowMlp(Adapter):
             "step": self._step_kind(),
         }
 
+    def held_data(self) -> Data:
+        return Data(
+            train_inputs=self._train_inputs.numpy(),
+            train_labels=self._train_labels.numpy(),
+            test_inputs=np.concatenate([inputs.numpy() for inputs, _ in self._test_batches]),
+            test_labels=np.concatenate([labels.numpy() for _, labels in self._test_batches]),
+            root=self.spec.data_root,
+        )
+
+    def held_batches(self) -> list[Order]:
+        return [batch.numpy() for batch in self._batches]
+
+    def trainable_shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(variable.shape) for variable in self.model.trainable_variables]
+
+    def first_moment(self) -> Weights:
+        return _recipe_layout([v for v in self.optimizer.variables if v.name.endswith("_momentum")])
+
+    def logits(self) -> Floats:
+        forward = self._in_mode(lambda inputs: self.model(inputs, training=False))
+        with tf.device(self.device):
+            return np.concatenate([forward(inputs).numpy() for inputs, _ in self._test_batches])
+
+    def dropped(self, ones: Floats, *, training: bool) -> Floats:
+        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
+        run = self._in_mode(lambda inputs: layer(inputs, training=training))
+        with tf.device(self.device):
+            return np.array(run(tf.constant(ones)))
+
+    def put_mask(self, mask: Floats) -> None:
+        (layer,) = (one for one in self.model.layers if isinstance(one, GivenMask))
+        layer.put(mask)
+
+    def constants(self) -> dict[str, Fact]:
+        adam = self.optimizer
+        clipping = (adam.clipnorm, adam.global_clipnorm, adam.clipvalue)
+        return {
+            "kind": "Adam" if isinstance(adam, keras.optimizers.Adam) else type(adam).__name__,
+            "learning_rate": float(adam.learning_rate.numpy()),
+            "beta_1": adam.beta_1,
+            "beta_2": adam.beta_2,
+            "epsilon": adam.epsilon,
+            "weight_decay": adam.weight_decay or 0.0,
+            "amsgrad": adam.amsgrad,
+            "clipping": next((bound for bound in clipping if bound is not None), 0.0),
+        }
+
+    def settings(self) -> dict[str, Fact]:
+        variable = self.model.trainable_variables[0]
+        return {
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+            "device": "gpu" if "GPU" in variable.value.device else "cpu",
+            "precision": variable.dtype,
+            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        }
+
     def _network(self) -> keras.Model:
         work = self.workload
         return keras.Sequential(
             [
                 keras.Input((INPUT_FEATURES,)),
                 keras.layers.Dense(work.hidden_units, activation="relu"),
-                keras.layers.Dropout(work.dropout_rate, seed=work.seed),
+                self._dropout(),
                 keras.layers.Dense(CLASSES),
             ]
+        )
+
+    def _dropout(self) -> keras.layers.Layer:
+        work = self.workload
+        if self.spec.matched:
+            return GivenMask(work.largest_batch, work.hidden_units)
+        return keras.layers.Dropout(work.dropout_rate, seed=work.seed)
+
+    def _adam(self) -> keras.optimizers.Optimizer:
+        adam = self.workload.adam
+        kind = MatchedAdam if self.spec.matched else keras.optimizers.Adam
+        return kind(
+            learning_rate=adam.learning_rate,
+            beta_1=adam.beta_1,
+            beta_2=adam.beta_2,
+            epsilon=adam.epsilon,
         )
 
     def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -185,15 +255,26 @@ class TensorFlowMlp(Adapter):
             self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
             self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
 
-        match self.spec.case.mode:
-            case Mode.EAGER:
-                return train_step, eval_step
-            case Mode.COMPILED:
-                return tf.function(train_step, jit_compile=True), tf.function(eval_step, jit_compile=True)
-            case _:
-                return tf.function(train_step), tf.function(eval_step)
+        return self._in_mode(train_step), self._in_mode(eval_step)
+
+    def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as the case's mode runs it."""
+        if self.spec.case.mode is Mode.EAGER:
+            return function
+        traced: Callable[..., Any] = tf.function(function, jit_compile=self.spec.case.mode is Mode.COMPILED)
+        return traced
 
     def _step_kind(self) -> str:
         return {Mode.EAGER: "eager", Mode.COMPILED: "tf.function(jit_compile=True)"}.get(
             self.spec.case.mode, "tf.function"
         )
+
+
+def _recipe_layout(variables: Sequence[keras.Variable]) -> Weights:
+    hidden_kernel, hidden_bias, output_kernel, output_bias = (np.array(one.numpy()) for one in variables)
+    return Weights(
+        hidden_kernel=hidden_kernel,
+        hidden_bias=hidden_bias,
+        output_kernel=output_kernel,
+        output_bias=output_bias,
+    )

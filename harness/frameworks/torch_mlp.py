@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
-from harness.frameworks.base import Adapter, Data, Score
-from harness.recipe import Order, Weights, batches
+from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.torch_matched import GivenMask
+from harness.frameworks.witness import Fact, Witness
+from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 _DTYPES = {Precision.FP32: torch.float32, Precision.FP64: torch.float64}
@@ -43,13 +45,15 @@ def probe(device: str) -> str:
     return f"PyTorch {torch.__version__} on {torch.cuda.get_device_name(0)}"
 
 
-class TorchMlp(Adapter):
+class TorchMlp(Witness):
     """Modes `loop`, `eager` (both the eager step) and `compiled`."""
 
     def __init__(self, spec: TrialSpec) -> None:
         super().__init__(spec)
         torch.set_num_threads(spec.threads)
-        torch.set_num_interop_threads(1)
+        # PyTorch refuses to be told twice, also the same thing: one process may hold several adapters.
+        if torch.get_num_interop_threads() != 1:
+            torch.set_num_interop_threads(1)
         # TensorFlow flushes denormals to zero, PyTorch by default keeps them.
         torch.set_flush_denormal(True)
         # TF32 is on by default in TensorFlow and half on in PyTorch; fp32 means IEEE in both here.
@@ -69,15 +73,9 @@ class TorchMlp(Adapter):
         self._test_batches = list(zip(inputs.split(size), labels.split(size), strict=True))
 
     def build(self, weights: Weights) -> None:
-        adam = self.workload.adam
         self._initial = weights
         self.model = self._network().to(self.device)
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(),
-            lr=adam.learning_rate,
-            betas=(adam.beta_1, adam.beta_2),
-            eps=adam.epsilon,
-        )
+        self.optimizer = self._adam()
         self._loss_sum = torch.zeros((), device=self.device)
         self._loss_of: Callable[[Tensor, Tensor], Tensor] = self._cross_entropy
         self._logits_of: Callable[[Tensor], Tensor] = self.model
@@ -101,8 +99,7 @@ class TorchMlp(Adapter):
         self._batches = [
             torch.from_numpy(batch).to(self.device) for batch in batches(order, self.workload.batch_size)
         ]
-        self._samples = len(order)
-        self._loss_sum.zero_()
+        self._begin_counting()
 
     def train_epoch(self) -> None:
         self.model.train()
@@ -112,9 +109,13 @@ class TorchMlp(Adapter):
             self._update()
             self.optimizer.zero_grad(set_to_none=True)
             self._loss_sum += loss.detach() * len(batch)
+            self._samples += len(batch)
 
     def train_loss(self) -> float:
         return float(self._loss_sum.item()) / self._samples
+
+    def trained(self) -> Counts:
+        return Counts(steps=self._steps_taken() - self._steps_before, samples=self._samples)
 
     def evaluate(self, steps: int) -> None:
         self.model.eval()
@@ -142,15 +143,7 @@ class TorchMlp(Adapter):
             torch.cuda.synchronize(self.device)
 
     def weights(self) -> Weights:
-        hidden_kernel, hidden_bias, output_kernel, output_bias = (
-            parameter.detach().cpu().numpy().copy() for parameter in self.model.parameters()
-        )
-        return Weights(
-            hidden_kernel=np.ascontiguousarray(hidden_kernel.T),
-            hidden_bias=hidden_bias,
-            output_kernel=np.ascontiguousarray(output_kernel.T),
-            output_bias=output_bias,
-        )
+        return _recipe_layout(list(self.model.parameters()))
 
     def effective(self) -> dict[str, str]:
         parameter = next(self.model.parameters())
@@ -168,13 +161,104 @@ class TorchMlp(Adapter):
             "step": "torch.compile" if self.spec.case.mode is Mode.COMPILED else "eager",
         }
 
-    def _network(self) -> nn.Module:
+    def held_data(self) -> Data:
+        inputs, labels = zip(*self._test_batches, strict=True)
+        return Data(
+            train_inputs=self._train_inputs.cpu().numpy(),
+            train_labels=self._train_labels.cpu().numpy(),
+            test_inputs=torch.cat(inputs).cpu().numpy(),
+            test_labels=torch.cat(labels).cpu().numpy(),
+            root=self.spec.data_root,
+        )
+
+    def held_batches(self) -> list[Order]:
+        return [batch.cpu().numpy() for batch in self._batches]
+
+    def trainable_shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(reversed(one.shape)) for one in self.model.parameters() if one.requires_grad]
+
+    def first_moment(self) -> Weights:
+        state = self.optimizer.state
+        return _recipe_layout(
+            [
+                state[one]["exp_avg"] if one in state else torch.zeros_like(one)
+                for one in self.model.parameters()
+            ]
+        )
+
+    def logits(self) -> Floats:
+        self.model.eval()
+        with torch.no_grad():
+            parts = [self._logits_of(inputs) for inputs, _ in self._test_set(self.workload.eval_steps)]
+            return np.array(torch.cat(parts).cpu())
+
+    def dropped(self, ones: Floats, *, training: bool) -> Floats:
+        (layer,) = (one for one in self.model if isinstance(one, nn.Dropout))
+        layer.train(training)
+        run = torch.compile(layer, dynamic=False) if self.spec.case.mode is Mode.COMPILED else layer
+        with torch.no_grad():
+            return np.array(run(torch.from_numpy(ones).to(self.device)).cpu())
+
+    def put_mask(self, mask: Floats) -> None:
+        (layer,) = (one for one in self.model if isinstance(one, GivenMask))
+        layer.mask.copy_(torch.from_numpy(mask))
+
+    def constants(self) -> dict[str, Fact]:
+        (group,) = self.optimizer.param_groups
+        beta_1, beta_2 = group["betas"]
+        return {
+            "kind": type(self.optimizer).__name__,
+            "learning_rate": group["lr"],
+            "beta_1": beta_1,
+            "beta_2": beta_2,
+            "epsilon": group["eps"],
+            "weight_decay": float(group["weight_decay"]),
+            "amsgrad": group["amsgrad"],
+            # PyTorch's optimisers never clip; a loop that does shows in the gradients.
+            "clipping": 0.0,
+        }
+
+    def settings(self) -> dict[str, Fact]:
+        parameter = next(self.model.parameters())
+        return {
+            "threads": torch.get_num_threads(),
+            "interop_threads": torch.get_num_interop_threads(),
+            "device": "cpu" if parameter.device.type == "cpu" else "gpu",
+            "precision": str(parameter.dtype).removeprefix("torch."),
+            "tf32": torch.backends.fp32_precision != "ieee",
+        }
+
+    def _begin_counting(self) -> None:
+        self._samples = 0
+        self._steps_before = self._steps_taken()
+        self._loss_sum.zero_()
+
+    def _steps_taken(self) -> int:
+        """The optimiser's own count; it keeps one a parameter, alike for all."""
+        return max((int(state["step"].item()) for state in self.optimizer.state.values()), default=0)
+
+    def _network(self) -> nn.Sequential:
         work = self.workload
         return nn.Sequential(
             nn.Linear(INPUT_FEATURES, work.hidden_units),
             nn.ReLU(),
-            nn.Dropout(work.dropout_rate),
+            self._dropout(),
             nn.Linear(work.hidden_units, CLASSES),
+        )
+
+    def _dropout(self) -> nn.Module:
+        work = self.workload
+        if self.spec.matched:
+            return GivenMask(work.largest_batch, work.hidden_units)
+        return nn.Dropout(work.dropout_rate)
+
+    def _adam(self) -> torch.optim.Adam:
+        adam = self.workload.adam
+        return torch.optim.Adam(
+            self.model.parameters(),
+            lr=adam.learning_rate,
+            betas=(adam.beta_1, adam.beta_2),
+            eps=adam.epsilon,
         )
 
     def _cross_entropy(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -206,3 +290,15 @@ def _torch_layout(weights: Weights) -> list[np.ndarray[tuple[int, ...], np.dtype
         np.ascontiguousarray(weights.output_kernel.T),
         weights.output_bias,
     ]
+
+
+def _recipe_layout(tensors: Sequence[Tensor]) -> Weights:
+    hidden_kernel, hidden_bias, output_kernel, output_bias = (
+        tensor.detach().cpu().numpy().copy() for tensor in tensors
+    )
+    return Weights(
+        hidden_kernel=np.ascontiguousarray(hidden_kernel.T),
+        hidden_bias=hidden_bias,
+        output_kernel=np.ascontiguousarray(output_kernel.T),
+        output_bias=output_bias,
+    )

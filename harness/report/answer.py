@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from harness.analysis.certified import certified
 from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import verdicts
 from harness.records import Phase
 from harness.report import words
+from harness.store.frames import Frames
 from harness.workload import PYTORCH, TENSORFLOW
 
 _WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
@@ -25,12 +29,37 @@ class Answer:
     verdict: str | None
 
 
+def judge(frames: Frames) -> pd.DataFrame:
+    """Verdicts of all cases, each held against its certificate: no certificate, no verdict."""
+    return verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+
+
+def all_answers(frames: Frames) -> list[Answer]:
+    """What is said of training: of the cases that were measured, then of those that were refused."""
+    return [*answers(judge(frames)), *refusals(frames)]
+
+
+def refusals(frames: Frames) -> list[Answer]:
+    """Cases that were not measured because their certificate failed."""
+    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(frames.trials["case_id"])]
+    proofs = certified(unmeasured)
+    return [
+        Answer(
+            where=str(row["case_id"]),
+            says="not measured: the frameworks did not do the same work",
+            sure=f"Certificate failed at {row['failed_check']}: {row['reason']}",
+            verdict=None,
+        )
+        for row in proofs[~proofs["holds"]].to_dict("records")
+    ]
+
+
 def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:
     """Sentences for the verdicts of one phase, grouped over batch sizes so that they stay few.
 
     `judged` has the columns of `analysis.verdicts.verdicts`.
     """
-    rows = judged[judged["phase"] == phase]
+    rows = judged[judged["phase"] == phase].sort_values("batch_size", kind="stable")
     return [
         _answer(group, phase, margin)
         for _, cases in rows.groupby(["device", "mode", "precision", "epochs"], sort=False)
@@ -41,7 +70,7 @@ def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float =
 def _by_verdict(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
     labels = cases["verdict"].fillna("")
     for label in labels.drop_duplicates():
-        yield cases[labels == label].sort_values("batch_size")
+        yield cases[labels == label]
 
 
 def _answer(group: pd.DataFrame, phase: Phase, margin: float) -> Answer:
@@ -79,10 +108,15 @@ def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
 
 def _so_far(measured: pd.DataFrame) -> str:
     return words.listed(
-        f"{words.ratio(row['speed_ratio'])} ({words.ratio(row['speed_ratio_low'])} to "
-        f"{words.ratio(row['speed_ratio_high'])}) at batch {row['batch_size']}"
+        f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
         for row in measured.to_dict("records")
     )
+
+
+def _bounds(row: dict[Any, Any]) -> str:
+    if pd.isna(row["speed_ratio_low"]):
+        return ""
+    return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
 
 
 def _span(turned: pd.DataFrame) -> str:

@@ -87,6 +87,11 @@ def warnings(frames: Frames) -> tuple[str, ...]:
             f"Trained on {sizes} of the {words.count(FULL_TRAIN_SAMPLES)} training samples: good for trying "
             "the harness, not for quoting."
         )
+    touched = trials.loc[trials["certified"].eq(False), "case_id"].unique()  # noqa: FBT003  (a value to match)
+    if len(touched):
+        said.append(
+            f"Measured in spite of a failed certificate, so without a verdict: {words.listed(touched)}."
+        )
     failed = int((trials["status"] != "ok").sum())
     if failed:
         said.append(f"{failed} of {words.plural(len(trials), 'trial')} failed; see Failures.")
@@ -100,11 +105,14 @@ def warnings(frames: Frames) -> tuple[str, ...]:
 
 def subject(frames: Frames) -> str:
     """On what: workload, machine, versions, in one sentence."""
-    trials, run = frames.trials, frames.runs.iloc[-1]
-    data = words.listed(words.dataset(name) for name in trials["dataset"].unique())
-    threads = words.listed(words.plural(int(count), "thread") for count in sorted(trials["threads"].unique()))
+    run = frames.runs.iloc[-1]
+    cases = pd.concat([frames.trials[["dataset", "device"]], frames.certificates[["dataset", "device"]]])
+    data = words.listed(words.dataset(name) for name in cases["dataset"].unique())
+    threads = words.listed(
+        words.plural(int(count), "thread") for count in sorted(set(frames.runs["threads"]))
+    )
     gpus = list(run["gpu_names"]) if run["gpu_names"] is not None else []
-    on_gpu = any(device != "cpu" for device in trials["device"])
+    on_gpu = any(device != "cpu" for device in cases["device"])
     hardware = words.listed([*(gpus if on_gpu else []), str(run["cpu_model"] or "an unnamed processor")])
     return (
         f"A multilayer perceptron (784-128-10, ReLU, dropout 0.2, Adam) on {data}, with TensorFlow "

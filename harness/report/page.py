@@ -9,11 +9,10 @@ from pathlib import Path
 import jinja2
 
 from harness import __version__
-from harness.analysis.verdicts import verdicts
 from harness.errors import ResultsUnusable
 from harness.records import Phase
 from harness.report import context, words
-from harness.report.answer import answers
+from harness.report.answer import all_answers, answers, judge
 from harness.report.sections import evidence, sections
 from harness.store.frames import Frames
 
@@ -24,10 +23,10 @@ def write_page(frames: Frames, folder: Path) -> Path:
     """Write `folder/summary.html`, whole or not at all, and `folder/figures/*.png`.
 
     Raises:
-        ResultsUnusable: no trials to show, or a folder that cannot be written.
+        ResultsUnusable: nothing to show, or a folder that cannot be written.
     """
-    if frames.trials.empty:
-        raise ResultsUnusable("no trial was finished or failed in these runs, so there is nothing to draw")
+    if frames.trials.empty and frames.certificates.empty:
+        raise ResultsUnusable("these runs hold neither trials nor certificates, so there is nothing to draw")
     path = folder / PAGE_NAME
     partial = path.with_name(f".{PAGE_NAME}.{os.getpid()}")
     try:
@@ -41,12 +40,12 @@ def write_page(frames: Frames, folder: Path) -> Path:
 
 def render(frames: Frames, pictures: Path) -> str:
     """The page as HTML; every value is escaped by the template but the figures' own SVG."""
-    judged = verdicts(frames.trials, frames.rounds)
+    judged = judge(frames)
     run = frames.runs.iloc[-1]
     page = context.Page(
         title="TensorFlow or PyTorch?",
         subject=context.subject(frames),
-        answers=tuple(answers(judged)),
+        answers=tuple(all_answers(frames)),
         evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
         warnings=context.warnings(frames),
         sections=sections(evidence(frames, judged), pictures),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.analysis.certified import certified
 from harness.records import Phase
 from harness.report import context, figures, style, words
 from harness.report.context import Column, Section
@@ -42,6 +43,7 @@ def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
 def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
     """All sections in reading order; each drawn figure is also saved as a small PNG in `pictures`."""
     return (
+        _certificates(shown),
         _throughput(shown, pictures),
         _ratio(shown, pictures),
         _accuracy(shown, pictures),
@@ -60,6 +62,39 @@ _CASE: tuple[Column, ...] = (
     ("batch", "batch_size", words.count),
     ("epochs", "epochs", words.count),
 )
+
+
+def _certificates(shown: Evidence) -> Section:
+    findings = shown.frames.certificates
+    proofs = certified(findings)
+    held = int(proofs["holds"].sum())
+    summary = f"{held} of {words.plural(len(proofs), 'case')} hold. " if len(proofs) else ""
+    failed = findings[~findings["holds"]]
+    told = failed if len(failed) else findings
+    return Section(
+        name="certificates",
+        title="The same work, proven",
+        intro="Before anything was timed, both frameworks showed step by step what they do with the same "
+        f"weights and batches, and every check had to hold. {summary}A case without a certificate gets no "
+        "verdict.",
+        reason=None if len(findings) else "No certificate was made for these runs.",
+        table=context.table(
+            "What did not hold" if len(failed) else "Every finding of every certificate",
+            told,
+            (
+                ("case", "case_id", None),
+                ("check", "check", None),
+                ("quantity", "quantity", None),
+                ("asked", "expected", None),
+                ("TensorFlow", "tensorflow", None),
+                ("PyTorch", "pytorch", None),
+                ("difference", "difference", words.small),
+                ("bound", "bound", words.small),
+                ("holds", "holds", lambda holds: "yes" if holds else "no"),
+            ),
+        ),
+        table_open=bool(len(failed)),
+    )
 
 
 def _throughput(shown: Evidence, pictures: Path) -> Section:

@@ -36,6 +36,11 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{rounded:,.{decimals}f}"
 
 
+def small(value: Any) -> str:
+    """A number of any magnitude in few characters, as rounding errors and bounds need it."""
+    return MISSING if value is None or not math.isfinite(value) else f"{value:.2g}"
+
+
 def count(value: Any) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{round(value):,}"
 

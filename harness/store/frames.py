@@ -9,8 +9,9 @@ import pandas as pd
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frames:
-    """DataFrames with the columns of `store.schema`."""
+    """DataFrames with the columns of `store.schema`; `certificates` has a row a finding."""
 
     trials: pd.DataFrame
     rounds: pd.DataFrame
     runs: pd.DataFrame
+    certificates: pd.DataFrame

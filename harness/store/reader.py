@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
 from harness.store.frames import Frames
-from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 
 LATEST: Final = "latest"
 EVERYTHING: Final = "all"
@@ -44,16 +44,23 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         else:
             raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
     ids = list(dict.fromkeys(chosen))
+    runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
     return Frames(
-        runs=_table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS),
+        runs=runs,
         trials=_table(_files(folder / "trials", ids), TRIALS),
         rounds=_table(_files(folder / "rounds", ids), ROUNDS),
+        certificates=_table(_certificates(folder, runs), CERTIFICATES),
     )
 
 
 def _files(folder: Path, ids: list[str]) -> list[Path]:
     """A trial's file is named after its run, so no file has to be opened to choose it."""
     return sorted(path for run_id in ids for path in folder.glob(f"{run_id}-*.parquet"))
+
+
+def _certificates(folder: Path, runs: pd.DataFrame) -> list[Path]:
+    wanted = dict.fromkeys(name for names in runs["certificate_ids"] if names is not None for name in names)
+    return [path for name in wanted if (path := folder / "certificates" / f"{name}.parquet").is_file()]
 
 
 def _table(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 History of `SCHEMA_VERSION`:
 
-    1   trials, rounds and runs; every file carries the version in its metadata and in a column
+    1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ TRIALS: Final = pa.schema(
         ("data_sha256", pa.string()),
         ("weights_sha256", pa.string()),
         ("order_sha256", pa.string()),
+        ("certificate_id", pa.string()),
+        ("certified", pa.bool_()),
         ("effective_json", pa.string()),
         ("log_path", pa.string()),
     ]
@@ -115,6 +117,7 @@ RUNS: Final = pa.schema(
         ("trials_ok", pa.int32()),
         ("trials_failed", pa.int32()),
         ("stopped_because", pa.string()),
+        ("certificate_ids", pa.list_(pa.string())),
         ("hostname", pa.string()),
         ("os", pa.string()),
         ("cpu_model", pa.string()),
@@ -140,5 +143,37 @@ RUNS: Final = pa.schema(
         ("config_json", pa.string()),
         ("environment_json", pa.string()),
         ("packages_json", pa.string()),
+    ]
+)
+
+# One row a finding of a certificate, in the order in which they were judged. The sides' values are words:
+# digests, settings, or numbers with all their digits. `difference` and `bound` are null where the values
+# have to be equal to `expected`, and `expected` is null where they may differ by `bound`.
+CERTIFICATES: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("certificate_id", pa.string()),
+        ("case_id", pa.string()),
+        ("device", pa.string()),
+        ("mode", pa.string()),
+        ("precision", pa.string()),
+        ("dataset", pa.string()),
+        ("synthetic", pa.bool_()),
+        ("batch_size", pa.int32()),
+        ("epochs", pa.int32()),
+        ("train_samples", pa.int32()),
+        ("seed", pa.int64()),
+        ("certificate_holds", pa.bool_()),
+        ("wall_s", pa.float64()),
+        ("finding", pa.int32()),
+        ("check", pa.string()),
+        ("quantity", pa.string()),
+        ("expected", pa.string()),
+        ("tensorflow", pa.string()),
+        ("pytorch", pa.string()),
+        ("difference", pa.float64()),
+        ("bound", pa.float64()),
+        ("meaning", pa.string()),
+        ("holds", pa.bool_()),
     ]
 )

@@ -51,16 +51,21 @@ class Store:
         name = f"{trial.trial_id}.parquet"
         identity = _identity(trial)
         rounds = [identity | _round_columns(one) for one in trial.rounds]
-        _write(self.folder / "rounds" / name, rounds, ROUNDS)
-        _write(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
+        write_table(self.folder / "rounds" / name, rounds, ROUNDS)
+        write_table(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
 
     def save_run(self, run: Mapping[str, Any]) -> None:
         """Write the run's row, replacing what was written of it before."""
         row = {"schema_version": SCHEMA_VERSION, **run}
-        _write(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
+        write_table(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
 
 
-def _write(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows in the schema's columns, whole or not at all.
+
+    Raises:
+        ResultsUnusable: when the file cannot be written.
+    """
     table = pa.Table.from_pylist(rows, schema=schema)
     table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
     # The leading dot keeps a half-written file out of every reader's sight.
@@ -127,6 +132,8 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "data_sha256": trial.digests.get("data_sha256"),
         "weights_sha256": trial.digests.get("weights_sha256"),
         "order_sha256": trial.digests.get("order_sha256"),
+        "certificate_id": trial.certificate.id if trial.certificate else None,
+        "certified": trial.certificate.holds if trial.certificate else None,
         "effective_json": json.dumps(trial.effective, sort_keys=True),
         "log_path": trial.log_path,
     }

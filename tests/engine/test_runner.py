@@ -57,6 +57,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
             run_id="run",
             data_root=synthetic_root,
             logs=store.logs,
+            certificates={},
             save=save,
             observer=observer or Silent(),
         )

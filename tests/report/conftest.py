@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from harness.parity.certificate import Certificate, Finding
 from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.store import certificates
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
@@ -37,15 +39,24 @@ def frames(tmp_path):
     """Frames of a run; `ratio` is TensorFlow's speed over PyTorch's."""
 
     def build(
-        *, ratio=1.5, batch_sizes=(64, 512), replicates=6, fail=None, run=None, modes=(Mode.LOOP,), **work
+        *,
+        ratio=1.5,
+        batch_sizes=(64, 512),
+        replicates=6,
+        fail=None,
+        uncertified=(),
+        run=None,
+        modes=(Mode.LOOP,),
+        **work,
     ):
         store = Store(tmp_path / "results")
         store.prepare()
-        store.save_run(RUN | (run or {}))
+        ids = []
         rng = np.random.default_rng(0)
         for mode in modes:
             for batch_size in batch_sizes:
                 case = Case(workload=Workload(batch_size=batch_size, **work), device="cpu", mode=mode)
+                ids.append(prove(store, case, uncertified=uncertified))
                 for replicate in range(replicates):
                     for framework in FRAMEWORKS:
                         factor = ratio if framework == "pytorch" else 1.0
@@ -60,9 +71,29 @@ def frames(tmp_path):
                                 rng=rng,
                             )
                         )
+        store.save_run(RUN | {"certificate_ids": ids} | (run or {}))
         return read(tmp_path / "results")
 
     return build
+
+
+def prove(store, case, *, uncertified):
+    """A certificate of one check, which fails for the batch sizes in `uncertified`."""
+    holds = case.workload.batch_size not in uncertified
+    finding = Finding(
+        check="optimizer",
+        quantity="epsilon",
+        expected="1e-07",
+        tensorflow="1e-07",
+        pytorch="1e-07" if holds else "1e-08",
+        difference=None,
+        bound=None,
+        meaning="as the framework holds it",
+        holds=holds,
+    )
+    certificate = Certificate(id=f"id-{case.id}", case=case, findings=(finding,), wall_s=1.0)
+    certificates.save(store.folder, certificate)
+    return certificate.id
 
 
 def trial(*, case, framework, replicate, factor, broken, rng):
@@ -90,6 +121,7 @@ def trial(*, case, framework, replicate, factor, broken, rng):
         gpu_peak_reason="the device is a CPU",
         effective={"version": "1.0", "optimizer": "Adam"},
         digests={},
+        certificate=None,
         failure=broken,
         log_path="results/logs/one.log",
     )

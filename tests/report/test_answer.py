@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from harness.analysis.verdicts import verdicts
 from harness.records import Phase
-from harness.report.answer import answers
+from harness.report.answer import all_answers, answers, judge
 
 
 def said(frames, **kind):
-    shown = frames(**kind)
-    return answers(verdicts(shown.trials, shown.rounds))
+    return all_answers(frames(**kind))
 
 
 def test_the_faster_framework_comes_first_with_a_ratio_above_one(frames):
@@ -47,6 +45,18 @@ def test_cases_with_one_verdict_share_a_sentence(frames):
 
 
 def test_evaluation_is_answered_in_its_own_words(frames):
-    shown = frames(ratio=2.0)
-    (answer,) = answers(verdicts(shown.trials, shown.rounds), Phase.EVALUATE)
+    (answer,) = answers(judge(frames(ratio=2.0)), Phase.EVALUATE)
     assert answer.says.startswith("TensorFlow evaluates 2")
+
+
+def test_a_failed_certificate_takes_the_verdict_away_and_says_what_was_found(frames):
+    certified, refused = said(frames, uncertified=(512,))
+    assert certified.says.endswith("at batch 64")
+    assert refused.says == "no verdict at batch 512"
+    assert "certificate failed at optimizer: epsilon: TensorFlow 1e-07, PyTorch 1e-08" in refused.sure
+
+
+def test_a_case_that_was_refused_is_answered_though_it_has_no_trials(frames):
+    (answer,) = said(frames, uncertified=(64,), batch_sizes=(64,), replicates=0)
+    assert answer.says == "not measured: the frameworks did not do the same work"
+    assert "PyTorch 1e-08" in answer.sure

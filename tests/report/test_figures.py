@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.analysis.verdicts import verdicts
 from harness.records import Phase
 from harness.report import figures
+from harness.report.answer import judge
 from harness.report.sections import evidence
 
 
@@ -15,7 +15,7 @@ from harness.report.sections import evidence
 def shown(frames):
     def build(**kind):
         made = frames(**kind)
-        return evidence(made, verdicts(made.trials, made.rounds))
+        return evidence(made, judge(made))
 
     return build
 

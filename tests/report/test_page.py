@@ -129,8 +129,21 @@ def test_the_command_is_there_to_copy(page):
     assert ".venv/bin/harness bench --batch-size &#39;64,512&#39;" in page()
 
 
-def test_runs_without_trials_are_refused(frames, tmp_path):
-    shown = frames(replicates=0)
+def test_a_failed_certificate_is_told_in_answer_and_section_and_is_not_drawn(page):
+    html = page(uncertified=(64, 512), replicates=1)
+    assert "certificate failed at optimizer" in html
+    assert "0 of 2 cases hold" in html
+    assert "What did not hold" in html
+    assert "No case has both frameworks measured and certified" in html
+
+
+def test_a_page_without_a_single_trial_still_says_why(page):
+    html = page(uncertified=(64, 512), replicates=0)
+    assert "Not measured: the frameworks did not do the same work" in html
+
+
+def test_runs_without_trials_or_certificates_are_refused(frames, tmp_path):
+    shown = frames(batch_sizes=())
     with pytest.raises(ResultsUnusable, match="nothing to draw"):
         write_page(shown, tmp_path / "reports")
 

@@ -58,6 +58,7 @@ def trial(run_id="r1", framework="pytorch", rounds=None, failure=None):
         gpu_peak_reason="the device is a CPU",
         effective={"version": "1.0"},
         digests={},
+        certificate=None,
         failure=failure,
         log_path="log",
     )

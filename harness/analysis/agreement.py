@@ -1,0 +1,143 @@
+"""After the timed run: did both frameworks learn the same? Frames in, one row a case out.
+
+The certificate proves the work step by step before anything is timed. Here the timed trials themselves,
+with stock optimisers and each framework's own dropout, are asked whether they ended at the same accuracy
+and went there by the same curve, as closely as the spread between seeds lets anyone tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from harness.analysis.statistics import FloatArray, equivalence_p
+from harness.records import Phase, Status
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+
+# Half a percentage point of final accuracy, the largest difference that counts as none.
+ACCURACY_MARGIN: Final = 0.005
+
+_PAIR: Final = ["case_id", "run_id", "pair_id"]
+_FEWEST: Final = 2
+
+_DTYPES: Final[dict[Hashable, str]] = {
+    "case_id": "str",
+    "replicates": "int32",
+    "accuracy_tensorflow": "float64",
+    "accuracy_pytorch": "float64",
+    "accuracy_difference": "float64",
+    "accuracy_difference_low": "float64",
+    "accuracy_difference_high": "float64",
+    "accuracy_margin": "float64",
+    "p_equivalence": "float64",
+    "accuracies_agree": "boolean",
+    "loss_gap": "float64",
+    "loss_gap_epoch": "Int32",
+    "losses_agree": "boolean",
+    "reason": "str",
+}
+
+
+def agreement(
+    trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = ACCURACY_MARGIN, alpha: float = 0.05
+) -> pd.DataFrame:
+    """Compare what the two frameworks learned, over the pairs in which both finished.
+
+    Args:
+        trials: one row a trial, columns as in `store.schema.TRIALS`.
+        rounds: one row a timed round, columns as in `store.schema.ROUNDS`.
+        margin: difference of final accuracies that counts as none, as a share.
+        alpha: error rate of the equivalence test.
+
+    Returns:
+        One row a case, in order of appearance. `accuracy_difference` is TensorFlow's less PyTorch's,
+        paired by seed, with the interval of confidence 1 - 2 alpha that belongs to the two one-sided
+        tests (Schuirmann 1987): `accuracies_agree` when it lies within the margin. `loss_gap` is the
+        distance of the two mean loss curves in standard deviations between seeds of one framework, where
+        it is largest (`loss_gap_epoch`): `losses_agree` when it is at most 1. What could not be computed
+        is null, with the `reason` beside it; `reason` is null when both agree.
+    """
+    ended = trials[trials["status"] == Status.OK].pivot_table(
+        index=_PAIR, columns="framework", values="final_accuracy", dropna=False
+    )
+    ended = ended.reindex(columns=list(FRAMEWORKS)).dropna()
+    curves = rounds[rounds["phase"] == Phase.TRAIN].pivot_table(
+        index=[*_PAIR, "epoch"], columns="framework", values="loss"
+    )
+    curves = curves.reindex(columns=list(FRAMEWORKS)).dropna()
+    curve_pairs = curves.reset_index("epoch").index
+    rows = []
+    for case_id in trials["case_id"].drop_duplicates():
+        accuracies = ended[ended.index.get_level_values("case_id") == case_id]
+        losses = curves[curve_pairs.isin(accuracies.index)]
+        row = {"case_id": case_id, "replicates": len(accuracies), "accuracy_margin": margin}
+        row |= _accuracies(accuracies, margin, alpha) | _losses(losses)
+        rows.append(row | {"reason": _reason(row, len(accuracies))})
+    return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+
+
+def _accuracies(accuracies: pd.DataFrame, margin: float, alpha: float) -> dict[str, Any]:
+    """Two one-sided paired t-tests; without a spread there is no test, and the values stand alone."""
+    if accuracies.empty:
+        return {}
+    difference: FloatArray = (accuracies[TENSORFLOW] - accuracies[PYTORCH]).to_numpy()
+    values = {
+        "accuracy_tensorflow": float(accuracies[TENSORFLOW].mean()),
+        "accuracy_pytorch": float(accuracies[PYTORCH].mean()),
+        "accuracy_difference": float(difference.mean()),
+    }
+    if difference.size < _FEWEST or not np.ptp(difference) > 0:
+        return values
+    error = float(difference.std(ddof=1)) / math.sqrt(difference.size)
+    reach = float(stdtrit(difference.size - 1, 1 - alpha)) * error
+    # `equivalence_p` takes a relative margin and tests on the log scale; here the scale is plain.
+    p_equivalence = equivalence_p(difference, math.expm1(margin))
+    return values | {
+        "accuracy_difference_low": values["accuracy_difference"] - reach,
+        "accuracy_difference_high": values["accuracy_difference"] + reach,
+        "p_equivalence": p_equivalence,
+        "accuracies_agree": p_equivalence <= alpha,
+    }
+
+
+def _losses(curves: pd.DataFrame) -> dict[str, Any]:
+    """The gap between the mean curves over the spread between seeds, at the epoch where it is widest."""
+    by_epoch = curves.groupby("epoch")
+    if curves.empty or by_epoch.size().min() < _FEWEST:
+        return {}
+    mean, variance = by_epoch.mean(), by_epoch.var()
+    spread = np.sqrt(variance[list(FRAMEWORKS)].mean(axis="columns"))
+    if not (spread > 0).all():
+        return {}
+    gap = (mean[TENSORFLOW] - mean[PYTORCH]).abs() / spread
+    return {
+        "loss_gap": float(gap.max()),
+        "loss_gap_epoch": int(gap.idxmax()),
+        "losses_agree": bool(gap.max() <= 1),
+    }
+
+
+def _reason(row: dict[str, Any], replicates: int) -> str | None:
+    if replicates < _FEWEST:
+        return f"{replicates} finished pair{'s' * (replicates != 1)}; at least {_FEWEST} are needed"
+    reasons = []
+    if "accuracies_agree" not in row:
+        reasons.append("the accuracies of all seeds differ alike, so their noise cannot be judged")
+    elif not row["accuracies_agree"]:
+        reasons.append(
+            f"that the accuracies differ by less than {100 * row['accuracy_margin']:g} percentage points "
+            f"is not shown (p = {row['p_equivalence']:.3f})"
+        )
+    if "losses_agree" not in row:
+        reasons.append("the losses of all seeds are the same, so their spread cannot be judged")
+    elif not row["losses_agree"]:
+        reasons.append(
+            f"in epoch {row['loss_gap_epoch']} the mean losses lie {row['loss_gap']:.2g} standard deviations "
+            "between seeds apart"
+        )
+    return "; ".join(reasons) or None

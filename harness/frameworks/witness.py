@@ -1,0 +1,62 @@
+"""What an adapter can be asked under oath: read back from the framework, never repeated from the spec.
+
+A proof (`parity/testimony.py`) drives a witness through the very calls that timed trials make, and asks
+in between. Nothing here runs on the clock.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from harness.frameworks.base import Adapter, Data
+from harness.recipe import Floats, Order, Weights
+
+Fact = str | int | float | bool
+
+
+class Witness(Adapter):
+    """An adapter whose work can be proven."""
+
+    @abstractmethod
+    def held_data(self) -> Data:
+        """Inputs (n, 784) and labels (n,) of both sets as the mode reads them, after every transform."""
+
+    @abstractmethod
+    def held_batches(self) -> list[Order]:
+        """Sample indices of each batch that the next `train_epoch` will run."""
+
+    @abstractmethod
+    def trainable_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the parameters that training changes, kernels as (inputs, outputs)."""
+
+    @abstractmethod
+    def first_moment(self) -> Weights:
+        """Adam's running mean of the gradients, from the optimiser's own state; zeros before a step."""
+
+    @abstractmethod
+    def logits(self) -> Floats:
+        """Outputs (n, 10) for the whole test set, by the forward pass that evaluation runs."""
+
+    @abstractmethod
+    def dropped(self, ones: Floats, *, training: bool) -> Floats:
+        """What the model's own dropout makes of `ones` (n, h), run as the mode runs it."""
+
+    @abstractmethod
+    def put_mask(self, mask: Floats) -> None:
+        """Have dropout multiply by the first rows of `mask`, (`largest_batch`, h); for a `matched` spec."""
+
+    @abstractmethod
+    def constants(self) -> dict[str, Fact]:
+        """The optimiser's settings as it holds them.
+
+        `kind`, `learning_rate`, `beta_1`, `beta_2`, `epsilon`, `weight_decay`, `amsgrad`, `clipping`;
+        0 and False where a setting is off.
+        """
+
+    @abstractmethod
+    def settings(self) -> dict[str, Fact]:
+        """Conditions as the framework reports them, in words that all frameworks share.
+
+        `threads`, `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
+        `tf32` (whether fp32 products may use it).
+        """

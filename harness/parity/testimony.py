@@ -1,0 +1,247 @@
+"""One side's testimony, given in its worker: the adapter is driven as timed trials drive it.
+
+The adapter of the timed trials says what it holds (data, weights, batch orders, optimiser, settings),
+evaluates, runs a whole epoch, and shows its dropout. Then, in float64 and in the timed precision, an
+adapter with matched arithmetic trains on a small subset, from which nothing that follows is random:
+an epoch batch by batch, read after every step, then whole epochs, each with a partial batch at its end.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from harness import recipe
+from harness.frameworks.base import Data
+from harness.frameworks.witness import Witness
+from harness.parity.evidence import Evidence
+from harness.recipe import Floats, Order
+from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec, Workload
+
+# Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
+FULL_BATCHES: Final = 6
+PROOF_EPOCHS: Final = 3
+
+# Op by op, an epoch of small batches takes a quarter of a minute: this many of its batches, the last
+# among them, show as well how it counts.
+EAGER_STEPS: Final = 256
+
+DROPOUT_ROWS: Final = 4000
+
+_MASK_STREAM: Final = 2
+
+Open = Callable[[TrialSpec], Witness]
+Read = Callable[[TrialSpec], Data]
+
+
+def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
+    """Everything that one framework can say about one case."""
+    evidence = Evidence()
+    _as_timed(evidence, spec, open_witness, read)
+    precisions = tuple(dict.fromkeys((Precision.FP64, spec.case.workload.precision)))
+    evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
+    for precision in precisions:
+        gc.collect()
+        _step_by_step(evidence, proof_spec(spec, precision), open_witness, read)
+    return evidence
+
+
+def proof_spec(spec: TrialSpec, precision: Precision) -> TrialSpec:
+    """The same case on a subset whose epochs end in a partial batch, with matched arithmetic."""
+    work = spec.case.workload
+    samples = FULL_BATCHES * work.batch_size + work.batch_size // 2
+    small = replace(
+        work,
+        precision=precision,
+        epochs=PROOF_EPOCHS,
+        train_samples=min(samples, work.train_samples),
+    )
+    return replace(spec, case=replace(spec.case, workload=small), matched=True)
+
+
+def mask(workload: Workload, epoch: int) -> Floats:
+    """Dropout mask of a proof's epoch, as long as its largest batch: 0, or one over the keep rate."""
+    seed = np.random.SeedSequence([workload.seed, _MASK_STREAM, epoch])
+    shape = (workload.largest_batch, workload.hidden_units)
+    kept = np.random.Generator(np.random.PCG64(seed)).random(shape) >= workload.dropout_rate
+    return (kept / (1 - workload.dropout_rate)).astype(recipe.dtype_of(workload.precision))
+
+
+def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Read) -> None:
+    work = spec.case.workload
+    witness = open_witness(spec)
+    data, weights = read(spec), recipe.initial_weights(work)
+    witness.load(data)
+    witness.build(weights)
+    witness.warm_up(recipe.batch_order(work, 0))
+    held = witness.held_data()
+    for quantity in ("train_inputs", "train_labels", "test_inputs", "test_labels"):
+        given, kept = getattr(data, quantity), getattr(held, quantity)
+        evidence.fact("data", quantity, asked=recipe.digest(given), found=recipe.digest(kept))
+    evidence.fact(
+        "initial weights",
+        "sha256",
+        asked=recipe.digest(*weights.named().values()),
+        found=recipe.digest(*witness.weights().named().values()),
+    )
+    shapes = [array.shape for array in weights.named().values()]
+    evidence.fact("parameters", "shapes", asked=shapes, found=witness.trainable_shapes())
+    count = sum(int(np.prod(shape)) for shape in witness.trainable_shapes())
+    evidence.fact("parameters", "count", asked=work.parameter_count, found=count)
+    _held_settings(evidence, spec, witness)
+    _evaluation(evidence, witness)
+    _dropout(evidence, witness)
+    _orders(evidence, witness)
+    _epoch(evidence, witness, _epoch_order(spec))
+
+
+def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
+    work = spec.case.workload
+    number = recipe.dtype_of(work.precision).type
+    adam = work.adam
+    asked_constants = {
+        "kind": "Adam",
+        "learning_rate": adam.learning_rate,
+        "beta_1": adam.beta_1,
+        "beta_2": adam.beta_2,
+        "epsilon": adam.epsilon,
+        "weight_decay": 0.0,
+        "amsgrad": False,
+        "clipping": 0.0,
+    }
+    held = witness.constants()
+    for name, value in asked_constants.items():
+        # As numbers of the timed precision, in which the step uses them: Keras holds some so already.
+        asked, found = (
+            number(one).item() if isinstance(one, float) else one for one in (value, held.get(name))
+        )
+        evidence.fact("optimiser", name, asked=asked, found=found)
+    asked_settings = {
+        "threads": spec.threads,
+        "interop_threads": 1,
+        "device": "cpu" if spec.case.device == "cpu" else "gpu",
+        "precision": recipe.dtype_of(work.precision).name,
+        "tf32": False,
+    }
+    reported = witness.settings()
+    for name, setting in asked_settings.items():
+        evidence.fact("settings", name, asked=setting, found=reported.get(name))
+
+
+def _evaluation(evidence: Evidence, witness: Witness) -> None:
+    """From the initial weights, equal on both sides."""
+    witness.evaluate(witness.workload.eval_steps)
+    witness.synchronise()
+    score = witness.score()
+    evidence.measured["evaluation/test loss"] = np.array(score.loss)
+    evidence.measured["evaluation/accuracy"] = np.array(score.accuracy)
+    evidence.measured["evaluation/logits"] = witness.logits()
+
+
+def _dropout(evidence: Evidence, witness: Witness) -> None:
+    work = witness.workload
+    ones = np.ones((DROPOUT_ROWS, work.hidden_units), recipe.dtype_of(work.precision))
+    first, second = (witness.dropped(ones, training=True) for _ in range(2))
+    in_evaluation = witness.dropped(ones, training=False)
+    evidence.measured["dropout/asked rate"] = np.array(work.dropout_rate)
+    evidence.measured["dropout/rate"] = np.mean(first == 0)
+    evidence.measured["dropout/scale"] = np.unique(first[first != 0])
+    evidence.measured["dropout/dropped twice"] = np.mean((first == 0) & (second == 0))
+    evidence.measured["dropout/change in evaluation"] = np.abs(in_evaluation - ones).max()
+
+
+def _orders(evidence: Evidence, witness: Witness) -> None:
+    for epoch in range(witness.workload.epochs):
+        order = recipe.batch_order(witness.workload, epoch)
+        witness.begin_epoch(order)
+        held = np.concatenate(witness.held_batches()).astype(np.int64)
+        evidence.fact(
+            "batch order", f"epoch {epoch + 1}", asked=recipe.digest(order), found=recipe.digest(held)
+        )
+
+
+def _epoch_order(spec: TrialSpec) -> Order:
+    work = spec.case.workload
+    order = recipe.batch_order(work, 0)
+    if spec.case.mode is Mode.EAGER and work.steps_per_epoch > EAGER_STEPS:
+        skipped = (work.steps_per_epoch - EAGER_STEPS) * work.batch_size
+        return order[skipped:]
+    return order
+
+
+def _epoch(evidence: Evidence, witness: Witness, order: Order) -> None:
+    asked = recipe.batches(order, witness.workload.batch_size)
+    witness.begin_epoch(order)
+    held = witness.held_batches()
+    witness.train_epoch()
+    witness.synchronise()
+    counts = witness.trained()
+    evidence.fact("epoch", "steps", asked=len(asked), found=counts.steps)
+    evidence.fact("epoch", "samples", asked=len(order), found=counts.samples)
+    evidence.fact("epoch", "last batch", asked=len(asked[-1]), found=len(held[-1]))
+
+
+def _step_by_step(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Read) -> None:
+    work = spec.case.workload
+    witness = open_witness(spec)
+    data, weights = read(spec), recipe.initial_weights(work)
+    witness.load(data)
+    witness.build(weights)
+    witness.warm_up(recipe.batch_order(work, 0))
+    losses: list[float] = []
+    states = []
+    gradients = []
+    before = witness.first_moment().named()
+    for orders, epoch in _schedule(work):
+        witness.put_mask(mask(work, epoch))
+        for order in orders:
+            witness.begin_epoch(order)
+            witness.train_epoch()
+            witness.synchronise()
+            # An adapter that left out the only batch it was given has no loss to tell.
+            losses.append(witness.train_loss() if witness.trained().samples else np.nan)
+            states.append(witness.weights().named())
+            if epoch == 0:
+                after = witness.first_moment().named()
+                gradients.append(_gradients(before, after, work.adam.beta_1))
+                before = after
+    name = work.precision.value
+    evidence.measured[f"{name}/loss"] = np.array(losses)
+    for parameter in weights.named():
+        evidence.measured[f"{name}/weights/{parameter}"] = np.stack([one[parameter] for one in states])
+        evidence.measured[f"{name}/gradients/{parameter}"] = np.stack([one[parameter] for one in gradients])
+    if work.precision is Precision.FP64:
+        _mean_by_hand(evidence, work, data)
+
+
+def _schedule(workload: Workload) -> list[tuple[list[Order], int]]:
+    """What a proof hands to `begin_epoch`: the first epoch's batches one by one, the others whole."""
+    first, *others = (recipe.batch_order(workload, epoch) for epoch in range(workload.epochs))
+    singly = recipe.batches(first, workload.batch_size)
+    return [(singly, 0), *(([order], epoch) for epoch, order in enumerate(others, start=1))]
+
+
+def _gradients(before: dict[str, Floats], after: dict[str, Floats], beta_1: float) -> dict[str, Floats]:
+    """The gradients that Adam was given, from its first moment: m' = beta_1 m + (1 - beta_1) g.
+
+    So the step itself is read, in every mode, rather than a second computation beside it.
+    """
+    return {name: (after[name] - beta_1 * before[name]) / (1 - beta_1) for name in after}
+
+
+def _mean_by_hand(evidence: Evidence, workload: Workload, data: Data) -> None:
+    """NumPy's opinion of the first step: mean cross-entropy, and its gradient by the output bias."""
+    batch = recipe.batches(recipe.batch_order(workload, 0), workload.batch_size)[0]
+    weights = recipe.initial_weights(workload)
+    hidden = np.maximum(data.train_inputs[batch] @ weights.hidden_kernel + weights.hidden_bias, 0)
+    logits = hidden * mask(workload, 0)[: len(batch)] @ weights.output_kernel + weights.output_bias
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_shares = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    truth = np.eye(CLASSES)[data.train_labels[batch]]
+    assert data.train_inputs.shape[1] == INPUT_FEATURES
+    evidence.measured["loss reduction/loss"] = np.array(-(truth * log_shares).sum(axis=1).mean())
+    evidence.measured["loss reduction/gradient"] = (np.exp(log_shares) - truth).mean(axis=0)

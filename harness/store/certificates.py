@@ -1,0 +1,121 @@
+"""Certificates on disk: `certificates/<id>.parquet`, one row a finding, and what a verdict asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import ResultsUnusable
+from harness.parity.certificate import Certificate, Finding
+from harness.store.schema import CERTIFICATES, SCHEMA_VERSION
+from harness.store.writer import write_table
+from harness.workload import Case, Dataset
+
+FOLDER: Final = "certificates"
+
+_SUMMARY: Final = {
+    "case_id": "str",
+    "certificate_id": "str",
+    "holds": "bool",
+    "failed_check": "str",
+    "reason": "str",
+}
+
+
+def save(results: Path, certificate: Certificate) -> None:
+    """Write a certificate, replacing what was written under its id before.
+
+    Raises:
+        ResultsUnusable: when it cannot be written.
+    """
+    path = _path(results, certificate.id)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultsUnusable(f"{path.parent}: cannot be made ({error.strerror or error})") from error
+    write_table(path, _rows(certificate), CERTIFICATES)
+
+
+def load(results: Path, certificate_id: str, case: Case) -> Certificate | None:
+    """The certificate with this id; None where there is none that can be read."""
+    try:
+        rows = pq.ParquetFile(_path(results, certificate_id)).read().select(CERTIFICATES.names).to_pylist()
+    except (OSError, KeyError, pa.ArrowInvalid):
+        return None
+    findings = tuple(
+        Finding(
+            check=row["check"],
+            quantity=row["quantity"],
+            expected=row["expected"],
+            tensorflow=row["tensorflow"],
+            pytorch=row["pytorch"],
+            difference=row["difference"],
+            bound=row["bound"],
+            meaning=row["meaning"],
+            holds=row["holds"],
+        )
+        for row in rows
+    )
+    return Certificate(id=certificate_id, case=case, findings=findings, wall_s=rows[0]["wall_s"])
+
+
+def summary(certificates: Sequence[Certificate]) -> pd.DataFrame:
+    """One row a certificate, as `analysis.verdicts` takes them; nulls for what did not fail."""
+    rows = []
+    for certificate in certificates:
+        failure = certificate.first_failure
+        rows.append(
+            {
+                "case_id": certificate.case.id,
+                "certificate_id": certificate.id,
+                "holds": certificate.holds,
+                "failed_check": failure.check if failure else None,
+                "reason": failure.sentence if failure else None,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_SUMMARY)).astype(_SUMMARY)
+
+
+def _path(results: Path, certificate_id: str) -> Path:
+    return results / FOLDER / f"{certificate_id}.parquet"
+
+
+def _rows(certificate: Certificate) -> list[dict[str, Any]]:
+    case, work = certificate.case, certificate.case.workload
+    shared = {
+        "schema_version": SCHEMA_VERSION,
+        "certificate_id": certificate.id,
+        "case_id": case.id,
+        "device": case.device,
+        "mode": case.mode.value,
+        "precision": work.precision.value,
+        "dataset": work.dataset.value,
+        "synthetic": work.dataset is Dataset.SYNTHETIC,
+        "batch_size": work.batch_size,
+        "epochs": work.epochs,
+        "train_samples": work.train_samples,
+        "seed": work.seed,
+        "certificate_holds": certificate.holds,
+        "wall_s": certificate.wall_s,
+    }
+    return [
+        {
+            **shared,
+            "finding": number,
+            "check": finding.check,
+            "quantity": finding.quantity,
+            "expected": finding.expected,
+            "tensorflow": finding.tensorflow,
+            "pytorch": finding.pytorch,
+            "difference": finding.difference,
+            "bound": finding.bound,
+            "meaning": finding.meaning,
+            "holds": finding.holds,
+        }
+        for number, finding in enumerate(certificate.findings)
+    ]

@@ -1,0 +1,103 @@
+"""How far below its bounds does correct code stay? `python -m studies.parity_seeds`
+
+Proves one case with many seeds, in one pair of workers, and holds every finding's difference against its
+bound. A finding that fails is a false alarm. A few minutes on two cores. Writes
+`margins-<mode>-b<batch>.csv`: one row a check and quantity.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness import cache, mnist
+from harness.engine.conditions import environment
+from harness.engine.process import WorkerProcess
+from harness.engine.protocol import Do, dump_spec
+from harness.parity import evidence
+from harness.parity.certificate import Finding
+from harness.parity.judge import judge
+from harness.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
+
+# Enough for a whole epoch with a partial batch at its end: what a seed changes does not need more.
+TRAIN_SAMPLES = 6000
+TIMEOUT_S = 600.0
+
+
+def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[int, Finding]]:
+    """Every finding of every seed's proof."""
+    root = mnist.locate(options.dataset, data_dir=None, cache=cache.cache_folder()).root
+    conditions = environment(device="cpu", threads=1, compile_cache=scratch)
+    with ExitStack() as stack, ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
+        workers = {
+            name: stack.enter_context(WorkerProcess(conditions, scratch / f"{name}.log"))
+            for name in FRAMEWORKS
+        }
+
+        def testimony(framework: str, seed: int) -> evidence.Evidence:
+            work = Workload(
+                dataset=options.dataset,
+                batch_size=options.batch,
+                train_samples=max(TRAIN_SAMPLES, 7 * options.batch),
+                epochs=2,
+                seed=seed,
+            )
+            case = Case(workload=work, device="cpu", mode=options.mode)
+            spec = TrialSpec(framework=framework, case=case, threads=1, data_root=str(root))
+            path = scratch / f"{framework}.npz"
+            workers[framework].ask(Do.PROVE, timeout_s=TIMEOUT_S, spec=dump_spec(spec), path=str(path))
+            return evidence.read(path)
+
+        for seed in range(options.seeds):
+            sides = pool.map(testimony, FRAMEWORKS, [seed] * len(FRAMEWORKS))
+            yield from ((seed, finding) for finding in judge(*sides))
+
+
+def margins(found: Iterator[tuple[int, Finding]]) -> pd.DataFrame:
+    """One row a check and quantity: false alarms, the largest difference and how often it fits the bound."""
+    rows: list[dict[str, Any]] = [
+        {
+            "check": finding.check,
+            "quantity": finding.quantity,
+            "seed": seed,
+            "difference": finding.difference,
+            "bound": finding.bound,
+            "alarm": not finding.holds,
+        }
+        for seed, finding in found
+    ]
+    grouped = pd.DataFrame(rows).groupby(["check", "quantity"], sort=False)
+    table = grouped.agg(
+        seeds=("seed", "nunique"),
+        false_alarms=("alarm", "sum"),
+        median_difference=("difference", "median"),
+        largest_difference=("difference", "max"),
+        bound=("bound", "first"),
+    )
+    return table.assign(margin=table["bound"] / table["largest_difference"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--mode", type=Mode, default=Mode.LOOP)
+    parser.add_argument("--dataset", type=Dataset, default=Dataset.MNIST)
+    parser.add_argument("--out", type=Path, default=Path("docs/parity"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="evenmatch-seeds-") as scratch:
+        table = margins(findings(options, Path(scratch)))
+    options.out.mkdir(parents=True, exist_ok=True)
+    name = f"margins-{options.mode}-b{options.batch}.csv"
+    table.to_csv(options.out / name, float_format="%.3g")
+
+
+if __name__ == "__main__":
+    main()

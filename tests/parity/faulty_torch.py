@@ -1,0 +1,292 @@
+"""PyTorch's real adapter with one fault planted in it.
+
+For the command line: `EVENMATCH_ADAPTER_PYTORCH=tests.parity.faulty_torch EVENMATCH_FAULT="..."`. A fault
+"in timed trials" is absent from the proof's matched arithmetic, so that only what is asked of the timed
+adapter itself can catch it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from harness.frameworks.torch_mlp import TorchMlp, probe
+from harness.workload import PIXEL_MEAN, PIXEL_STD, Precision
+
+__all__ = ["FAULTS", "open_adapter", "probe"]
+
+
+class BatchesShifted(TorchMlp):
+    def begin_epoch(self, order):
+        super().begin_epoch(np.roll(order, self.workload.batch_size))
+
+
+class SamplesShifted(TorchMlp):
+    def begin_epoch(self, order):
+        super().begin_epoch(np.roll(order, 1))
+
+
+class OrderShiftedInTimedTrials(TorchMlp):
+    def begin_epoch(self, order):
+        super().begin_epoch(order if self.spec.matched else np.roll(order, 1))
+
+
+class NotNormalised(TorchMlp):
+    def load(self, data):
+        def undone(inputs):
+            return inputs * inputs.dtype.type(PIXEL_STD) + inputs.dtype.type(PIXEL_MEAN)
+
+        super().load(
+            replace(data, train_inputs=undone(data.train_inputs), test_inputs=undone(data.test_inputs))
+        )
+
+
+class OneImageDamaged(TorchMlp):
+    def load(self, data):
+        if not self.spec.matched:
+            inputs = data.train_inputs.copy()
+            inputs[-1, 400] += 1
+            data = replace(data, train_inputs=inputs)
+        super().load(data)
+
+
+class LabelsOfOneClassSwapped(TorchMlp):
+    def load(self, data):
+        labels = data.train_labels.copy()
+        labels[data.train_labels == 3] = 8
+        super().load(replace(data, train_labels=labels))
+
+
+class OneTestImageMissing(TorchMlp):
+    def load(self, data):
+        super().load(replace(data, test_inputs=data.test_inputs[:-1], test_labels=data.test_labels[:-1]))
+
+
+class PartialBatchDropped(TorchMlp):
+    def train_epoch(self):
+        self._batches = [batch for batch in self._batches if len(batch) == self.workload.batch_size]
+        super().train_epoch()
+
+
+class PartialBatchDroppedInTimedTrials(TorchMlp):
+    def train_epoch(self):
+        if not self.spec.matched:
+            self._batches = [batch for batch in self._batches if len(batch) == self.workload.batch_size]
+        super().train_epoch()
+
+
+class Beta2Of099(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        adam.param_groups[0]["betas"] = (self.workload.adam.beta_1, 0.99)
+        return adam
+
+
+class EpsilonOf1e8(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        adam.param_groups[0]["eps"] = 1e-8
+        return adam
+
+
+class WeightDecayOf1e4(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        adam.param_groups[0]["weight_decay"] = 1e-4
+        return adam
+
+
+class LearningRateOff(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        adam.param_groups[0]["lr"] *= 1.01
+        return adam
+
+
+class LearningRateOffInTimedTrials(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        if not self.spec.matched:
+            adam.param_groups[0]["lr"] *= 1.01
+        return adam
+
+
+class GradientClipped(TorchMlp):
+    def build(self, weights):
+        super().build(weights)
+        step = self._update
+
+        def clipped():
+            nn.utils.clip_grad_norm_(self.model.parameters(), 0.1)
+            step()
+
+        self._update = clipped
+
+
+class BiasFrozen(TorchMlp):
+    def _network(self):
+        network = super()._network()
+        network[-1].bias.requires_grad_(requires_grad=False)
+        return network
+
+
+class BiasFrozenInTimedTrials(TorchMlp):
+    def _network(self):
+        network = super()._network()
+        network[-1].bias.requires_grad_(requires_grad=self.spec.matched)
+        return network
+
+
+class LossSummed(TorchMlp):
+    def _cross_entropy(self, inputs, labels):
+        return functional.cross_entropy(self.model(inputs), labels, reduction="sum")
+
+
+class GradientSummedLossMean(TorchMlp):
+    """The loss that is reported is right."""
+
+    def _cross_entropy(self, inputs, labels):
+        loss = super()._cross_entropy(inputs, labels)
+        return loss.detach() + len(labels) * (loss - loss.detach())
+
+
+class GradientTimesTheBatchSize(TorchMlp):
+    def _cross_entropy(self, inputs, labels):
+        loss = super()._cross_entropy(inputs, labels)
+        return loss.detach() + self.workload.batch_size * (loss - loss.detach())
+
+
+class Transposed(TorchMlp):
+    """Reshaped where it should be transposed: every number is there, in the wrong place."""
+
+    def build(self, weights):
+        kernel = weights.hidden_kernel
+        super().build(replace(weights, hidden_kernel=kernel.reshape(kernel.shape[::-1]).T.copy()))
+
+
+class HeInitialiser(TorchMlp):
+    def build(self, weights):
+        kernel = weights.hidden_kernel
+        limit, glorot = np.sqrt(6 / kernel.shape[0]), np.sqrt(6 / sum(kernel.shape))
+        super().build(replace(weights, hidden_kernel=kernel * kernel.dtype.type(limit / glorot)))
+
+
+class HiddenUnitsPermutedInTimedTrials(TorchMlp):
+    """The same function of its inputs, from other weights."""
+
+    def build(self, weights):
+        if not self.spec.matched:
+            weights = replace(
+                weights,
+                hidden_kernel=weights.hidden_kernel[:, ::-1].copy(),
+                output_kernel=weights.output_kernel[::-1].copy(),
+            )
+        super().build(weights)
+
+
+class OptimiserNotReset(TorchMlp):
+    """What warming up left in Adam's state stays there."""
+
+    def reset(self):
+        kept = {one: {k: v.clone() for k, v in state.items()} for one, state in self.optimizer.state.items()}
+        super().reset()
+        for one, state in kept.items():
+            for name, value in state.items():
+                self.optimizer.state[one][name].copy_(value)
+
+
+class DropoutInEvaluation(TorchMlp):
+    def build(self, weights):
+        super().build(weights)
+        self.model.eval = self.model.train
+
+
+class DropoutRateOf025(TorchMlp):
+    def _dropout(self):
+        return super()._dropout() if self.spec.matched else nn.Dropout(0.25)
+
+
+class Unscaled(nn.Dropout):
+    def forward(self, inputs):
+        return super().forward(inputs) * (1 - self.p) if self.training else inputs
+
+
+class DropoutUnscaled(TorchMlp):
+    def _dropout(self):
+        return super()._dropout() if self.spec.matched else Unscaled(self.workload.dropout_rate)
+
+
+class SameMask(nn.Dropout):
+    def forward(self, inputs):
+        if not self.training:
+            return inputs
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return super().forward(inputs)
+
+
+class DropoutMaskRepeated(TorchMlp):
+    def _dropout(self):
+        return super()._dropout() if self.spec.matched else SameMask(self.workload.dropout_rate)
+
+
+class Float32InFloat64(TorchMlp):
+    def _cross_entropy(self, inputs, labels):
+        return functional.cross_entropy(self.model(inputs).float(), labels).to(self.dtype)
+
+
+class Bfloat16InFloat32(TorchMlp):
+    def _cross_entropy(self, inputs, labels):
+        wanted = self.workload.precision is Precision.FP32
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=wanted):
+            return super()._cross_entropy(inputs, labels)
+
+
+class OneThreadMore(TorchMlp):
+    def __init__(self, spec):
+        super().__init__(spec)
+        torch.set_num_threads(spec.threads + 1)
+
+
+FAULTS = {
+    "batch order shifted by one batch": BatchesShifted,
+    "batch order shifted by one sample": SamplesShifted,
+    "batch order shifted in timed trials": OrderShiftedInTimedTrials,
+    "missing normalisation": NotNormalised,
+    "one training image damaged": OneImageDamaged,
+    "labels of one class swapped": LabelsOfOneClassSwapped,
+    "one test image missing": OneTestImageMissing,
+    "partial batch dropped": PartialBatchDropped,
+    "partial batch dropped in timed trials": PartialBatchDroppedInTimedTrials,
+    "beta2 0.99": Beta2Of099,
+    "epsilon 1e-8": EpsilonOf1e8,
+    "weight decay 1e-4": WeightDecayOf1e4,
+    "learning rate 1 % off": LearningRateOff,
+    "learning rate 1 % off in timed trials": LearningRateOffInTimedTrials,
+    "gradient clipped": GradientClipped,
+    "bias frozen": BiasFrozen,
+    "bias frozen in timed trials": BiasFrozenInTimedTrials,
+    "loss summed": LossSummed,
+    "gradient summed, loss reported as mean": GradientSummedLossMean,
+    "gradient times the batch size": GradientTimesTheBatchSize,
+    "weight matrix transposed wrongly": Transposed,
+    "another initialiser": HeInitialiser,
+    "hidden units permuted in timed trials": HiddenUnitsPermutedInTimedTrials,
+    "optimiser not reset after warm-up": OptimiserNotReset,
+    "dropout in evaluation": DropoutInEvaluation,
+    "dropout rate 0.25": DropoutRateOf025,
+    "dropout without scaling": DropoutUnscaled,
+    "dropout mask repeated": DropoutMaskRepeated,
+    "float32 in float64": Float32InFloat64,
+    "bfloat16 in float32": Bfloat16InFloat32,
+    "another thread count": OneThreadMore,
+}
+
+
+def open_adapter(spec):
+    return FAULTS[os.environ["EVENMATCH_FAULT"]](spec)

@@ -1,0 +1,165 @@
+"""The judge: a pure function of what both sides said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.parity.evidence import Evidence
+from harness.parity.judge import CHECKS, DEFAULT_BOUNDS, judge
+from harness.workload import Precision
+
+EQUAL = ("settings", "data", "parameters", "initial weights", "optimiser", "batch order", "epoch")
+
+
+def honest():
+    """One side's evidence about work that is right: two steps of a model with one parameter."""
+    side = Evidence()
+    for check in EQUAL:
+        side.fact(check, "something", asked=7, found=7)
+    side.measured.update(
+        {
+            "precisions": np.array(["fp64", "fp32"]),
+            "evaluation/test loss": np.array(2.3),
+            "evaluation/accuracy": np.array(0.1),
+            "evaluation/logits": np.ones((5, 10)),
+            "dropout/asked rate": np.array(0.2),
+            "dropout/rate": np.array(0.2001),
+            "dropout/dropped twice": np.array(0.0399),
+            "dropout/scale": np.array([1.25]),
+            "dropout/change in evaluation": np.array(0.0),
+            "loss reduction/loss": np.array(2.3),
+            "loss reduction/gradient": np.full(10, 0.1),
+        }
+    )
+    for precision in Precision:
+        side.measured[f"{precision}/loss"] = np.array([2.3, 2.2])
+        side.measured[f"{precision}/gradients/output_bias"] = np.full((2, 10), 0.1)
+        side.measured[f"{precision}/weights/output_bias"] = np.full((2, 10), 0.5)
+    return side
+
+
+def failed(tensorflow, pytorch, **settings):
+    return {(one.check, one.quantity) for one in judge(tensorflow, pytorch, **settings) if not one.holds}
+
+
+def test_equal_testimony_passes_and_every_check_has_a_finding():
+    found = judge(honest(), honest())
+    assert all(one.holds for one in found)
+    assert {one.check for one in found} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", EQUAL)
+def test_a_fact_that_is_not_what_was_asked_fails(check):
+    other = honest()
+    other.found[check, "something"] = "8"
+    assert failed(honest(), other) == {(check, "something")}
+
+
+def test_both_sides_wrong_alike_fails():
+    one, other = honest(), honest()
+    one.found["epoch", "something"] = other.found["epoch", "something"] = "6"
+    assert failed(one, other) == {("epoch", "something")}
+
+
+def test_sides_that_were_asked_different_things_fail():
+    other = honest()
+    other.fact("settings", "something", asked=8, found=8)
+    assert failed(honest(), other) == {("settings", "something")}
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "check", "quantity"),
+    [
+        ("evaluation/test loss", 1e-4, "evaluation", "test loss"),
+        ("evaluation/accuracy", 3e-4, "evaluation", "accuracy"),
+        ("evaluation/logits", 2e-5, "evaluation", "logits"),
+        ("dropout/rate", 0.005, "dropout", "rate"),
+        ("dropout/dropped twice", 0.16, "dropout", "dropped twice"),
+        ("dropout/scale", -0.25, "dropout", "scale"),
+        ("dropout/change in evaluation", 1e-9, "dropout", "change in evaluation"),
+        ("fp64/loss", 1e-11, "steps in fp64", "loss"),
+        ("fp64/gradients/output_bias", 1e-12, "steps in fp64", "gradients of output_bias"),
+        ("fp64/weights/output_bias", 2e-10, "steps in fp64", "weights of output_bias"),
+        ("fp32/loss", 1e-4, "steps in fp32", "loss"),
+        ("fp32/gradients/output_bias", 2e-5, "steps in fp32", "gradients of output_bias"),
+        ("fp32/weights/output_bias", 2e-4, "steps in fp32", "weights of output_bias"),
+    ],
+)
+def test_a_difference_above_its_bound_fails_alone(name, by, check, quantity):
+    other = honest()
+    other.measured[name] = other.measured[name] + by
+    assert failed(honest(), other) == {(check, quantity)}
+
+
+def test_a_difference_in_one_element_of_one_step_is_enough():
+    other = honest()
+    other.measured["fp32/weights/output_bias"][1, 9] += 2e-4
+    found = judge(honest(), other)
+    (finding,) = [one for one in found if not one.holds]
+    assert finding.difference == pytest.approx(2e-4)
+    assert finding.sentence.startswith("weights of output_bias: TensorFlow 0.5, PyTorch 0.500")
+    assert "bound 0.0001" in finding.sentence
+
+
+def test_a_sum_on_both_sides_is_told_from_a_mean():
+    one, other = honest(), honest()
+    for side in (one, other):
+        side.measured["fp64/loss"] = side.measured["fp64/loss"] * 64
+    assert failed(one, other) == {("loss reduction", "loss over the mean")}
+
+
+@pytest.mark.parametrize("name", ["fp64/loss", "evaluation/logits", "dropout/rate"])
+def test_not_a_number_never_holds(name):
+    one, other = honest(), honest()
+    for side in (one, other):
+        side.measured[name] = side.measured[name] * np.nan
+    assert name.replace("fp64", "steps in fp64") in {"/".join(key) for key in failed(one, other)}
+
+
+def test_another_shape_fails_in_words():
+    other = honest()
+    other.measured["evaluation/logits"] = np.ones((4, 10))
+    (finding,) = [one for one in judge(honest(), other) if not one.holds]
+    assert finding.meaning == "the shapes differ"
+    assert (finding.tensorflow, finding.pytorch) == ("shape (5, 10)", "shape (4, 10)")
+
+
+@pytest.mark.parametrize("name", ["fp32/weights/output_bias", "evaluation/accuracy", "dropout/scale"])
+def test_what_a_side_does_not_say_fails(name):
+    other = honest()
+    del other.measured[name]
+    (finding,) = [one for one in judge(honest(), other) if not one.holds]
+    assert name in finding.sentence
+
+
+def test_facts_that_nobody_asked_for_fail():
+    silent = Evidence(measured=honest().measured)
+    assert failed(silent, silent) == {(check, "evidence") for check in EQUAL}
+
+
+def test_a_case_in_float64_is_not_asked_for_float32():
+    one, other = honest(), honest()
+    for side in (one, other):
+        side.measured["precisions"] = np.array(["fp64"])
+        for name in [name for name in side.measured if name.startswith("fp32")]:
+            del side.measured[name]
+    found = judge(one, other)
+    assert all(finding.holds for finding in found)
+    assert "steps in fp32" not in {finding.check for finding in found}
+
+
+def test_bounds_are_data():
+    other = honest()
+    other.measured["evaluation/test loss"] = np.array(2.4)
+    assert failed(honest(), other, bounds=replace(DEFAULT_BOUNDS, test_loss=0.1)) == set()
+
+
+def test_the_bounds_are_no_looser_than_what_was_agreed():
+    double, single = (DEFAULT_BOUNDS.steps[one] for one in (Precision.FP64, Precision.FP32))
+    assert double.loss <= 1e-12
+    assert double.weight <= 1e-10
+    assert single.weight <= 1e-4
+    assert DEFAULT_BOUNDS.test_loss <= 1e-5

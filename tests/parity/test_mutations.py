@@ -1,0 +1,122 @@
+"""Faults planted in the real adapters: each is caught, each check is needed, correct code passes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from harness.engine.conditions import environment
+from harness.parity import evidence
+from harness.parity.judge import CHECKS, judge
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+
+pytestmark = pytest.mark.slow
+
+# What two sides can share, so that comparing them shows nothing.
+SHARED = "gradient times the batch size"
+
+# The faults that the certificate was asked to catch, and the side that they are planted in.
+ASKED_FOR = [
+    "batch order shifted by one batch",
+    "batch order shifted by one sample",
+    "missing normalisation",
+    "beta2 0.99",
+    "epsilon 1e-8",
+    "loss summed",
+    "partial batch dropped",
+    "weight matrix transposed wrongly",
+    "another initialiser",
+    "dropout in evaluation",
+    "dropout rate 0.25",
+    "dropout without scaling",
+    "weight decay 1e-4",
+    "learning rate 1 % off",
+    "bias frozen",
+    "gradient clipped",
+    "labels of one class swapped",
+    "one test image missing",
+    "float32 in float64",
+    "another thread count",
+]
+
+
+@pytest.fixture(scope="module")
+def evidence_files(tmp_path_factory, synthetic_root):
+    """Evidence by file name: of both real adapters and of every faulty one."""
+    folder = tmp_path_factory.mktemp("testimony")
+    for framework in FRAMEWORKS:
+        subprocess.run(
+            [sys.executable, "-m", "tests.parity.testify_all", framework, str(synthetic_root), str(folder)],
+            env=environment(device="cpu", threads=1, compile_cache=folder),
+            check=True,
+            capture_output=True,
+        )
+    return {path.stem: path for path in folder.glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def findings(evidence_files):
+    """What the judge finds where one side is faulty, or both are, by the name of the fault."""
+    correct = {framework: evidence.read(evidence_files[framework]) for framework in FRAMEWORKS}
+    judged = {"none": judge(correct[TENSORFLOW], correct[PYTORCH])}
+    for name, path in sorted(evidence_files.items()):
+        framework, _, fault = name.partition(", ")
+        if fault:
+            sides = correct | {framework: evidence.read(path)}
+            judged[f"{fault} ({framework})"] = judge(sides[TENSORFLOW], sides[PYTORCH])
+    both = (evidence.read(evidence_files[f"{framework}, {SHARED}"]) for framework in FRAMEWORKS)
+    judged[f"{SHARED} (both)"] = judge(*both)
+    return judged
+
+
+@pytest.fixture(scope="module")
+def caught(findings):
+    """The checks that fail, by fault."""
+    return {
+        fault: list(dict.fromkeys(finding.check for finding in judged if not finding.holds))
+        for fault, judged in findings.items()
+    }
+
+
+def test_correct_code_passes_every_check(caught):
+    assert caught["none"] == []
+
+
+@pytest.mark.parametrize("fault", ASKED_FOR)
+def test_a_planted_fault_is_caught(caught, fault):
+    assert caught[f"{fault} (pytorch)"]
+
+
+def test_every_planted_fault_is_caught(caught, capsys):
+    faults = {fault: checks for fault, checks in caught.items() if fault != "none"}
+    with capsys.disabled():
+        width = max(map(len, faults))
+        sys.stdout.write(f"\n{'fault':{width}}  caught by\n")
+        for fault, checks in faults.items():
+            sys.stdout.write(f"{fault:{width}}  {', '.join(checks) or 'NOTHING'}\n")
+    assert [fault for fault, checks in faults.items() if not checks] == []
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_without_this_check_a_planted_fault_would_pass(caught, check):
+    alone = Counter(checks[0] for checks in caught.values() if len(checks) == 1)
+    assert alone[check]
+
+
+def test_a_failure_names_both_values(findings):
+    wrong_rate = findings["learning rate 1 % off (pytorch)"]
+    (failed,) = [one for one in wrong_rate if one.check == "optimiser" and not one.holds]
+    assert failed.sentence.startswith("learning_rate: TensorFlow 0.001")
+    assert "PyTorch 0.00101" in failed.sentence
+
+
+def test_the_steps_of_correct_code_stay_far_below_their_bounds(findings):
+    """Weights thirtyfold: another machine's rounding must raise no alarm."""
+    steps = [one for one in findings["none"] if one.check.startswith("steps")]
+    assert len(steps) == 2 * (1 + 4 + 4)
+    assert max(one.difference / one.bound for one in steps) < 1 / 10
+    weights = [one for one in steps if one.quantity.startswith("weights")]
+    assert max(one.difference / one.bound for one in weights) < 1 / 30

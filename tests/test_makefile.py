@@ -1,0 +1,284 @@
+"""The Makefile, with interpreters that only write down what they were asked: nothing is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from harness import cli
+
+REPOSITORY = Path(cli.__file__).parents[1]
+LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
+
+# Stands for python3, for .venv/bin/python and for .venv/bin/uv: logs its arguments, makes what the real
+# one would make, and fails where $FAIL says.
+FAKE = """\
+#!/bin/sh
+{ printf '%s' "${0##*/}"; for word; do printf '|%s' "$word"; done; echo; } >> "$LOG"
+case "$*" in
+  *"${FAIL:-nothing fails}"*) exit 1 ;;
+  *'-m venv'*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  *'-m pip install'*) cp "$0" .venv/bin/uv ;;
+esac
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+
+
+class Clone:
+    """A fresh clone of what the Makefile looks at, on a machine with a fake Python."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.python = folder / "bin folder" / "python3"
+        self.python.parent.mkdir()
+        self.python.write_text(FAKE, encoding="utf-8")
+        self.python.chmod(0o755)
+        for name in ("Makefile", *LOCKS):
+            _age(Path(shutil.copy(REPOSITORY / name, folder)), 120)
+
+    def make(
+        self, *words: str, path: str | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run make as a user would, free of what an outer make has put into the environment."""
+        path = path or f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            ["make", *words],
+            cwd=self.folder,
+            env={"PATH": path, "LOG": str(self.log), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def asked(self, *words: str, **environment: str) -> list[list[str]]:
+        """The commands that a successful make ran, each as its words."""
+        self.log.write_text("", encoding="utf-8")
+        done = self.make(*words, **environment)
+        assert done.returncode == 0, done.stderr
+        return [line.split("|") for line in self.log.read_text(encoding="utf-8").splitlines()]
+
+    def harness(self, *words: str, **environment: str) -> list[str]:
+        """The words after `python -m harness`, with an interpreter that needs no set-up."""
+        [[_, module, package, *given]] = self.asked(*words, f"PYTHON={self.python}", **environment)
+        assert (module, package) == ("-m", "harness")
+        return given
+
+    def lock_files_installed(self, *words: str, **environment: str) -> list[str]:
+        return [word for command in self.asked(*words, **environment) for word in command if word in LOCKS]
+
+    def change(self, name: str) -> None:
+        """Edit a file after everything that was set up so far."""
+        for stamp in (self.folder / ".venv").glob(".installed*"):
+            _age(stamp, 60)
+        (self.folder / name).touch()
+
+
+def _age(path: Path, by_s: float) -> None:
+    then = time.time() - by_s
+    os.utime(path, (then, then))
+
+
+@pytest.fixture
+def clone(tmp_path):
+    return Clone(tmp_path)
+
+
+def options_of(command):
+    """The options of a harness command that take a value; a flag is typed, it is no variable of make."""
+    parameters = typer.main.get_command(cli.app).commands[command].params
+    options = [one for one in parameters if one.param_type_name == "option" and not one.is_flag]
+    return {word for one in options for word in one.opts}
+
+
+def variables_in_help(clone):
+    return re.findall(r"^  ([A-Z_]+)  ", clone.make("help").stdout, flags=re.MULTILINE)
+
+
+def test_make_alone_shows_the_help(clone):
+    assert clone.make().stdout == clone.make("help").stdout
+    assert {"make bench", "make test"} <= set(re.findall(r"make [a-z]+", clone.make().stdout))
+
+
+def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone):
+    shown = set(re.findall(r"^  make ([a-z]+)", clone.make("help").stdout, flags=re.MULTILINE))
+    assert shown == {"help", "setup", "bench", "report", "data", "doctor", "test", "check", "lock", "clean"}
+    for target in shown:
+        assert clone.make("-n", target).returncode == 0
+
+
+def test_an_option_that_is_not_given_is_not_passed(clone):
+    assert clone.harness("bench") == ["bench"]
+    assert clone.harness("bench", "BATCH=", DEVICE="") == ["bench"]
+
+
+def test_every_variable_in_the_help_reaches_an_option_that_bench_has(clone):
+    options = {
+        word for option in typer.main.get_command(cli.app).commands["bench"].params for word in option.opts
+    }
+    variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
+    given = clone.harness("bench", *(f"{name}=value-of-{name}" for name in variables))
+    assert set(given[1::2]) == options_of("bench")
+    assert sorted(given[2::2]) == sorted(f"value-of-{name}" for name in variables)
+
+
+@pytest.mark.parametrize("target", ["report", "data", "doctor"])
+def test_the_other_commands_are_given_only_options_that_they_have(clone, target):
+    options = {
+        word for option in typer.main.get_command(cli.app).commands[target].params for word in option.opts
+    }
+    variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
+    given = clone.harness(target, *(f"{name}=x" for name in variables))
+    assert set(given[1::2]) == options_of(target)
+
+
+@pytest.mark.parametrize(
+    "value", ["32,256", "cpu cuda:0", "two  spaces", "it's", 'say "hi"', "a;b|c&d", "*", "back\\slash", "a=b"]
+)
+def test_a_value_arrives_as_it_was_typed(clone, value):
+    given = clone.harness("bench", f"RESULTS={value}")
+    assert "|".join(given) == f"bench|--results|{value}"
+
+
+def test_a_dollar_sign_is_no_variable_of_make_or_the_shell(clone):
+    assert clone.harness("bench", "RESULTS=runs-$HOME-$(PATH)") == [
+        "bench",
+        "--results",
+        "runs-$HOME-$(PATH)",
+    ]
+
+
+def test_variables_may_come_from_the_environment(clone):
+    assert clone.harness("bench", BATCH="32,256") == ["bench", "--batch-size", "32,256"]
+
+
+def test_an_own_interpreter_is_used_without_any_set_up(clone):
+    assert clone.asked("test", f"PYTHON={clone.python}") == [["python3", "-m", "pytest"]]
+    assert clone.asked("setup", "DEVICE=cuda", f"PYTHON={clone.python}") == []
+    assert not (clone.folder / ".venv").exists()
+
+
+@pytest.mark.parametrize("target", ["bench", "report", "data", "doctor", "test", "check"])
+def test_a_fresh_clone_sets_itself_up_before_anything_else(clone, target):
+    commands = clone.asked(target)
+    venv, pip, packages, project, first, *_ = [
+        command for command in commands if "-c" not in command[:2] and "--version" not in command
+    ]
+    assert venv == ["python3", "-m", "venv", ".venv"]
+    assert {"--require-hashes", "requirements-setup.lock"} <= set(pip)
+    assert packages[0] == "uv"
+    assert {"--require-hashes", "--compile-bytecode", "requirements.lock"} <= set(packages)
+    assert {"--no-deps", "--no-build-isolation", "--offline", "--editable"} <= set(project)
+    assert first[:2] == ["python", "-m"]
+
+
+def test_a_second_call_does_no_set_up_work(clone):
+    clone.asked("setup")
+    assert clone.asked("setup") == []
+    assert clone.asked("test") == [["python", "-m", "pytest"]]
+
+
+@pytest.mark.parametrize("step", ["requirements-setup.lock", "requirements.lock", "--editable"])
+def test_a_set_up_that_was_cut_short_is_started_afresh(clone, step):
+    assert clone.make("setup", FAIL=step).returncode == 2
+    (clone.folder / ".venv" / "half-a-package").touch()
+    assert clone.lock_files_installed("setup") == ["requirements-setup.lock", "requirements.lock"]
+    assert not (clone.folder / ".venv" / "half-a-package").exists()
+    assert clone.asked("setup") == []
+
+
+def test_a_changed_lock_is_installed_once_over_what_is_there(clone):
+    clone.asked("setup")
+    clone.change("requirements.lock")
+    commands = clone.asked("setup")
+    assert [word for command in commands for word in command if word in LOCKS] == list(LOCKS[:2])
+    assert not any("venv" in command for command in commands)
+    assert clone.asked("setup") == []
+
+
+def test_a_changed_file_that_is_no_lock_installs_nothing(clone):
+    clone.asked("setup")
+    clone.change("Makefile")
+    assert clone.asked("setup") == []
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "cpu,cuda", "cpu cuda:0", "GPU-8f2c"])
+def test_a_cuda_device_adds_the_second_lock_once(clone, device):
+    assert clone.lock_files_installed("setup", f"DEVICE={device}") == list(LOCKS)
+    assert clone.asked("setup", f"DEVICE={device}") == []
+
+
+def test_a_later_call_without_cuda_leaves_the_second_lock_installed(clone):
+    clone.asked("setup", "DEVICE=cuda")
+    assert clone.asked("setup") == []
+    assert clone.asked("setup", "DEVICE=cuda") == []
+
+
+def test_cuda_libraries_cut_short_are_not_trusted_either(clone):
+    clone.asked("setup")
+    assert clone.make("setup", "DEVICE=cuda", FAIL="requirements-cuda.lock").returncode == 2
+    assert clone.lock_files_installed("setup", "DEVICE=cuda") == list(LOCKS)
+
+
+def test_cuda_libraries_are_installed_again_after_a_set_up_that_was_cut_short(clone):
+    clone.asked("setup", "DEVICE=cuda")
+    clone.change("requirements.lock")
+    assert clone.make("setup", FAIL="requirements.lock").returncode == 2
+    assert clone.lock_files_installed("setup", "DEVICE=cuda") == list(LOCKS)
+
+
+def test_other_devices_need_no_second_lock(clone):
+    assert "requirements-cuda.lock" not in clone.lock_files_installed("setup", "DEVICE=cpu")
+
+
+def test_a_machine_without_a_fitting_python_is_told_what_fits(clone):
+    tools = clone.folder / "tools"
+    tools.mkdir()
+    for name in ("make", "rm", "sh"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    done = clone.make("setup", path=str(tools))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        "no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python"
+    )
+    assert not (clone.folder / ".venv").exists()
+
+
+def test_clean_keeps_results_and_reports(clone):
+    clone.asked("setup")
+    for folder in ("results", "reports"):
+        (clone.folder / folder).mkdir()
+    assert clone.make("clean").returncode == 0
+    assert not (clone.folder / ".venv").exists()
+    assert (clone.folder / "results").exists()
+    assert (clone.folder / "reports").exists()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_pins_versions_and_hashes_and_no_address(name):
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    pins = re.findall(
+        r"^[a-z0-9][\w.\-\[\],]*==\S+(?: ;.*)? \\\n    --hash=sha256:[0-9a-f]{64}", text, flags=re.MULTILINE
+    )
+    assert len(pins) == len(re.findall(r"^\w", text, flags=re.MULTILINE))
+    assert not re.search(r"://|index|find-links|file:|@", text)
+
+
+def test_the_cuda_lock_only_adds_to_the_first():
+    pins = [
+        set(
+            re.findall(
+                r"^[a-z0-9].*==.*$", (REPOSITORY / name).read_text(encoding="utf-8"), flags=re.MULTILINE
+            )
+        )
+        for name in ("requirements.lock", "requirements-cuda.lock")
+    ]
+    assert pins[0] < pins[1]
