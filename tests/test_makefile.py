@@ -121,9 +121,6 @@ def test_an_option_that_is_not_given_is_not_passed(clone):
 
 
 def test_every_variable_in_the_help_reaches_an_option_that_bench_has(clone):
-    options = {
-        word for option in typer.main.get_command(cli.app).commands["bench"].params for word in option.opts
-    }
     variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
     given = clone.harness("bench", *(f"{name}=value-of-{name}" for name in variables))
     assert set(given[1::2]) == options_of("bench")
@@ -132,9 +129,6 @@ def test_every_variable_in_the_help_reaches_an_option_that_bench_has(clone):
 
 @pytest.mark.parametrize("target", ["report", "data", "doctor"])
 def test_the_other_commands_are_given_only_options_that_they_have(clone, target):
-    options = {
-        word for option in typer.main.get_command(cli.app).commands[target].params for word in option.opts
-    }
     variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
     given = clone.harness(target, *(f"{name}=x" for name in variables))
     assert set(given[1::2]) == options_of(target)

@@ -49,12 +49,12 @@ class Bounds:
 DEFAULT_BOUNDS: Final = Bounds(
     steps=MappingProxyType(
         {
-            Precision.FP64: StepBounds(loss=1e-12, gradient=1e-12, weight=1e-10),
+            Precision.FP64: StepBounds(loss=1e-12, gradient=1e-11, weight=1e-10),
             Precision.FP32: StepBounds(loss=1e-5, gradient=1e-4, weight=1e-4),
         }
     ),
     test_loss=1e-5,
-    logit=1e-5,
+    logit=1e-4,
     # Two of the 10,000 images may sit on a tie between two classes, which rounding decides.
     accuracy=2 / TEST_SAMPLES,
     # Six standard errors of a share of 512,000 draws are 0.0034.

@@ -9,7 +9,7 @@ an epoch batch by batch, read after every step, then whole epochs, each with a p
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,20 +19,23 @@ from harness import recipe
 from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
+from harness.parity.rehearsal import Rehearsal, rehearse
 from harness.recipe import Floats, Order
-from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec, Workload
+from harness.workload import Mode, Precision, TrialSpec, Workload
 
 # Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
 FULL_BATCHES: Final = 6
 PROOF_EPOCHS: Final = 3
+
+# Nine steps have to do above this size, where a step costs as much as a proof should.
+LARGE_BATCH: Final = 1024
+FULL_LARGE_BATCHES: Final = 2
 
 # Op by op, an epoch of small batches takes a quarter of a minute: this many of its batches, the last
 # among them, show as well how it counts.
 EAGER_STEPS: Final = 256
 
 DROPOUT_ROWS: Final = 4000
-
-_MASK_STREAM: Final = 2
 
 Open = Callable[[TrialSpec], Witness]
 Read = Callable[[TrialSpec], Data]
@@ -42,18 +45,23 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     """Everything that one framework can say about one case."""
     evidence = Evidence()
     _as_timed(evidence, spec, open_witness, read)
+    rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read)
+    evidence.measured["loss reduction/loss"] = np.array(rehearsal.first_loss)
+    evidence.measured["loss reduction/gradient"] = rehearsal.first_gradient
     precisions = tuple(dict.fromkeys((Precision.FP64, spec.case.workload.precision)))
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for precision in precisions:
         gc.collect()
-        _step_by_step(evidence, proof_spec(spec, precision), open_witness, read)
+        proof = proof_spec(spec, precision)
+        _step_by_step(evidence, proof, open_witness, read(proof), rehearsal.masks)
     return evidence
 
 
 def proof_spec(spec: TrialSpec, precision: Precision) -> TrialSpec:
     """The same case on a subset whose epochs end in a partial batch, with matched arithmetic."""
     work = spec.case.workload
-    samples = FULL_BATCHES * work.batch_size + work.batch_size // 2
+    full_batches = FULL_BATCHES if work.batch_size <= LARGE_BATCH else FULL_LARGE_BATCHES
+    samples = full_batches * work.batch_size + work.batch_size // 2
     small = replace(
         work,
         precision=precision,
@@ -61,14 +69,6 @@ def proof_spec(spec: TrialSpec, precision: Precision) -> TrialSpec:
         train_samples=min(samples, work.train_samples),
     )
     return replace(spec, case=replace(spec.case, workload=small), matched=True)
-
-
-def mask(workload: Workload, epoch: int) -> Floats:
-    """Dropout mask of a proof's epoch, as long as its largest batch: 0, or one over the keep rate."""
-    seed = np.random.SeedSequence([workload.seed, _MASK_STREAM, epoch])
-    shape = (workload.largest_batch, workload.hidden_units)
-    kept = np.random.Generator(np.random.PCG64(seed)).random(shape) >= workload.dropout_rate
-    return (kept / (1 - workload.dropout_rate)).astype(recipe.dtype_of(workload.precision))
 
 
 def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Read) -> None:
@@ -185,10 +185,18 @@ def _epoch(evidence: Evidence, witness: Witness, order: Order) -> None:
     evidence.fact("epoch", "last batch", asked=len(asked[-1]), found=len(held[-1]))
 
 
-def _step_by_step(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Read) -> None:
+def _rehearse(spec: TrialSpec, read: Read) -> Rehearsal:
+    data = read(spec)
+    inputs = np.asarray(data.train_inputs, np.float64)
+    return rehearse(spec.case.workload, inputs, data.train_labels)
+
+
+def _step_by_step(
+    evidence: Evidence, spec: TrialSpec, open_witness: Open, data: Data, masks: Sequence[Floats]
+) -> None:
     work = spec.case.workload
     witness = open_witness(spec)
-    data, weights = read(spec), recipe.initial_weights(work)
+    weights = recipe.initial_weights(work)
     witness.load(data)
     witness.build(weights)
     witness.warm_up(recipe.batch_order(work, 0))
@@ -197,7 +205,7 @@ def _step_by_step(evidence: Evidence, spec: TrialSpec, open_witness: Open, read:
     gradients = []
     before = witness.first_moment().named()
     for orders, epoch in _schedule(work):
-        witness.put_mask(mask(work, epoch))
+        witness.put_mask(masks[epoch].astype(recipe.dtype_of(work.precision)))
         for order in orders:
             witness.begin_epoch(order)
             witness.train_epoch()
@@ -214,8 +222,6 @@ def _step_by_step(evidence: Evidence, spec: TrialSpec, open_witness: Open, read:
     for parameter in weights.named():
         evidence.measured[f"{name}/weights/{parameter}"] = np.stack([one[parameter] for one in states])
         evidence.measured[f"{name}/gradients/{parameter}"] = np.stack([one[parameter] for one in gradients])
-    if work.precision is Precision.FP64:
-        _mean_by_hand(evidence, work, data)
 
 
 def _schedule(workload: Workload) -> list[tuple[list[Order], int]]:
@@ -231,17 +237,3 @@ def _gradients(before: dict[str, Floats], after: dict[str, Floats], beta_1: floa
     So the step itself is read, in every mode, rather than a second computation beside it.
     """
     return {name: (after[name] - beta_1 * before[name]) / (1 - beta_1) for name in after}
-
-
-def _mean_by_hand(evidence: Evidence, workload: Workload, data: Data) -> None:
-    """NumPy's opinion of the first step: mean cross-entropy, and its gradient by the output bias."""
-    batch = recipe.batches(recipe.batch_order(workload, 0), workload.batch_size)[0]
-    weights = recipe.initial_weights(workload)
-    hidden = np.maximum(data.train_inputs[batch] @ weights.hidden_kernel + weights.hidden_bias, 0)
-    logits = hidden * mask(workload, 0)[: len(batch)] @ weights.output_kernel + weights.output_bias
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_shares = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    truth = np.eye(CLASSES)[data.train_labels[batch]]
-    assert data.train_inputs.shape[1] == INPUT_FEATURES
-    evidence.measured["loss reduction/loss"] = np.array(-(truth * log_shares).sum(axis=1).mean())
-    evidence.measured["loss reduction/gradient"] = (np.exp(log_shares) - truth).mean(axis=0)
