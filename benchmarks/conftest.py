@@ -44,6 +44,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("benchmarks cannot run under xdist: two measurements at once spoil both")
+    _settings(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("benchmark"):
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
 
 
 def _settings(options: pytest.Config) -> config.Settings:

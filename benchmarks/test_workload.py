@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-import pytest
-
 from benchmarks.conftest import CLOCK
 from harness.engine.protocol import Do
-
-pytest.importorskip("pytest_benchmark")
 
 EVALUATIONS = 10
 STARTS = 2

@@ -219,4 +219,4 @@ def show_checks(checks: list[Check]) -> None:
 def _duration(seconds: float) -> str:
     if seconds < 60:  # noqa: PLR2004  (a minute)
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min"
+    return f"{seconds / 60:.3g} min"
