@@ -22,7 +22,7 @@ from harness.measure.doctor import Check
 from harness.parity.certificate import Certificate
 from harness.plan import Pair, Plan
 from harness.records import Trial
-from harness.report.answer import all_answers
+from harness.report.answer import all_answers, learned
 from harness.store.frames import Frames
 from harness.workload import Case, Dataset
 
@@ -185,6 +185,7 @@ def show_report(frames: Frames, page: Path) -> None:
     for one in all_answers(frames):
         console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
         console.print(f"  {escape(one.sure)}")
+    console.print(escape(learned(frames)))
     console.print(f"page: {escape(str(page))}")
 
 

@@ -29,9 +29,10 @@ def suite(tmp_path, synthetic_root):
             )
         }
         file = tmp_path / "out.json"
+        written = () if "no:benchmark" in arguments else (f"--benchmark-json={file}",)
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "benchmarks", "-q", "--dataset", "synthetic",
-             "--batch-size", "100", *arguments, *([] if "no:benchmark" in arguments else [f"--benchmark-json={file}"])],
+             "--batch-size", "100", *arguments, *written],
             capture_output=True, text=True, cwd=ROOT, check=False,
             env=os.environ | scripted | {"XDG_CACHE_HOME": str(synthetic_root.parent)},
         )  # fmt: skip

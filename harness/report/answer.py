@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
 from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts
@@ -52,6 +53,19 @@ def refusals(frames: Frames) -> list[Answer]:
         )
         for row in proofs[~proofs["holds"]].to_dict("records")
     ]
+
+
+def learned(frames: Frames) -> str:
+    """Whether the timed trials themselves ended at the same accuracy, in one sentence."""
+    rows = agreement(frames.trials, frames.rounds)
+    agree = int(rows["accuracies_agree"].eq(True).sum())  # noqa: FBT003  (a value to match, with nulls)
+    widest = rows["accuracy_difference"].abs().max()
+    if pd.isna(widest):
+        return "Accuracies could not be compared: no case has both frameworks finished."
+    return (
+        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} of "
+        f"{words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."
+    )
 
 
 def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:

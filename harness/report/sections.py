@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.analysis.agreement import agreement
 from harness.analysis.certified import certified
 from harness.records import Phase
 from harness.report import context, figures, style, words
+from harness.report.answer import learned
 from harness.report.context import Column, Section
 from harness.store.frames import Frames
 from harness.workload import Mode
@@ -47,6 +49,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         _throughput(shown, pictures),
         _ratio(shown, pictures),
         _accuracy(shown, pictures),
+        _agreement(shown),
         _memory(shown, pictures),
         _startup(shown, pictures),
         _evaluation(shown, pictures),
@@ -202,6 +205,33 @@ def _accuracy(shown: Evidence, pictures: Path) -> Section:
                 ("highest", "highest", words.share),
             ),
         ),
+    )
+
+
+def _agreement(shown: Evidence) -> Section:
+    frames = shown.frames
+    return Section(
+        name="agreement",
+        title="Did both learn the same?",
+        intro="The timed trials use each framework's own optimiser and dropout, so their accuracies differ "
+        "as those of two seeds do. Agreement has to be shown: by two one-sided tests for the accuracy after the "
+        "last epoch, and for the loss curves by staying within the spread between seeds. " + learned(frames),
+        table=context.table(
+            "Agreement of the two frameworks, each case",
+            agreement(frames.trials, frames.rounds),
+            (
+                ("case", "case_id", None),
+                ("seeds", "replicates", words.count),
+                ("TensorFlow", "accuracy_tensorflow", words.share),
+                ("PyTorch", "accuracy_pytorch", words.share),
+                ("difference", "accuracy_difference", words.points),
+                ("from", "accuracy_difference_low", words.points),
+                ("to", "accuracy_difference_high", words.points),
+                ("loss curves apart, sd", "loss_gap", words.small),
+                ("what is not shown", "reason", None),
+            ),
+        ),
+        table_open=True,
     )
 
 

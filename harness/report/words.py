@@ -53,6 +53,11 @@ def share(value: Any, decimals: int = 2) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"
 
 
+def points(value: Any) -> str:
+    """A difference of shares in percentage points, signed."""
+    return MISSING if value is None or not math.isfinite(value) else f"{100 * value:+.2f}"
+
+
 def mebibytes(value: Any) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{value / 2**20:,.0f} MiB"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.records import Phase
-from harness.report.answer import all_answers, answers, judge
+from harness.report.answer import all_answers, answers, judge, learned
 
 
 def said(frames, **kind):
@@ -60,3 +60,12 @@ def test_a_case_that_was_refused_is_answered_though_it_has_no_trials(frames):
     (answer,) = said(frames, uncertified=(64,), batch_sizes=(64,), replicates=0)
     assert answer.says == "not measured: the frameworks did not do the same work"
     assert "PyTorch 1e-08" in answer.sure
+
+
+def test_it_says_in_how_many_cases_the_accuracies_are_shown_to_agree(frames):
+    assert learned(frames()).endswith("the largest mean difference is 0.00 points.")
+
+
+def test_without_a_finished_pair_accuracies_are_not_compared(frames, failure):
+    shown = frames(fail=failure, replicates=1)
+    assert learned(shown) == "Accuracies could not be compared: no case has both frameworks finished."
