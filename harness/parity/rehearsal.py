@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import recipe
-from harness.recipe import Order
 from harness.workload import CLASSES, Adam, Workload
 
 Doubles = NDArray[np.float64]

@@ -63,8 +63,8 @@ def learned(frames: Frames) -> str:
     if pd.isna(widest):
         return "Accuracies could not be compared: no case has both frameworks finished."
     return (
-        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} of "
-        f"{words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."
+        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} "
+        f"of {words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."
     )
 
 

@@ -214,8 +214,9 @@ def _agreement(shown: Evidence) -> Section:
         name="agreement",
         title="Did both learn the same?",
         intro="The timed trials use each framework's own optimiser and dropout, so their accuracies differ "
-        "as those of two seeds do. Agreement has to be shown: by two one-sided tests for the accuracy after the "
-        "last epoch, and for the loss curves by staying within the spread between seeds. " + learned(frames),
+        "as those of two seeds do. Agreement has to be shown: by two one-sided tests for the accuracy after "
+        "the last epoch, and for the loss curves by staying within the spread between seeds. "
+        + learned(frames),
         table=context.table(
             "Agreement of the two frameworks, each case",
             agreement(frames.trials, frames.rounds),
