@@ -35,12 +35,14 @@ class Budget:
         self._longest_s[case_id] = max(pair_s, self._longest_s.get(case_id, 0.0))
 
     def time_left_s(self, case_ids: Sequence[str]) -> float | None:
-        """How long measuring these pairs will take, at most what is left of the budget.
+        """How long measuring these pairs will take; None before the first pair of the run.
 
-        A case that has not been measured counts as the mean of those that have; None before the first.
+        The first pair of a case is measured whatever it costs, and counts as the mean of the cases that
+        are known; the others take at most what is left of the budget.
         """
         if not self._longest_s:
             return None
         mean_s = statistics.mean(self._longest_s.values())
-        expected_s = sum(self._longest_s.get(case_id, mean_s) for case_id in case_ids)
-        return min(expected_s, max(self.budget_s - self.spent_s, 0.0))
+        firsts_s = mean_s * len(set(case_ids) - set(self._longest_s))
+        all_s = sum(self._longest_s.get(case_id, mean_s) for case_id in case_ids)
+        return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))

@@ -50,3 +50,11 @@ def test_the_time_left_is_what_the_pairs_need_but_never_more_than_the_budget():
     assert budget.time_left_s(["b"] * 10) == 10.0
     clock.now_s += 50
     assert budget.time_left_s(["b"]) == 0.0
+
+
+def test_first_pairs_are_counted_even_when_the_budget_is_spent():
+    clock = Clock()
+    budget = Budget(10.0, clock)
+    budget.record("a", 3.0)
+    clock.now_s += 20
+    assert budget.time_left_s(["a", "b", "c", "a", "b"]) == 6.0
