@@ -106,7 +106,7 @@ $(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(
 	for python in python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c '$(FITS)' 2>/dev/null; then \
 	    echo "setting up $(VENV) with $$($$python --version) (once; minutes)"; \
-	    exec $$python -m venv $(VENV); \
+	    mkdir -p $(VENV) && touch $(UNFINISHED) && exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
 	echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2

@@ -180,7 +180,7 @@ def test_a_second_call_does_no_set_up_work(clone):
     assert clone.asked("test") == [["python", "-m", "pytest"]]
 
 
-@pytest.mark.parametrize("step", ["requirements-setup.lock", "requirements.lock", "--editable"])
+@pytest.mark.parametrize("step", ["-m venv", "requirements-setup.lock", "requirements.lock", "--editable"])
 def test_a_set_up_that_was_cut_short_is_started_afresh(clone, step):
     assert clone.make("setup", FAIL=step).returncode == 2
     (clone.folder / ".venv" / "half-a-package").touch()
