@@ -108,7 +108,8 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float) -> Answer:
     measured = group[group["speed_ratio"].notna()]
     if len(measured):
         reasons += f". TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
-    return Answer(where=where, says=f"no verdict at {batches}", sure=reasons, verdict=verdict)
+    outcome = "inconclusive" if verdict == Verdict.INCONCLUSIVE else "no verdict"
+    return Answer(where=where, says=f"{outcome} at {batches}", sure=reasons, verdict=verdict)
 
 
 def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:

@@ -32,9 +32,9 @@ def test_equal_speeds_are_called_equal_within_the_margin(frames):
     assert answer.says == "both train equally fast, within 3%, at batch 64 and 512"
 
 
-def test_too_few_replicates_give_no_verdict_and_say_how_many_are_needed(frames):
+def test_too_few_replicates_are_inconclusive_and_say_how_many_are_needed(frames):
     (answer,) = said(frames, replicates=2)
-    assert answer.says == "no verdict at batch 64 and 512"
+    assert answer.says == "inconclusive at batch 64 and 512"
     assert "at least 5" in answer.sure
     assert "so far: 1.5" in answer.sure
 
