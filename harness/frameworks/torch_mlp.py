@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.torch_layout import to_recipe, to_torch
 from harness.frameworks.torch_matched import GivenMask
 from harness.frameworks.witness import Fact, Witness
 from harness.recipe import Floats, Order, Weights, batches
@@ -86,7 +87,7 @@ class TorchMlp(Witness):
 
     def reset(self) -> None:
         with torch.no_grad():
-            for parameter, value in zip(self.model.parameters(), _torch_layout(self._initial), strict=True):
+            for parameter, value in zip(self.model.parameters(), to_torch(self._initial), strict=True):
                 parameter.copy_(torch.from_numpy(value))
             # In place: a compiled optimiser is tied to the state tensors it was traced with.
             for state in self.optimizer.state.values():
@@ -143,7 +144,7 @@ class TorchMlp(Witness):
             torch.cuda.synchronize(self.device)
 
     def weights(self) -> Weights:
-        return _recipe_layout(list(self.model.parameters()))
+        return to_recipe(list(self.model.parameters()))
 
     def effective(self) -> dict[str, str]:
         parameter = next(self.model.parameters())
@@ -179,7 +180,7 @@ class TorchMlp(Witness):
 
     def first_moment(self) -> Weights:
         state = self.optimizer.state
-        return _recipe_layout(
+        return to_recipe(
             [
                 state[one]["exp_avg"] if one in state else torch.zeros_like(one)
                 for one in self.model.parameters()
@@ -280,25 +281,3 @@ class TorchMlp(Witness):
         # PyTorch's own rule when neither is asked for: foreach where every parameter is on a GPU.
         foreach = group["foreach"] if group["foreach"] is not None else self.device.type == "cuda"
         return "Adam (foreach)" if foreach else "Adam (for loop)"
-
-
-def _torch_layout(weights: Weights) -> list[np.ndarray[tuple[int, ...], np.dtype[np.floating]]]:
-    """`nn.Linear` keeps its kernel as (outputs, inputs): transposed, never reshaped."""
-    return [
-        np.ascontiguousarray(weights.hidden_kernel.T),
-        weights.hidden_bias,
-        np.ascontiguousarray(weights.output_kernel.T),
-        weights.output_bias,
-    ]
-
-
-def _recipe_layout(tensors: Sequence[Tensor]) -> Weights:
-    hidden_kernel, hidden_bias, output_kernel, output_bias = (
-        tensor.detach().cpu().numpy().copy() for tensor in tensors
-    )
-    return Weights(
-        hidden_kernel=np.ascontiguousarray(hidden_kernel.T),
-        hidden_bias=hidden_bias,
-        output_kernel=np.ascontiguousarray(output_kernel.T),
-        output_bias=output_bias,
-    )

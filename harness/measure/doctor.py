@@ -104,7 +104,7 @@ def _folder(results: Path) -> Check:
 
 def _quiet() -> Check:
     busy = host.busy_share()
-    said = f"{busy:.0%} of {host.usable_cores()} usable cores busy"
+    said = f"{busy:.0%} of the processors' time in use; {host.usable_cores()} cores usable"
     if busy > _BUSY_SHARE:
         return Check(name="quiet machine", state="warn", said=said, disables="narrow intervals")
     return Check(name="quiet machine", state="ok", said=said)

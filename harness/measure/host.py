@@ -12,9 +12,10 @@ from typing import Final
 
 import psutil
 
+from harness.measure import cgroup
+
 _STATUS: Final = Path("/proc/self/status")
 _CPUINFO: Final = Path("/proc/cpuinfo")
-_CGROUP_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 def cpu_model() -> str | None:
@@ -30,16 +31,15 @@ def cpu_model() -> str | None:
 def usable_cores() -> int:
     """Cores this process may run on: its affinity, and the container's quota rounded down, at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _cgroup_cores()
+    quota = cgroup.cores()
     return cores if quota is None else max(1, min(cores, math.floor(quota)))
 
 
-def _cgroup_cores() -> float | None:
-    try:
-        quota_us, period_us = _CGROUP_QUOTA.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return None
-    return None if quota_us == "max" else int(quota_us) / int(period_us)
+def memory_bytes() -> int:
+    """Memory this process may use: the machine's, or its container's limit where that is smaller."""
+    total: int = psutil.virtual_memory().total
+    limit = cgroup.memory_bytes()
+    return total if limit is None else min(total, limit)
 
 
 def load_1min() -> float | None:
@@ -59,7 +59,8 @@ def peak_bytes() -> int | None:
     program that runs now.
     """
     if _STATUS.is_file():
-        for line in _STATUS.read_text(encoding="ascii").splitlines():
+        # The first line is the process's name, in whatever bytes it likes.
+        for line in _STATUS.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         return None

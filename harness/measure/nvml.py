@@ -44,18 +44,16 @@ def session() -> Iterator[None]:
     """NVML initialised, and shut down at the end.
 
     Raises:
-        NvmlError: in NVML's own words, from the initialisation or from any call inside.
+        NvmlError: in NVML's own words, from the first call, the last, or any inside.
     """
     try:
         pynvml.nvmlInit()
+        try:
+            yield
+        finally:
+            pynvml.nvmlShutdown()
     except pynvml.NVMLError as error:
         raise NvmlError(str(error)) from error
-    try:
-        yield
-    except pynvml.NVMLError as error:
-        raise NvmlError(str(error)) from error
-    finally:
-        pynvml.nvmlShutdown()
 
 
 def probe() -> NvmlProbe:

@@ -25,7 +25,10 @@ _MATTERS: Final = re.compile(
     r"(OMP|GOMP|KMP|MKL|OPENBLAS|TF|XLA|CUDA|NVIDIA|TORCH|TORCHINDUCTOR|PYTORCH|PYTHON|MALLOC|HARNESS|EVENMATCH)_?\w*"
     r"|LD_PRELOAD|KERAS_BACKEND|ONEDNN_\w+|DNNL_\w+"
 )
-_SECRET: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)KEY($|_)|AUTH")
+_SECRET: Final = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API)?KEY($|_)|AUTH", re.IGNORECASE
+)
+_ADDRESS_WITH_LOGIN: Final = re.compile(r"://[^/\s]*@")
 _GIT_TIMEOUT_S: Final = 10
 
 
@@ -39,12 +42,12 @@ def relevant(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in sorted(environment.items())
-        if _MATTERS.fullmatch(name) and not _SECRET.search(name)
+        if _MATTERS.fullmatch(name) and not _SECRET.search(name) and not _ADDRESS_WITH_LOGIN.search(value)
     }
 
 
 def _machine() -> dict[str, Any]:
-    memory = psutil.virtual_memory()
+    memory_bytes = host.memory_bytes()
     return {
         "hostname": socket.gethostname(),
         "os": platform.platform(),
@@ -52,8 +55,8 @@ def _machine() -> dict[str, Any]:
         "cpu_logical": psutil.cpu_count(logical=True),
         "cpu_physical": psutil.cpu_count(logical=False),
         "cpu_usable": host.usable_cores(),
-        "memory_bytes": memory.total,
-        "memory_available_bytes": memory.available,
+        "memory_bytes": memory_bytes,
+        "memory_available_bytes": min(psutil.virtual_memory().available, memory_bytes),
         "load_1min_start": host.load_1min(),
         "cpu_busy_before": host.busy_share(),
     }
@@ -89,9 +92,17 @@ def _version(distribution: str) -> str | None:
 
 
 def _git(folder: Path) -> dict[str, Any]:
-    commit = _git_says(folder, "rev-parse", "HEAD")
+    """Commit and state of the checkout that tracks `folder`.
+
+    A package installed into a `.venv` also lies inside a checkout, but in somebody else's.
+    """
+    if not _git_says(folder, "ls-files", "--", "."):
+        return {"git_commit": None, "git_dirty": None}
     changes = _git_says(folder, "status", "--porcelain")
-    return {"git_commit": commit or None, "git_dirty": None if changes is None else bool(changes)}
+    return {
+        "git_commit": _git_says(folder, "rev-parse", "HEAD"),
+        "git_dirty": None if changes is None else bool(changes),
+    }
 
 
 def _git_says(folder: Path, *words: str) -> str | None:

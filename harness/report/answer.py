@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -14,10 +14,17 @@ from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts
 from harness.records import Phase
 from harness.report import words
+from harness.report.cases import cases, describe, differing, labelled
 from harness.store.frames import Frames
 from harness.workload import PYTORCH, TENSORFLOW
 
 _WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
+
+# Cases of one sentence share all of these; batch sizes and modes are listed in it.
+_SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
+
+# More intervals or reasons than this are summed up: the tables have each.
+_MOST_LISTED: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +38,12 @@ class Answer:
 
 
 def judge(frames: Frames) -> pd.DataFrame:
-    """Verdicts of all cases, each held against its certificate: no certificate, no verdict."""
-    return verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+    """Verdicts of all cases, each held against its certificate: no certificate, no verdict.
+
+    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order.
+    """
+    judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+    return labelled(judged, cases(frames.trials))
 
 
 def all_answers(frames: Frames) -> list[Answer]:
@@ -46,9 +57,9 @@ def refusals(frames: Frames) -> list[Answer]:
     proofs = certified(unmeasured)
     return [
         Answer(
-            where=str(row["case_id"]),
+            where=words.plain(row["case_id"]),
             says="not measured: the frameworks did not do the same work",
-            sure=f"Certificate failed at {row['failed_check']}: {row['reason']}",
+            sure=f"Certificate failed at {row['failed_check']}: {words.plain(row['reason'])}",
             verdict=None,
         )
         for row in proofs[~proofs["holds"]].to_dict("records")
@@ -69,30 +80,38 @@ def learned(frames: Frames) -> str:
 
 
 def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:
-    """Sentences for the verdicts of one phase, grouped over batch sizes so that they stay few.
+    """Sentences for the verdicts of one phase, grouped over batch sizes and modes so that they stay few.
 
-    `judged` has the columns of `analysis.verdicts.verdicts`.
+    `judged` is what `judge` returns.
     """
-    rows = judged[judged["phase"] == phase].sort_values("batch_size", kind="stable")
+    rows = judged[judged["phase"] == phase]
+    several = [part for part in differing(rows) if part not in {"device", "mode", "precision"}]
     return [
-        _answer(group, phase, margin)
-        for _, cases in rows.groupby(["device", "mode", "precision", "epochs"], sort=False)
-        for group in _by_verdict(cases)
+        _answer(group, phase, margin, several)
+        for _, shared in rows.groupby(_SHARED, sort=False)
+        for group in _told_together(shared)
     ]
 
 
-def _by_verdict(cases: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    labels = cases["verdict"].fillna("")
-    for label in labels.drop_duplicates():
-        yield cases[labels == label]
+def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Cases with one verdict, by mode; modes that were decided alike at the same batch sizes as one."""
+    rows = rows.assign(told=rows["verdict"].fillna(""))
+    batches = rows.groupby(["told", "mode"])["batch_size"].agg(tuple).to_dict()
+    decided = {*_WINNERS, Verdict.EQUIVALENT}
+    together = [
+        (told, batches[told, mode], "" if told in decided else mode)
+        for told, mode in zip(rows["told"], rows["mode"], strict=True)
+    ]
+    for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
+        yield group
 
 
-def _answer(group: pd.DataFrame, phase: Phase, margin: float) -> Answer:
+def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]) -> Answer:
     first = group.iloc[0]
-    batches = f"batch {words.listed(group['batch_size'])}"
+    batches = f"batch {words.listed(group['batch_size'].unique())}"
     verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
     verb = "trains" if phase is Phase.TRAIN else "evaluates"
-    where = f"On {words.device(first['device'])}, mode {first['mode']}, {first['precision']}"
+    where = _where(group, several)
     if verdict in _WINNERS:
         winner = _WINNERS[Verdict(verdict)]
         loser = TENSORFLOW if winner == PYTORCH else PYTORCH
@@ -104,24 +123,39 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float) -> Answer:
     if verdict == Verdict.EQUIVALENT:
         says = f"both {verb.removesuffix('s')} equally fast, within {margin:.0%}, at {batches}"
         return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
-    reasons = "; ".join(dict.fromkeys(str(reason) for reason in group["reason"]))
+    said = "no verdict" if verdict is None else verdict
+    return Answer(where=where, says=f"{said} at {batches}", sure=_why_open(group), verdict=verdict)
+
+
+def _where(group: pd.DataFrame, several: list[str]) -> str:
+    first = group.iloc[0]
+    modes = list(group["mode"].unique())
+    parts = [
+        f"On {words.device(first['device'])}",
+        f"{'mode' if len(modes) == 1 else 'modes'} {words.listed(words.plain(mode) for mode in modes)}",
+        words.plain(first["precision"]),
+        describe(first.to_dict(), several),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _why_open(group: pd.DataFrame) -> str:
+    """Why cases have no winner, and what was measured nonetheless."""
+    reasons = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
+    why = "; ".join(reasons[:_MOST_LISTED])
+    if len(reasons) > _MOST_LISTED:
+        why += f"; and {words.plural(len(reasons) - _MOST_LISTED, 'more reason')} in the table of ratios"
     measured = group[group["speed_ratio"].notna()]
-    if len(measured):
-        reasons += f". TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
-    outcome = "inconclusive" if verdict == Verdict.INCONCLUSIVE else "no verdict"
-    return Answer(where=where, says=f"{outcome} at {batches}", sure=reasons, verdict=verdict)
-
-
-def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
-    """Ratio and interval turned so that above 1 the winner is faster."""
-    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
-    if winner == TENSORFLOW:
-        return ratio
-    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
-    return turned.set_axis(ratio.columns, axis=1)
+    if measured.empty:
+        return why
+    if pd.isna(group["verdict"].iloc[0]):
+        return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
+    return f"{why}. TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
 
 
 def _so_far(measured: pd.DataFrame) -> str:
+    if len(measured) > _MOST_LISTED:
+        return f"{_span(measured)}, each in the table"
     return words.listed(
         f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
         for row in measured.to_dict("records")
@@ -134,6 +168,15 @@ def _bounds(row: dict[Any, Any]) -> str:
     return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
 
 
+def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the winner is faster."""
+    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
+    if winner == TENSORFLOW:
+        return ratio
+    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
+    return turned.set_axis(ratio.columns, axis=1)
+
+
 def _span(turned: pd.DataFrame) -> str:
     least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
     return least if least == most else f"{least} to {most}"
@@ -141,13 +184,17 @@ def _span(turned: pd.DataFrame) -> str:
 
 def _evidence(group: pd.DataFrame, winner: str) -> str:
     turned = _towards(group, winner)
-    intervals = words.listed(
-        f"{words.ratio(low)} to {words.ratio(high)}"
-        for low, high in zip(turned["speed_ratio_low"], turned["speed_ratio_high"], strict=True)
-    )
+    lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
     confidence = f"{group['confidence'].iloc[0]:.0%}".replace("%", " %")
-    noun = "interval" if len(group) == 1 else "intervals"
-    fewest = int(group["replicates"].min())
-    return f"{confidence} {noun} {intervals}; {words.plural(fewest, 'replicate')}" + (
-        "" if len(group) == 1 else " or more each"
-    )
+    fewest = words.plural(int(group["replicates"].min()), "replicate")
+    if len(group) == 1:
+        return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
+    if len(group) <= _MOST_LISTED:
+        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
+    widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
+    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"
+
+
+def _listed(lows: pd.Series, highs: pd.Series) -> str:
+    bounds = zip(lows, highs, strict=True)
+    return words.listed(f"{words.ratio(low)} to {words.ratio(high)}" for low, high in bounds)

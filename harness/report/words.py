@@ -11,18 +11,33 @@ from harness.workload import PYTORCH, TENSORFLOW
 FRAMEWORK_NAMES: Final = {TENSORFLOW: "TensorFlow", PYTORCH: "PyTorch"}
 DATASET_NAMES: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "synthetic": "synthetic data"}
 MISSING: Final = "–"
+LONGEST: Final = 600
+
+
+def plain(text: object, longest: int | None = LONGEST) -> str:
+    """Text from outside, on one line, that cannot steer what shows it.
+
+    Control and direction characters appear as their codes: raw, one right-to-left mark would turn the
+    rest of a sentence round, and an escape sequence would drive the terminal.
+    """
+    shown = "".join(
+        char if char.isprintable() else " " if char.isspace() else f"\\u{ord(char):04x}" for char in str(text)
+    )
+    if longest is None or len(shown) <= longest:
+        return shown
+    return f"{shown[:longest]}… ({count(len(shown))} characters)"
 
 
 def framework(name: str) -> str:
-    return FRAMEWORK_NAMES.get(name, name)
+    return FRAMEWORK_NAMES.get(name, plain(name))
 
 
 def dataset(name: str) -> str:
-    return DATASET_NAMES.get(name, name)
+    return DATASET_NAMES.get(name, plain(name))
 
 
 def device(name: str) -> str:
-    return "the CPU" if name == "cpu" else name
+    return "the CPU" if name == "cpu" else plain(name)
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -64,10 +79,10 @@ def mebibytes(value: Any) -> str:
 
 def listed(items: Iterable[object]) -> str:
     """a, b and c."""
-    words = [str(item) for item in items]
-    if len(words) <= 1:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    said = [str(item) for item in items]
+    if len(said) <= 1:
+        return "".join(said)
+    return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
 def plural(amount: int, noun: str) -> str:

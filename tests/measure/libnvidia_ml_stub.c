@@ -1,5 +1,5 @@
 /* A management library that answers as the environment says: NVML_STUB_GPUS devices, NVML_STUB_PID using
- * NVML_STUB_USED bytes on the first (hidden when NVML_STUB_HIDDEN is set), or NVML_STUB_FAIL at the start. */
+ * NVML_STUB_USED bytes on the first (hidden when NVML_STUB_HIDDEN is set), NVML_STUB_FAIL at the start or NVML_STUB_FAIL_LATE at the end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static long long number(const char *name, long long otherwise) {
 
 int nvmlInitWithFlags(unsigned int flags) { (void)flags; return (int)number("NVML_STUB_FAIL", 0); }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
-int nvmlShutdown(void) { return 0; }
+int nvmlShutdown(void) { return (int)number("NVML_STUB_FAIL_LATE", 0); }
 const char *nvmlErrorString(int code) {
     if (code == 9) return "Driver Not Loaded";
     if (code == 18) return "Driver/library version mismatch";

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.measure import host
+from harness.measure import cgroup, host
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,12 +25,21 @@ def test_usable_cores_respect_the_affinity_of_the_process():
     assert int(done.stdout) == 1
 
 
-@pytest.mark.parametrize(("text", "cores"), [("150000 100000", 1), ("50000 100000", 1), ("max 100000", None)])
-def test_a_containers_quota_caps_the_cores_but_never_below_one(tmp_path, monkeypatch, text, cores):
-    quota = tmp_path / "cpu.max"
-    quota.write_text(text)
-    monkeypatch.setattr(host, "_CGROUP_QUOTA", quota)
-    assert host.usable_cores() == (cores or len(os.sched_getaffinity(0)))
+@pytest.mark.parametrize(("quota", "most"), [(1.5, 1), (0.5, 1), (None, 10_000)])
+def test_a_containers_quota_caps_the_cores_but_never_below_one(monkeypatch, quota, most):
+    monkeypatch.setattr(cgroup, "cores", lambda: quota)
+    assert host.usable_cores() == min(most, len(os.sched_getaffinity(0)))
+
+
+def test_a_containers_limit_caps_the_memory(monkeypatch):
+    monkeypatch.setattr(cgroup, "memory_bytes", lambda: 2**20)
+    assert host.memory_bytes() == 2**20
+
+
+@pytest.mark.parametrize("no_limit", [None, 2**63 - 4096])
+def test_without_a_limit_the_memory_is_the_machines(monkeypatch, no_limit):
+    monkeypatch.setattr(cgroup, "memory_bytes", lambda: no_limit)
+    assert host.memory_bytes() == psutil.virtual_memory().total
 
 
 def test_the_peak_counts_what_was_allocated_and_given_back():

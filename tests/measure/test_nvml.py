@@ -67,6 +67,22 @@ def test_a_driver_without_a_gpu_is_a_reason(library):
     assert said(PROBE, library, gpus=0)["reason"] == "the driver sees no GPU"
 
 
+def test_a_library_that_cannot_be_loaded_is_a_reason(tmp_path):
+    """An empty file stands before any real library, so this holds on machines with a driver too."""
+    (tmp_path / "libnvidia-ml.so.1").touch()
+    probe = said(PROBE, tmp_path)
+    assert probe == {"driver_version": None, "devices": [], "reason": "NVML Shared Library Not Found"}
+
+
+def test_a_driver_that_is_lost_on_the_way_out_is_quoted_too(library):
+    assert "Driver Not Loaded" in said(PROBE, library, fail_late=9)["reason"]
+
+
+def test_a_sampler_without_a_library_has_a_reason_and_ends(tmp_path):
+    (tmp_path / "libnvidia-ml.so.1").touch()
+    assert said(SAMPLE.format(own=True, device="cuda"), tmp_path) == [None, "NVML Shared Library Not Found"]
+
+
 @pytest.mark.parametrize(("code", "reason"), [(9, "Driver Not Loaded"), (18, "version mismatch")])
 def test_a_driver_that_refuses_is_quoted(library, code, reason):
     probe = said(PROBE, library, fail=code)

@@ -1,0 +1,59 @@
+"""The cases of some frames, in the order in which they are read, each named by what tells it apart."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.report import words
+from harness.workload import Mode
+
+# What a case is made of beside its batch size, in reading order; each with how it is said.
+_SAID: Final = {
+    "device": words.plain,
+    "dataset": words.dataset,
+    "train_samples": lambda count: f"{words.count(count)} training samples",
+    "precision": words.plain,
+    "epochs": lambda count: words.plural(int(count), "epoch"),
+    "mode": words.plain,
+}
+
+
+def cases(trials: pd.DataFrame) -> pd.DataFrame:
+    """One row a case, `case_id` as index, sorted by its parts and then by batch size.
+
+    Beside the parts there are `place` (0, 1, ... in that order), `panel` (the parts that differ between
+    these cases, all but the batch size) and `label` (the same, and the batch size).
+    """
+    found = trials.drop_duplicates("case_id").set_index("case_id")[[*_SAID, "batch_size"]]
+    several = differing(found)
+    rank = {mode.value: place for place, mode in enumerate(Mode)}
+    found = found.assign(rank=[rank.get(mode, len(rank)) for mode in found["mode"]])
+    found = found.sort_values([*(part for part in _SAID if part != "mode"), "rank", "batch_size"])
+    rows = found.to_dict("records")
+    panels = [describe(row, several) for row in rows]
+    return found.drop(columns="rank").assign(
+        place=range(len(found)),
+        panel=[panel or f"mode {row['mode']}" for panel, row in zip(panels, rows, strict=True)],
+        label=[
+            ", ".join([*([panel] if panel else []), f"batch {row['batch_size']}"])
+            for panel, row in zip(panels, rows, strict=True)
+        ],
+    )
+
+
+def labelled(frame: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """`frame` in the order of `known` (see `cases`), with its `train_samples`, `panel` and `label`."""
+    added = {name: frame["case_id"].map(known[name]) for name in ("train_samples", "panel", "label", "place")}
+    return frame.assign(**added).sort_values("place", kind="stable").drop(columns="place")
+
+
+def differing(found: pd.DataFrame) -> list[str]:
+    """Parts of the case, beside the batch size, that have more than one value in these rows."""
+    return [part for part in _SAID if found[part].nunique() > 1]
+
+
+def describe(case: dict[Any, Any], parts: list[str]) -> str:
+    """The named parts of one case in words."""
+    return ", ".join(_SAID[part](case[part]) for part in _SAID if part in parts)

@@ -1,0 +1,137 @@
+"""A certificate for every case: proven in workers, kept on disk, reused as long as nothing changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from harness.engine import proving
+from harness.engine.proving import ProofConditions, certify, identify
+from harness.parity.certificate import Certificate, Finding
+from harness.parity.judge import CHECKS
+from harness.store import certificates
+from harness.workload import Case, Dataset, Mode, Workload
+
+WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
+CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
+
+
+class Watcher:
+    def __init__(self):
+        self.began = []
+        self.done = []
+
+    def proof_began(self, case):
+        self.began.append(case.id)
+
+    def proof_done(self, certificate, *, reused):
+        self.done.append((certificate, reused))
+
+
+@pytest.fixture
+def conditions(tmp_path, synthetic_root):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    return ProofConditions(results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300)
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    for framework in ("TENSORFLOW", "PYTORCH"):
+        monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
+
+
+def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
+    ids = [
+        identify(CASE, 1),
+        identify(CASE, 2),
+        identify(replace(CASE, mode=Mode.EAGER), 1),
+        identify(replace(CASE, workload=replace(WORK, seed=1)), 1),
+        identify(replace(CASE, workload=replace(WORK, dropout_rate=0.1)), 1),
+    ]
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    ids.append(identify(CASE, 1))
+    monkeypatch.setattr(proving, "_version", lambda name: "0.0")
+    ids.append(identify(CASE, 1))
+    monkeypatch.setattr(proving, "_sources_sha256", lambda: "edited")
+    ids.append(identify(CASE, 1))
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_id_stays_while_nothing_changes():
+    assert identify(CASE, 1) == identify(replace(CASE), 1)
+
+
+@pytest.mark.slow
+def test_adapters_that_give_no_evidence_get_no_certificate(conditions, scripted):
+    watcher = Watcher()
+    (row,) = certify([CASE], conditions, watcher).itertuples()
+    assert not row.holds
+    assert row.failed_check == "evidence"
+    assert (
+        row.reason
+        == "tensorflow: NoEvidence: harness.frameworks.scripted.Scripted cannot be asked for evidence"
+    )
+    (certificate, reused), *_ = watcher.done
+    assert not reused
+    assert [finding.quantity for finding in certificate.findings] == ["tensorflow", "pytorch"]
+    assert certificates.load(conditions.results, row.certificate_id, CASE) == certificate
+
+
+@pytest.mark.slow
+def test_a_worker_that_never_answers_is_told_and_ended(conditions, scripted, monkeypatch):
+    monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", '{"events": {"start": "hang"}}')
+    frame = certify([CASE], replace(conditions, timeout_s=3), watcher := Watcher())
+    assert not frame["holds"].any()
+    (certificate, _), *_ = watcher.done
+    assert certificate.findings[1].sentence == "pytorch: no answer to prove within 3 s"
+
+
+@pytest.mark.slow
+def test_what_does_not_hold_is_proven_again(conditions, scripted):
+    for _ in range(2):
+        watcher = Watcher()
+        certify([CASE], conditions, watcher)
+        assert watcher.began == [CASE.id]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC, Mode.COMPILED])
+def test_correct_code_holds_in_every_mode_and_is_proven_once(conditions, mode):
+    case, watcher = replace(CASE, mode=mode), Watcher()
+    first, second = (certify([case], conditions, watcher) for _ in range(2))
+    assert first["holds"].all(), first["reason"].tolist()
+    assert first["reason"].isna().all()
+    pd.testing.assert_frame_equal(first, second)
+    assert watcher.began == [case.id]
+    assert [reused for _, reused in watcher.done] == [False, True]
+    assert {finding.check for finding in watcher.done[0][0].findings} == set(CHECKS)
+
+
+@pytest.mark.slow
+def test_a_fault_planted_through_the_test_adapter_fails_with_both_values(conditions, monkeypatch):
+    monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
+    monkeypatch.setenv("EVENMATCH_FAULT", "learning rate 1 % off")
+    (row,) = certify([CASE], conditions, Watcher()).itertuples()
+    assert (row.holds, row.failed_check) == (False, "optimiser")
+    assert row.reason.startswith("learning_rate: TensorFlow 0.001")
+
+
+@pytest.mark.slow
+def test_a_certificate_at_hand_does_not_vouch_for_a_replaced_adapter(conditions, scripted):
+    finding = Finding(
+        check="settings",
+        quantity="threads",
+        expected="1",
+        tensorflow="1",
+        pytorch="1",
+        difference=None,
+        bound=None,
+        meaning="equal to what was asked",
+        holds=True,
+    )
+    at_hand = Certificate(id=identify(CASE, 1), case=CASE, findings=(finding,), wall_s=1.0)
+    certificates.save(conditions.results, at_hand)
+    assert not certify([CASE], conditions, Watcher())["holds"].any()
