@@ -55,7 +55,7 @@ def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[int, 
             workers[framework].ask(Do.PROVE, timeout_s=TIMEOUT_S, spec=dump_spec(spec), path=str(path))
             return evidence.read(path)
 
-        for seed in range(options.seeds):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
             sides = pool.map(testimony, FRAMEWORKS, [seed] * len(FRAMEWORKS))
             yield from ((seed, finding) for finding in judge(*sides))
 
@@ -87,6 +87,7 @@ def margins(found: Iterator[tuple[int, Finding]]) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--mode", type=Mode, default=Mode.LOOP)
     parser.add_argument("--dataset", type=Dataset, default=Dataset.MNIST)
