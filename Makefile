@@ -96,21 +96,26 @@ clean: ## Remove .venv, caches and built files; results and reports stay
 
 # Set-up. A stamp is the marker of unfinished work renamed, so an interrupted set-up has no stamp: the
 # next call removes .venv and starts again. A changed lock is installed over what is there.
+# The marker holds the number of the make that works, so that a second one does not take it for dead.
 UNFINISHED := $(VENV)/.unfinished
+MARK := echo $$PPID >$(UNFINISHED)
 INSTALL := $(UV) pip install --quiet --python $(VENV) --compile-bytecode --require-hashes
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 $(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(UNFINISHED)),again)
+	@if kill -0 "$$(cat $(UNFINISHED) 2>/dev/null)" 2>/dev/null; then \
+	  echo 'another make is setting up $(VENV); wait for it, or start afresh with: make clean' >&2; exit 2; \
+	fi
 	@if [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
 	@if [ -e $@ ]; then exit; fi; \
 	for python in python3 python3.13 python3.12 python3.11; do \
 	  if $$python -c '$(FITS)' 2>/dev/null; then \
 	    echo "setting up $(VENV) with $$($$python --version) (once; minutes)"; \
-	    mkdir -p $(VENV) && touch $(UNFINISHED) && exec $$python -m venv $(VENV); \
+	    mkdir -p $(VENV) && $(MARK) && exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
 	echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2
-	@touch $(UNFINISHED)
+	@$(MARK)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
 	@$(INSTALL) -r requirements.lock
 	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
@@ -118,6 +123,6 @@ $(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(
 
 $(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
 	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
-	@touch $(UNFINISHED)
+	@$(MARK)
 	@$(INSTALL) -r requirements-cuda.lock
 	@mv $(UNFINISHED) $@

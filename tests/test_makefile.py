@@ -189,6 +189,27 @@ def test_a_set_up_that_was_cut_short_is_started_afresh(clone, step):
     assert clone.asked("setup") == []
 
 
+def test_a_set_up_that_another_make_is_busy_with_is_left_alone(clone):
+    (clone.folder / ".venv").mkdir()
+    (clone.folder / ".venv" / ".unfinished").write_text(f"{os.getpid()}\n")
+    done = clone.make("setup")
+    assert done.returncode == 2
+    assert done.stderr.startswith("another make is setting up .venv")
+    assert (clone.folder / ".venv" / ".unfinished").exists()
+
+
+def test_the_marker_names_the_make_that_is_at_work(clone):
+    seen = clone.folder / "seen"
+    clone.python.write_text(f"{FAKE}[ ! -e .venv/.unfinished ] || cat .venv/.unfinished >> '{seen}'\n")
+    with subprocess.Popen(
+        ["make", "setup", "DEVICE=cuda"],
+        cwd=clone.folder,
+        env={"PATH": f"{clone.python.parent}{os.pathsep}{os.environ['PATH']}", "LOG": str(clone.log)},
+    ) as make:
+        pass
+    assert set(seen.read_text().split()) == {str(make.pid)}
+
+
 def test_a_changed_lock_is_installed_once_over_what_is_there(clone):
     clone.asked("setup")
     clone.change("requirements.lock")
