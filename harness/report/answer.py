@@ -29,7 +29,7 @@ _MOST_LISTED: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One sentence about the cases of a device and mode that share a verdict; `sure` is its evidence."""
+    """One sentence about the cases of a device that share a verdict; `sure` is its evidence."""
 
     where: str
     says: str
@@ -189,7 +189,7 @@ def _evidence(group: pd.DataFrame, winner: str) -> str:
     fewest = words.plural(int(group["replicates"].min()), "replicate")
     if len(group) == 1:
         return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
-    if len(group) <= _MOST_LISTED:
+    if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
         return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
     widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
     return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import pandas as pd
@@ -10,7 +11,7 @@ from harness.report import words
 from harness.workload import Mode
 
 # What a case is made of beside its batch size, in reading order; each with how it is said.
-_SAID: Final = {
+_SAID: Final[dict[str, Callable[[Any], str]]] = {
     "device": words.plain,
     "dataset": words.dataset,
     "train_samples": lambda count: f"{words.count(count)} training samples",
@@ -51,7 +52,7 @@ def labelled(frame: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
 def differing(found: pd.DataFrame) -> list[str]:
     """Parts of the case, beside the batch size, that have more than one value in these rows."""
-    return [part for part in _SAID if found[part].nunique() > 1]
+    return [part for part in _SAID if len(found[part].unique()) > 1]
 
 
 def describe(case: dict[Any, Any], parts: list[str]) -> str:

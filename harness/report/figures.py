@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from harness.analysis.statistics import Verdict
 from harness.report import style, words
-from harness.workload import FRAMEWORKS
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
-_WIDTH_IN = 7.6
-_PARTS = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
+_WIDTH_IN: Final = 7.6
+_MEMORY: Final = {"host_peak_bytes": "peak resident memory", "gpu_peak_bytes": "peak GPU memory"}
+_PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
 
 # The verdict as a mark that needs no colour: which side, the same, or (drawn hollow) not known.
-_MARKS: dict[str, tuple[str, str]] = {
-    Verdict.TENSORFLOW_FASTER: ("o", "TensorFlow faster"),
-    Verdict.PYTORCH_FASTER: ("D", "PyTorch faster"),
-    Verdict.EQUIVALENT: ("s", "equivalent"),
-    Verdict.INCONCLUSIVE: ("o", "inconclusive"),
+_MARKS: Final = {
+    Verdict.TENSORFLOW_FASTER: (style.MARKERS[TENSORFLOW], "TensorFlow faster", style.COLOURS[TENSORFLOW]),
+    Verdict.PYTORCH_FASTER: (style.MARKERS[PYTORCH], "PyTorch faster", style.COLOURS[PYTORCH]),
+    Verdict.EQUIVALENT: ("s", "equivalent", style.INK),
+    Verdict.INCONCLUSIVE: ("o", "inconclusive", style.INK),
 }
+
+# A ratio's axis reaches at least this far to both sides of 1, and is marked at some of these.
+_LEAST_REACH: Final = 1.1
+_ROUND_RATIOS: Final = (1.02, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 2, 3, 5, 10, 20, 50, 100)
 
 
 def throughput(trials: pd.DataFrame, column: str) -> Figure:
@@ -31,7 +41,7 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
     `trials` holds finished trials; `column` is `train_samples_per_s` or `eval_samples_per_s`.
     """
     panels = list(dict.fromkeys(trials["panel"]))
-    figure, axes = _grid(len(panels), height_in=2.9)
+    figure, axes = _grid(len(panels), height_in=2.9, share_y=True)
     for axis, panel in zip(axes, panels, strict=True):
         shown = trials[trials["panel"] == panel]
         sns.lineplot(
@@ -44,46 +54,58 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
             s=30, edgecolor="none", ax=axis,
         )  # fmt: skip
         _batch_axis(axis, shown["batch_size"])
-        axis.set_ylim(bottom=0)
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:,.0f} k"))
+        axis.set_ylim(0, 1.06 * trials[column].max())
+        axis.yaxis.set_major_formatter(_thousands())
         axis.set(title=panel, ylabel="samples per second" if axis is axes[0] else "")
-        _label_lines(axis, shown, column)
+    if len(panels) == 1:
+        _label_lines(axes[0], trials, column)
+    else:
+        _framework_legend(figure)
+    return figure
+
+
+def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
+    """Samples per second where there is one batch size: a point a replicate, a bar at the median.
+
+    `trials` and `column` as in `throughput`; a row for each framework of each panel.
+    """
+    rows = trials.groupby(["panel", "framework"])[column]
+    order = _rows(trials)
+    figure, (axis,) = _grid(1, height_in=0.6 + 0.36 * len(order))
+    places = _name_rows(axis, order)
+    for place, (panel, framework) in zip(places, order, strict=True):
+        values = rows.get_group((panel, framework))
+        colour = style.COLOURS[framework]
+        axis.plot(
+            values, [place] * len(values), style.MARKERS[framework], color=colour, alpha=0.75, markersize=5
+        )
+        axis.plot(values.median(), place, "|", color=colour, markersize=17, markeredgewidth=2)
+    axis.set_xlim(0, 1.06 * trials[column].max())
+    axis.xaxis.set_major_formatter(_thousands())
+    axis.set_xlabel("samples per second")
     return figure
 
 
 def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
-    """Throughput ratio of each case with its interval; the band is the margin of equivalence."""
+    """Throughput ratio of each case with its interval; the band is the margin of equivalence.
+
+    Every row of `judged` has a ratio, an interval and a verdict.
+    """
     figure, (axis,) = _grid(1, height_in=0.75 + 0.34 * len(judged))
     places = np.arange(len(judged))[::-1]
     axis.axvspan(1 / (1 + margin), 1 + margin, color=style.BAND, zorder=0)
     axis.axvline(1, color=style.MUTED, linewidth=1)
     for place, row in zip(places, judged.to_dict("records"), strict=True):
-        marker, _ = _MARKS[row["verdict"]]
-        if pd.notna(row["speed_ratio_low"]):
-            axis.plot(
-                [row["speed_ratio_low"], row["speed_ratio_high"]],
-                [place, place],
-                color=style.INK,
-                linewidth=1.8,
-            )
-        hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else style.INK
-        axis.plot(
-            row["speed_ratio"], place, marker=marker, color=style.INK, markerfacecolor=hollow, markersize=6
-        )
-    axis.set_xscale("log")
-    ends = judged[["speed_ratio_low", "speed_ratio_high", "speed_ratio"]].to_numpy(dtype=float)
-    reach = max(np.nanmax(np.abs(np.log(ends))), np.log(1.15)) * 1.12
-    axis.set_xlim(np.exp(-reach), np.exp(reach))
-    axis.xaxis.set_major_locator(FixedLocator(_round_ratios(reach)))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _times(value)))
+        marker, _, colour = _MARKS[row["verdict"]]
+        low, high = row["speed_ratio_low"], row["speed_ratio_high"]
+        axis.plot([low, high], [place, place], color=colour, linewidth=1.8)
+        hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
+        axis.plot(row["speed_ratio"], place, marker, color=colour, markerfacecolor=hollow, markersize=6)
+    _ratio_axis(axis, judged["speed_ratio_low"].min(), judged["speed_ratio_high"].max())
     axis.set_ylim(-0.6, len(judged) - 0.4)
     axis.set_yticks(places, judged["label"])
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", labelcolor=style.INK)
-    for side, name, align in ((0.0, "← PyTorch faster", "left"), (1.0, "TensorFlow faster →", "right")):
-        axis.text(side, 1.02, name, transform=axis.transAxes, ha=align, va="bottom", color=style.MUTED)
-    axis.set_xlabel("times as fast")
     said = axis.secondary_yaxis("right")
     said.set_yticks(places, [_MARKS[verdict][1] for verdict in judged["verdict"]])
     said.tick_params(length=0, labelcolor=style.INK)
@@ -110,39 +132,66 @@ def accuracy(rounds: pd.DataFrame) -> Figure:
 
 
 def memory(trials: pd.DataFrame) -> Figure:
-    """Largest resident set of a worker, by case: the mean over replicates and each of them."""
-    figure, (axis,) = _grid(1, height_in=0.8 + 0.42 * trials["label"].nunique())
-    shown = trials.assign(host_peak_mib=trials["host_peak_bytes"] / 2**20)
-    sns.barplot(
-        data=shown, y="label", x="host_peak_mib", hue="framework", palette=style.COLOURS,
-        hue_order=FRAMEWORKS, saturation=1, errorbar=None, legend=False, width=0.7, ax=axis,
-    )  # fmt: skip
-    for bars, framework in zip(axis.containers, FRAMEWORKS, strict=False):
-        for bar in bars:
-            bar.set(hatch=style.HATCHES[framework], edgecolor=style.BAND, linewidth=0)
-    axis.set(xlabel="peak resident memory of the worker, MiB", ylabel="")
-    axis.grid(visible=False, axis="y")
-    axis.tick_params(axis="y", labelcolor=style.INK)
-    _framework_legend(figure)
+    """Peak memory of a worker by case, median and range over replicates: a panel for the host, one for a GPU.
+
+    The GPU's panel is left out where no trial has a value.
+    """
+    kinds = [(column, name) for column, name in _MEMORY.items() if trials[column].notna().any()]
+    cases = trials["label"].nunique()
+    figure, axes = _grid(len(kinds), height_in=0.8 + 0.42 * cases, share_y=True)
+    for axis, (column, name) in zip(axes, kinds, strict=True):
+        sns.barplot(
+            data=trials.assign(peak_mib=trials[column] / 2**20), y="label", x="peak_mib", hue="framework",
+            palette=style.COLOURS, hue_order=FRAMEWORKS, saturation=1, estimator="median",
+            errorbar=("pi", 100), err_kws={"color": style.INK, "linewidth": 1.2}, legend=False, width=0.7,
+            ax=axis,
+        )  # fmt: skip
+        for bars, framework in zip(axis.containers, FRAMEWORKS, strict=True):
+            for bar in bars:
+                bar.set(hatch=style.HATCHES[framework], edgecolor=style.BAND, linewidth=0)
+        axis.set(xlabel=f"{name}, MiB", ylabel="")
+        axis.grid(visible=False, axis="y")
+        axis.tick_params(axis="y", labelcolor=style.INK)
+    patches = [
+        Patch(facecolor=style.COLOURS[name], hatch=style.HATCHES[name], edgecolor=style.BAND, linewidth=0)
+        for name in FRAMEWORKS
+    ]
+    _legend(figure, patches)
     return figure
 
 
 def startup(trials: pd.DataFrame) -> Figure:
-    """Start-up split into its parts: medians over the replicates, a bar a framework and mode."""
-    medians = trials.groupby(["panel", "framework"], sort=False)[list(_PARTS)].median()
-    figure, (axis,) = _grid(1, height_in=0.9 + 0.34 * len(medians))
-    places = np.arange(len(medians))[::-1]
-    left = np.zeros(len(medians))
+    """Start-up split into its parts: medians over the replicates, a bar a framework and panel."""
+    order = _rows(trials)
+    medians = trials.groupby(["panel", "framework"])[list(_PARTS)].median().loc[order]
+    figure, (axis,) = _grid(1, height_in=0.9 + 0.34 * len(order))
+    places = _name_rows(axis, order)
+    left = np.zeros(len(order))
     for (column, label), colour in zip(_PARTS.items(), style.PARTS, strict=True):
-        axis.barh(places, medians[column], left=left, color=colour, label=label, height=0.62)
+        bars = axis.barh(places, medians[column], left=left, color=colour, label=label, height=0.62)
         left += medians[column].to_numpy()
-    names = [f"{words.framework(framework)}, {panel}" for panel, framework in medians.index]
-    axis.set_yticks(places, names)
-    axis.tick_params(axis="y", labelcolor=style.INK)
-    axis.grid(visible=False, axis="y")
+    axis.bar_label(bars, [f"{words.number(total)} s" for total in left], padding=5, color=style.INK)
+    axis.set_xlim(right=1.12 * left.max())
     axis.set_xlabel("seconds from the start of the import to the first round")
     figure.legend(ncols=len(_PARTS), loc="lower left", bbox_to_anchor=(0.0, 1.0), handlelength=1.2)
     return figure
+
+
+def _rows(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """Panel and framework of each row of a figure that has one row for each, from the top."""
+    found = set(zip(trials["panel"], trials["framework"], strict=True))
+    panels = dict.fromkeys(trials["panel"])
+    return [(panel, name) for panel in panels for name in FRAMEWORKS if (panel, name) in found]
+
+
+def _name_rows(axis: Axes, order: list[tuple[str, str]]) -> list[int]:
+    """Name the rows at the left; their heights on the axis."""
+    places = list(range(len(order)))[::-1]
+    axis.set_yticks(places, [f"{words.framework(name)}, {panel}" for panel, name in order])
+    axis.set_ylim(-0.6, len(order) - 0.4)
+    axis.tick_params(axis="y", labelcolor=style.INK)
+    axis.grid(visible=False, axis="y")
+    return places
 
 
 def _grid(panels: int, *, height_in: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
@@ -184,26 +233,46 @@ def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
 
 
 def _framework_legend(figure: Figure) -> None:
-    handles = [
-        figure.axes[0].plot([], [], style.MARKERS[name], color=style.COLOURS[name])[0] for name in FRAMEWORKS
-    ]
-    figure.legend(
-        handles,
-        [words.framework(name) for name in FRAMEWORKS],
-        ncols=len(FRAMEWORKS),
-        loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
+    axis = figure.axes[0]
+    _legend(
+        figure, [axis.plot([], [], style.MARKERS[name], color=style.COLOURS[name])[0] for name in FRAMEWORKS]
     )
 
 
-def _round_ratios(reach: float) -> list[float]:
-    fine, coarse = [1.05, 1.1, 1.2], [1.5, 2, 3, 5, 10, 20, 50, 100]
-    ups = [step for step in (coarse if reach > np.log(1.6) else fine) if np.log(step) < reach]
-    return [*(1 / up for up in reversed(ups)), 1.0, *ups]
+def _legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Both frameworks' names above the panels, each by the mark that stands for it there."""
+    names = [words.framework(name) for name in FRAMEWORKS]
+    figure.legend(handles, names, ncols=len(names), loc="lower left", bbox_to_anchor=(0.0, 1.0))
 
 
-def _times(value: float) -> str:
-    return f"{max(value, 1 / value):g}×"
+def _ratio_axis(axis: Axes, low: float, high: float) -> None:
+    """A log axis from `low` to `high` that always shows 1 and a little of either side."""
+    ends = np.log([min(low, 1 / _LEAST_REACH), max(high, _LEAST_REACH)])
+    room = 0.06 * np.ptp(ends)
+    axis.set_xscale("log")
+    axis.set_xlim(*np.exp([ends[0] - room, ends[1] + room]))
+    axis.xaxis.set_major_locator(FixedLocator(_round_ratios(*ends)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{max(value, 1 / value):g}×"))
+    axis.set_xlabel("times as fast")
+    for side, name, align in ((0.0, "← PyTorch faster", "left"), (1.0, "TensorFlow faster →", "right")):
+        axis.text(side, 1.02, name, transform=axis.transAxes, ha=align, va="bottom", color=style.MUTED)
+
+
+def _round_ratios(low: float, high: float) -> list[float]:
+    """Round ratios on both sides of 1 between two log-ratios, far enough apart for their labels."""
+    apart = (high - low) / 9
+    ups, downs = [1.0], [1.0]
+    for step in _ROUND_RATIOS:
+        if np.log(step) <= high and np.log(step / ups[-1]) >= apart:
+            ups.append(step)
+        if -np.log(step) >= low and np.log(step * downs[-1]) >= apart:
+            downs.append(1 / step)
+    return sorted({*ups, *downs})
+
+
+def _thousands() -> EngFormatter:
+    return EngFormatter(sep="\N{THIN SPACE}")
 
 
 def _thin(values: list[int], most: int = 8) -> list[int]:

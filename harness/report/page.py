@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from harness.errors import ResultsUnusable
 from harness.records import Phase
 from harness.report import context, words
 from harness.report.answer import all_answers, answers, judge
-from harness.report.sections import evidence, sections
+from harness.report.evidence import evidence
+from harness.report.sections import sections
 from harness.store.frames import Frames
 
 PAGE_NAME = "summary.html"
@@ -34,6 +36,8 @@ def write_page(frames: Frames, folder: Path) -> Path:
         partial.write_text(render(frames, folder / "figures"), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
         raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
     return path
 
@@ -41,7 +45,6 @@ def write_page(frames: Frames, folder: Path) -> Path:
 def render(frames: Frames, pictures: Path) -> str:
     """The page as HTML; every value is escaped by the template but the figures' own SVG."""
     judged = judge(frames)
-    run = frames.runs.iloc[-1]
     page = context.Page(
         title="TensorFlow or PyTorch?",
         subject=context.subject(frames),
@@ -49,7 +52,8 @@ def render(frames: Frames, pictures: Path) -> str:
         evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
         warnings=context.warnings(frames),
         sections=sections(evidence(frames, judged), pictures),
-        command=str(run["command"]),
+        commands=context.commands(frames),
+        commits=context.commits(frames),
         footer=f"evenmatch {__version__}; {words.plural(len(frames.runs), 'run')}, "
         f"{words.plural(len(frames.trials), 'trial')}; drawn {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )

@@ -6,6 +6,7 @@ page, so one drawing serves light, dark and print; the PNGs keep the light colou
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ LINE: Final = "#d5dae1"
 BAND: Final = "#eceff3"
 
 # A pair that stays apart in the common kinds of colour blindness, each with a marker and hatch of its own.
-COLOURS: Final = {TENSORFLOW: "#c4570a", PYTORCH: "#5a45c9"}
+COLOURS: Final = {TENSORFLOW: "#b94f06", PYTORCH: "#5a45c9"}
 MARKERS: Final = {TENSORFLOW: "o", PYTORCH: "D"}
 HATCHES: Final = {TENSORFLOW: "", PYTORCH: "///"}
 
@@ -44,6 +45,7 @@ _VARIABLES: Final = {
 
 # Any: matplotlib's stubs want its few hundred key names as literals.
 _RC: Final[dict[Any, Any]] = {
+    "axes.axisbelow": True,
     "axes.edgecolor": LINE,
     "axes.facecolor": "none",
     "axes.grid": True,
@@ -66,6 +68,7 @@ _RC: Final[dict[Any, Any]] = {
     "legend.labelcolor": INK,
     "svg.fonttype": "none",
     "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "xtick.color": MUTED,
     "xtick.major.size": 3,
     "ytick.color": MUTED,
@@ -83,8 +86,8 @@ def theme() -> Iterator[None]:
 def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
     """The figure as an `<svg>` for an HTML page: themed, described, its ids its own.
 
-    `title` and `description` are markup-escaped here; everything else comes from matplotlib, which
-    escapes what it writes.
+    `title` and `description` are escaped here; everything else comes from matplotlib, which escapes
+    what it writes.
     """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -101,10 +104,6 @@ def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
     (view_box,) = re.findall(r'viewBox="[^"]*"', head)
     return (
         f'<svg {view_box} role="img" aria-labelledby="{name}-title {name}-description">'
-        f'<title id="{name}-title">{_text(title)}</title>'
-        f'<desc id="{name}-description">{_text(description)}</desc>{body}'
+        f'<title id="{name}-title">{html.escape(title)}</title>'
+        f'<desc id="{name}-description">{html.escape(description)}</desc>{body}'
     )
-
-
-def _text(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import count, product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.parity.certificate import Certificate, Finding
 from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.report.page import write_page
 from harness.store import certificates
+from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
@@ -34,47 +38,71 @@ RUN = {
 }
 
 
+def build(
+    folder,
+    *,
+    ratio=1.5,
+    batch_sizes=(64, 512),
+    replicates=6,
+    fail=None,
+    uncertified=(),
+    run=None,
+    gpu_peak_bytes=None,
+    modes=(Mode.LOOP,),
+    **work,
+):
+    """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's."""
+    store = Store(folder)
+    store.prepare()
+    described = RUN | (run or {})
+    rng = np.random.default_rng(0)
+    cases = [
+        Case(workload=Workload(batch_size=batch_size, **work), device="cpu", mode=mode)
+        for mode in modes
+        for batch_size in batch_sizes
+    ]
+    ids = [prove(store, case, uncertified=uncertified) for case in cases]
+    for case, replicate, framework in product(cases, range(replicates), FRAMEWORKS):
+        store.save_trial(
+            trial(
+                run_id=described["run_id"],
+                case=case,
+                framework=framework,
+                replicate=replicate,
+                factor=ratio if framework == "pytorch" else 1.0,
+                broken=fail if (framework, replicate) == ("pytorch", 0) else None,
+                gpu_peak_bytes=gpu_peak_bytes,
+                rng=rng,
+            )
+        )
+    store.save_run(described | {"certificate_ids": ids})
+    return read(folder)
+
+
 @pytest.fixture
 def frames(tmp_path):
-    """Frames of a run; `ratio` is TensorFlow's speed over PyTorch's."""
+    """A builder of frames, each call in a results folder of its own (see `build`)."""
+    calls = count()
+    return lambda **kind: build(tmp_path / f"results-{next(calls)}", **kind)
 
-    def build(
-        *,
-        ratio=1.5,
-        batch_sizes=(64, 512),
-        replicates=6,
-        fail=None,
-        uncertified=(),
-        run=None,
-        modes=(Mode.LOOP,),
-        **work,
-    ):
-        store = Store(tmp_path / "results")
-        store.prepare()
-        ids = []
-        rng = np.random.default_rng(0)
-        for mode in modes:
-            for batch_size in batch_sizes:
-                case = Case(workload=Workload(batch_size=batch_size, **work), device="cpu", mode=mode)
-                ids.append(prove(store, case, uncertified=uncertified))
-                for replicate in range(replicates):
-                    for framework in FRAMEWORKS:
-                        factor = ratio if framework == "pytorch" else 1.0
-                        broken = fail if (framework, replicate) == ("pytorch", 0) else None
-                        store.save_trial(
-                            trial(
-                                case=case,
-                                framework=framework,
-                                replicate=replicate,
-                                factor=factor,
-                                broken=broken,
-                                rng=rng,
-                            )
-                        )
-        store.save_run(RUN | {"certificate_ids": ids} | (run or {}))
-        return read(tmp_path / "results")
 
-    return build
+@pytest.fixture
+def several_runs(frames):
+    """A builder of frames that hold several runs: one dict of `build`'s arguments each."""
+
+    def together(*kinds):
+        made = [frames(**kind) for kind in kinds]
+        names = Frames.__dataclass_fields__
+        return Frames(**{name: pd.concat([getattr(one, name) for one in made]) for name in names})
+
+    return together
+
+
+@pytest.fixture(scope="session")
+def ordinary_page(tmp_path_factory):
+    """Where the page of an ordinary run lies: drawn once, only to be read."""
+    folder = tmp_path_factory.mktemp("ordinary")
+    return write_page(build(folder / "results"), folder / "reports")
 
 
 def prove(store, case, *, uncertified):
@@ -96,12 +124,12 @@ def prove(store, case, *, uncertified):
     return certificate.id
 
 
-def trial(*, case, framework, replicate, factor, broken, rng):
+def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes, rng):
     epochs = range(case.workload.epochs if broken is None else 1)
     return Trial(
-        run_id=RUN_ID,
-        pair_id=f"{RUN_ID}-{case.id}-r{replicate}",
-        trial_id=f"{RUN_ID}-{case.id}-r{replicate}-{framework}",
+        run_id=run_id,
+        pair_id=f"{run_id}-{case.id}-r{replicate}",
+        trial_id=f"{run_id}-{case.id}-r{replicate}-{framework}",
         case=case,
         framework=framework,
         replicate=replicate,
@@ -117,8 +145,8 @@ def trial(*, case, framework, replicate, factor, broken, rng):
         ),
         parameter_count=101_770,
         host_peak_bytes=800 * 2**20,
-        gpu_peak_bytes=None,
-        gpu_peak_reason="the device is a CPU",
+        gpu_peak_bytes=gpu_peak_bytes,
+        gpu_peak_reason="the device is a CPU" if gpu_peak_bytes is None else None,
         effective={"version": "1.0", "optimizer": "Adam"},
         digests={},
         certificate=None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from harness.records import Phase
+from harness.records import Failure, Phase
 from harness.report.answer import all_answers, answers, judge, learned
+from harness.workload import Dataset, Mode
 
 
 def said(frames, **kind):
@@ -42,6 +43,42 @@ def test_too_few_replicates_are_inconclusive_and_say_how_many_are_needed(frames)
 def test_cases_with_one_verdict_share_a_sentence(frames):
     (answer,) = said(frames, batch_sizes=(32, 64, 128, 256))
     assert answer.says.endswith("at batch 32, 64, 128 and 256")
+    assert re.match(
+        r"all 4 intervals \(95 %\) lie within 1\.4\d to 1\.5\d; 6 replicates or more each", answer.sure
+    )
+
+
+def test_modes_decided_alike_share_a_sentence_in_the_order_of_the_modes(frames):
+    (answer,) = said(frames, modes=(Mode.IDIOMATIC, Mode.COMPILED, Mode.LOOP), batch_sizes=(64,))
+    assert answer.where == "On the CPU, modes loop, compiled and idiomatic, fp32"
+
+
+def test_data_sets_and_training_sets_of_different_size_are_answered_apart(several_runs):
+    shown = several_runs(
+        {"ratio": 1.2, "batch_sizes": (64,), "dataset": Dataset.FASHION_MNIST},
+        {"ratio": 1.9, "batch_sizes": (64,), "train_samples": 6000},
+        {"ratio": 1.5, "batch_sizes": (64,)},
+    )
+    told = {answer.where: answer.says for answer in all_answers(shown)}
+    assert [where.partition("fp32, ")[2] for where in told] == [
+        "Fashion-MNIST, 60,000 training samples",
+        "MNIST, 6,000 training samples",
+        "MNIST, 60,000 training samples",
+    ]
+    assert all(says.endswith("at batch 64") for says in told.values())
+
+
+def test_many_open_cases_are_summed_up(frames):
+    (answer,) = said(frames, replicates=1, batch_sizes=(32, 64, 128, 256))
+    assert answer.says == "inconclusive at batch 32, 64, 128 and 256"
+    assert re.search(r"so far: 1\.\d\d to 1\.\d\d, each in the table$", answer.sure)
+
+
+def test_what_failed_trials_said_cannot_steer_the_terminal(frames):
+    broken = Failure(kind="raised", reason="\x1b[31mred\u202e\nnext line")
+    (answer,) = said(frames, fail=broken, replicates=1, batch_sizes=(64,))
+    assert r"\u001b[31mred\u202e next line" in answer.sure
+    assert answer.sure.isprintable()
 
 
 def test_evaluation_is_answered_in_its_own_words(frames):
@@ -54,6 +91,7 @@ def test_a_failed_certificate_takes_the_verdict_away_and_says_what_was_found(fra
     assert certified.says.endswith("at batch 64")
     assert refused.says == "no verdict at batch 512"
     assert "certificate failed at optimizer: epsilon: TensorFlow 1e-07, PyTorch 1e-08" in refused.sure
+    assert "so far" not in refused.sure
 
 
 def test_a_case_that_was_refused_is_answered_though_it_has_no_trials(frames):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import numpy as np
 import pytest
 
 from harness.records import Phase
 from harness.report import figures
 from harness.report.answer import judge
-from harness.report.sections import evidence
+from harness.report.evidence import evidence
+from harness.workload import Mode
 
 
 @pytest.fixture
@@ -75,6 +76,49 @@ def test_start_up_parts_stack_to_the_whole(shown):
     assert ends == pytest.approx([3.0, 3.2, 3.5, 4.0])
 
 
-def test_labels_name_only_what_differs(shown):
-    assert set(shown().ok["label"]) == {"batch 64", "batch 512"}
-    assert isinstance(shown().ok, pd.DataFrame)
+def test_each_mode_has_a_panel_on_one_scale(shown):
+    trials = shown(modes=(Mode.LOOP, Mode.EAGER), replicates=2).ok
+    axes = figures.throughput(trials, "train_samples_per_s").axes
+    assert [axis.get_title() for axis in axes] == ["loop", "eager"]
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[0].get_ylim()[0] == 0
+
+
+def test_at_one_batch_size_each_framework_has_a_row_with_its_replicates_and_median(shown):
+    trials = shown(batch_sizes=(64,), replicates=5).ok
+    (axis,) = figures.throughput_at_one_batch(trials, "train_samples_per_s").axes
+    rows = [text.get_text() for text in axis.get_yticklabels()]
+    assert rows == ["TensorFlow, mode loop", "PyTorch, mode loop"]
+    assert [len(line.get_xdata()) for line in axis.lines] == [5, 1, 5, 1]
+    medians = trials.groupby("framework")["train_samples_per_s"].median()
+    assert [line.get_xdata()[0] for line in axis.lines[1::2]] == [medians["tensorflow"], medians["pytorch"]]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.99, 1.01), (0.7, 1.0), (1.4, 1.5), (0.5, 9.0), (0.02, 1.1)])
+def test_the_ratios_marked_on_the_axis_have_room_for_their_labels(low, high):
+    ends = np.log([min(low, 1 / 1.1), max(high, 1.1)])
+    marked = figures._round_ratios(*ends)
+    assert 1.0 in marked
+    assert len(marked) >= 3
+    assert np.diff(np.log(marked)).min() >= np.ptp(ends) / 9
+    assert ends[0] <= np.log(marked[0])
+    assert np.log(marked[-1]) <= ends[1]
+
+
+def test_gpu_memory_has_a_panel_only_where_it_was_measured(shown):
+    figure = figures.memory(shown(gpu_peak_bytes=300 * 2**20, replicates=2).ok)
+    assert [axis.get_xlabel() for axis in figure.axes] == [
+        "peak resident memory, MiB",
+        "peak GPU memory, MiB",
+    ]
+    lengths = {round(bar.get_width()) for container in figure.axes[1].containers for bar in container}
+    assert lengths == {300}
+
+
+def test_start_up_rows_end_in_their_total(shown):
+    (axis,) = figures.startup(shown(replicates=1).ok).axes
+    assert [text.get_text() for text in axis.texts] == ["4.00 s", "4.00 s"]
+    assert [text.get_text() for text in axis.get_yticklabels()] == [
+        "TensorFlow, mode loop",
+        "PyTorch, mode loop",
+    ]

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from harness.errors import ResultsUnusable
 from harness.records import Failure
+from harness.report import context
 from harness.report.page import write_page
 from harness.workload import Mode
 
@@ -38,8 +40,12 @@ def page(frames, tmp_path):
     return draw
 
 
-def test_the_page_is_one_file_that_asks_for_nothing(page):
-    html = page()
+@pytest.fixture(scope="module")
+def html(ordinary_page):
+    return ordinary_page.read_text(encoding="utf-8")
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(html):
     elements = Elements(html)
     assert not {"script", "link", "iframe", "object", "img"} & set(elements.tags)
     assert not [
@@ -50,33 +56,30 @@ def test_the_page_is_one_file_that_asks_for_nothing(page):
     assert len(html.encode()) < 2_000_000
 
 
-def test_ids_are_unique_so_that_figures_do_not_borrow_from_each_other(page):
-    ids = [value for _, name, value in Elements(page()).attributes if name == "id"]
+def test_ids_are_unique_so_that_figures_do_not_borrow_from_each_other(html):
+    ids = [value for _, name, value in Elements(html).attributes if name == "id"]
     assert len(ids) == len(set(ids))
 
 
-def test_every_reference_inside_the_page_leads_somewhere(page):
-    html = page()
+def test_every_reference_inside_the_page_leads_somewhere(html):
     ids = {value for _, name, value in Elements(html).attributes if name == "id"}
     assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', html)) <= ids
 
 
-def test_every_figure_has_a_text_alternative_and_its_numbers(page):
-    html = page()
+def test_every_figure_has_a_text_alternative_and_its_numbers(html):
     assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 6
     assert html.count("The numbers behind the figure") == 6
 
 
-def test_figures_follow_the_theme_instead_of_carrying_their_colours(page):
-    (style, *figures) = re.findall(r"<style>.*?</style>|<svg.*?</svg>", page(), flags=re.DOTALL)
+def test_figures_follow_the_theme_instead_of_carrying_their_colours(html):
+    (style, *figures) = re.findall(r"<style>.*?</style>|<svg.*?</svg>", html, flags=re.DOTALL)
     assert "prefers-color-scheme: dark" in style
     used = {colour for figure in figures for colour in re.findall(r"#[0-9a-f]{6}\b", figure)}
     assert used <= {"#ffffff"}
 
 
-def test_small_pictures_of_each_figure_land_beside_it(page, tmp_path):
-    page()
-    names = {path.name for path in (tmp_path / "reports" / "figures").iterdir()}
+def test_small_pictures_of_each_figure_land_beside_it(ordinary_page):
+    names = {path.name for path in (ordinary_page.parent / "figures").iterdir()}
     assert names == {
         f"{name}.png" for name in ("throughput", "ratio", "accuracy", "memory", "startup", "evaluation")
     }
@@ -89,6 +92,8 @@ def test_hostile_text_appears_as_text(page):
     )
     assert "<script" not in html
     assert html.count("&lt;script&gt;alert(&#39;x&#39;)") >= 4
+    assert "\u202e" not in html
+    assert len(html) < 2_000_000
 
 
 def test_a_failed_trial_is_told_at_the_top_and_in_its_table(page, failure):
@@ -104,8 +109,8 @@ def test_synthetic_data_and_part_of_the_data_are_marked_at_the_top(page, synthet
     assert "6,000 of the 60,000" in top
 
 
-def test_full_real_data_has_no_warning(page):
-    assert 'role="note"' not in page()
+def test_full_real_data_has_no_warning(html):
+    assert 'role="note"' not in html
 
 
 def test_what_is_not_drawn_says_why(page, failure):
@@ -125,8 +130,8 @@ def test_several_modes_get_a_panel_each(page):
     assert re.findall(r">(loop|eager)</text>", svg) == ["loop", "eager"]
 
 
-def test_the_command_is_there_to_copy(page):
-    assert ".venv/bin/harness bench --batch-size &#39;64,512&#39;" in page()
+def test_the_command_is_there_to_copy(html):
+    assert ".venv/bin/harness bench --batch-size &#39;64,512&#39;" in html
 
 
 def test_a_failed_certificate_is_told_in_answer_and_section_and_is_not_drawn(page):
@@ -135,11 +140,77 @@ def test_a_failed_certificate_is_told_in_answer_and_section_and_is_not_drawn(pag
     assert "0 of 2 cases hold" in html
     assert "What did not hold" in html
     assert "No case has both frameworks measured and certified" in html
+    assert "No case has its certificate" in html
 
 
 def test_a_page_without_a_single_trial_still_says_why(page):
     html = page(uncertified=(64, 512), replicates=0)
     assert "Not measured: the frameworks did not do the same work" in html
+
+
+def test_a_case_without_its_certificate_is_left_out_of_the_figure_by_name(page):
+    html = page(uncertified=(512,), replicates=1)
+    assert html.count("Not drawn, for want of a certificate: batch 512.") == 4
+
+
+def test_a_ratio_without_an_interval_is_not_drawn(page):
+    html = page(batch_sizes=(64,), replicates=1)
+    assert "Too few replicates for an interval" in html
+    assert "ratio-title" not in html
+
+
+def test_a_figure_refused_today_leaves_no_picture_of_yesterday(frames, tmp_path):
+    reports = tmp_path / "reports"
+    write_page(frames(batch_sizes=(64,)), reports)
+    assert (reports / "figures" / "ratio.png").exists()
+    write_page(frames(batch_sizes=(64,), replicates=1), reports)
+    assert not (reports / "figures" / "ratio.png").exists()
+
+
+def test_runs_from_different_machines_are_not_mixed_in_silence(several_runs, tmp_path):
+    one = {"batch_sizes": (64,), "replicates": 1}
+    shown = several_runs(
+        one, one | {"run": {"run_id": "20260102T000000-abcd", "cpu_model": "Another", "torch_version": "9.9"}}
+    )
+    html = write_page(shown, tmp_path / "reports").read_text(encoding="utf-8")
+    assert "2 runs are read as one though they differ in processor and PyTorch version" in html
+
+
+def test_nothing_is_left_behind_where_the_page_cannot_be_written(frames, tmp_path):
+    blocked = tmp_path / "reports"
+    blocked.write_text("a file, not a folder")
+    with pytest.raises(ResultsUnusable, match="reports"):
+        write_page(frames(replicates=1), blocked)
+    assert blocked.read_text() == "a file, not a folder"
+
+
+def test_long_tables_are_cut_and_say_so():
+    frame = pd.DataFrame({"value": range(context.MOST_ROWS + 1)})
+    table = context.table("Values", frame, (("value", "value", str),))
+    assert len(table.rows) == context.MOST_ROWS
+    assert table.caption == "Values (the first 500 of 501 rows; all are in results/)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "paper"),
+    [("ink", "paper"), ("muted", "paper"), ("muted", "raised"), ("tensorflow", "paper"),
+     ("pytorch", "paper"), ("warn", "warn-paper")],
+)  # fmt: skip
+def test_text_stands_out_from_its_ground_in_both_schemes(html, scheme, ink, paper):
+    light, dark = (dict(re.findall(r"--([\w-]+): #(\w{6})\b", block)) for block in html.split("@media")[:2])
+    colours = {"light": light, "dark": dark}[scheme]
+    darker, lighter = sorted((luminance(colours[ink]), luminance(colours[paper])))
+    assert (lighter + 0.05) / (darker + 0.05) >= 4.5
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_runs_without_trials_or_certificates_are_refused(frames, tmp_path):

@@ -1,0 +1,48 @@
+"""What figures and tables draw on: the frames in reading order, labelled, and what may stand side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from harness.records import Status
+from harness.report.cases import cases, labelled
+from harness.store.frames import Frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """Frames with the labels of `cases.labelled`, in its order.
+
+    `trials` are all, `ok` those that finished; `rounds` are the timed rounds, `judged` the verdicts.
+    """
+
+    frames: Frames
+    trials: pd.DataFrame
+    ok: pd.DataFrame
+    rounds: pd.DataFrame
+    judged: pd.DataFrame
+
+    @property
+    def unproven(self) -> list[str]:
+        """Labels of the cases without a certificate that holds: beside each other they would mislead."""
+        return list(self.judged.loc[self.judged["verdict"].isna(), "label"].unique())
+
+    @property
+    def comparable(self) -> pd.DataFrame:
+        """Finished trials of the cases that have their certificate."""
+        return self.ok[~self.ok["label"].isin(self.unproven)]
+
+
+def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
+    """Label trials and rounds as `judged` (from `answer.judge`) is."""
+    known = cases(frames.trials)
+    trials = labelled(frames.trials, known)
+    return Evidence(
+        frames=frames,
+        trials=trials,
+        ok=trials[trials["status"] == Status.OK],
+        rounds=labelled(frames.rounds, known),
+        judged=judged,
+    )

@@ -1,0 +1,26 @@
+"""The page's sections in reading order: each a heading, words, a figure or why there is none, a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.report.context import Section
+from harness.report.evidence import Evidence
+from harness.report.sections import account, cost, learning, speed
+
+
+def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
+    """All sections; each drawn figure is also saved as a small PNG in `pictures`."""
+    return (
+        learning.certificates(shown),
+        speed.throughput(shown, pictures),
+        speed.ratio(shown, pictures),
+        learning.accuracy(shown, pictures),
+        learning.agreement(shown),
+        cost.memory(shown, pictures),
+        cost.startup(shown, pictures),
+        speed.evaluation(shown, pictures),
+        account.failures(shown),
+        account.trials(shown),
+        account.environment(shown),
+    )

@@ -1,0 +1,65 @@
+"""The books: what failed, every trial, and the place in which all of it was measured."""
+
+from __future__ import annotations
+
+from harness.records import Status
+from harness.report import context, words
+from harness.report.context import Section
+from harness.report.evidence import Evidence
+from harness.report.sections.drawing import TRIAL
+
+
+def failures(shown: Evidence) -> Section:
+    failed = shown.trials[shown.trials["status"] != Status.OK]
+    return Section(
+        name="failures",
+        title="Failures",
+        intro="Trials that did not finish. Nothing they had measured enters a verdict.",
+        reason=None if len(failed) else "None.",
+        table=context.table(
+            "Failed trials",
+            failed,
+            (
+                *TRIAL,
+                ("kind", "failure_kind", None),
+                ("reason", "failure_reason", None),
+                ("log", "log_path", None),
+            ),
+        ),
+        table_open=True,
+    )
+
+
+def trials(shown: Evidence) -> Section:
+    return Section(
+        name="trials",
+        title="All trials",
+        intro="One row a trial, as in results/trials.",
+        table=context.table(
+            "All trials",
+            shown.trials,
+            (
+                *TRIAL,
+                ("seed", "seed", str),
+                ("status", "status", None),
+                ("train samples/s", "train_samples_per_s", words.number),
+                ("evaluate samples/s", "eval_samples_per_s", words.number),
+                ("accuracy", "final_accuracy", words.share),
+                ("test loss", "final_test_loss", words.number),
+                ("optimiser", "optimizer", None),
+            ),
+        ),
+    )
+
+
+def environment(shown: Evidence) -> Section:
+    return Section(
+        name="environment",
+        title="Environment",
+        intro="Where and with what the latest of these runs was measured.",
+        table=context.table(
+            "Environment",
+            context.environment(shown.frames),
+            (("what", "what", None), ("value", "value", None)),
+        ),
+    )

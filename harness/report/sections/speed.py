@@ -1,0 +1,109 @@
+"""How fast: throughput in training and evaluation, and the ratio between the frameworks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from harness.records import Phase
+from harness.report import context, figures, words
+from harness.report.context import Column, Section
+from harness.report.evidence import Evidence
+from harness.report.sections.drawing import CASE, by_framework, drawn
+
+_SPEED: Final[tuple[Column, ...]] = (
+    *CASE,
+    ("framework", "framework", words.framework),
+    ("replicates", "replicates", words.count),
+    ("median samples/s", "median", words.number),
+    ("lowest", "lowest", words.number),
+    ("highest", "highest", words.number),
+)
+
+
+# How the two figures of a throughput are read: along the batch sizes, or at the only one.
+_ALONG: Final = (
+    "by batch size: each point is one replicate (the median of its rounds), the line runs through the medians"
+)
+_AT_ONE: Final = (
+    "at one batch size: each point is one replicate (the median of its rounds), the bar marks their median"
+)
+
+
+def throughput(shown: Evidence, pictures: Path) -> Section:
+    return _speeds(
+        shown,
+        pictures,
+        name="throughput",
+        column="train_samples_per_s",
+        title="Training throughput",
+        what="Samples per second while training",
+    )
+
+
+def evaluation(shown: Evidence, pictures: Path) -> Section:
+    return _speeds(
+        shown,
+        pictures,
+        name="evaluation",
+        column="eval_samples_per_s",
+        title="Evaluation throughput",
+        what="Samples per second in passes over the test set, without dropout,",
+    )
+
+
+def _speeds(shown: Evidence, pictures: Path, *, name: str, column: str, title: str, what: str) -> Section:
+    measured = shown.comparable[shown.comparable[column].notna()]
+    one_batch = measured["batch_size"].nunique() == 1
+    draw = figures.throughput_at_one_batch if one_batch else figures.throughput
+    intro = f"{what} {_AT_ONE if one_batch else _ALONG}. Higher is faster."
+    reason = None
+    if shown.ok.empty:
+        reason = "No trial finished."
+    elif measured.empty:
+        reason = "No case has its certificate: side by side, different work would look comparable."
+    elif shown.unproven:
+        intro += f" Not drawn, for want of a certificate: {words.listed(shown.unproven)}."
+    return drawn(
+        pictures,
+        name,
+        title=title,
+        intro=intro,
+        reason=reason,
+        draw=lambda: draw(measured, column),
+        table=context.table(f"{title} of each case", by_framework(shown.ok, column), _SPEED),
+    )
+
+
+def ratio(shown: Evidence, pictures: Path) -> Section:
+    judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
+    proven = judged[judged["verdict"].notna()]
+    drawable = proven[proven["speed_ratio_low"].notna()]
+    reason = None
+    if proven["speed_ratio"].isna().all():
+        reason = "No case has both frameworks measured and certified."
+    elif drawable.empty:
+        reason = "Too few replicates for an interval: a ratio alone would look surer than it is."
+    return drawn(
+        pictures,
+        "ratio",
+        title="The ratio between the frameworks",
+        intro="How many times as fast one framework trains as the other. The mark is the estimate, the line "
+        "its interval; the band holds differences too small to matter. A verdict needs the whole interval on "
+        "one side, or inside the band.",
+        reason=reason,
+        draw=lambda: figures.ratios(drawable),
+        table=context.table(
+            "TensorFlow's throughput divided by PyTorch's",
+            judged,
+            (
+                *CASE,
+                ("replicates", "replicates", words.count),
+                ("ratio", "speed_ratio", words.ratio),
+                ("from", "speed_ratio_low", words.ratio),
+                ("to", "speed_ratio_high", words.ratio),
+                ("verdict", "verdict", None),
+                ("why", "reason", None),
+            ),
+        ),
+    )
