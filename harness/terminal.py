@@ -29,7 +29,22 @@ from harness.workload import Case, Dataset
 _LOG_EVERY_S: Final = 10.0
 
 
-class DataDisplay:
+class _Display:
+    """A progress bar on the terminal while the block runs."""
+
+    _progress: Progress
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class DataDisplay(_Display):
     """Shows files being found, fetched and verified; a `Reporter`."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -52,17 +67,8 @@ class DataDisplay:
     def notice(self, sentence: str) -> None:
         self._console.print(escape(sentence))
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-
-class ProofDisplay:
+class ProofDisplay(_Display):
     """Follows the certificates; a `ProofObserver`. Failures are said as they are found."""
 
     def __init__(self, cases: int, console: Console | None = None) -> None:
@@ -99,17 +105,8 @@ class ProofDisplay:
                 f"certificate holds ({source}): {escape(certificate.case.id)}", highlight=False
             )
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-
-class RunDisplay:
+class RunDisplay(_Display):
     """Follows a run; an `Observer`."""
 
     def __init__(self, plan: Plan, console: Console | None = None) -> None:
@@ -159,13 +156,7 @@ class RunDisplay:
             f"{_duration(self._plan.settings.budget_s)}, {self._plan.settings.threads} thread(s)",
             highlight=False,
         )
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+        return super().__enter__()
 
 
 def show_run(run: Run) -> None:
