@@ -18,6 +18,9 @@ from harness.analysis.statistics import Verdict
 from harness.report import style, words
 from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
+# More replicates than this are drawn as their range.
+MOST_POINTS: Final = 1000
+
 _WIDTH_IN: Final = 7.6
 _MEMORY: Final = {"host_peak_bytes": "peak resident memory", "gpu_peak_bytes": "peak GPU memory"}
 _PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
@@ -38,21 +41,24 @@ _ROUND_RATIOS: Final = (1.02, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 2, 3, 5, 10, 2
 def throughput(trials: pd.DataFrame, column: str) -> Figure:
     """Samples per second by batch size: a point a replicate, a line through the medians, a panel a mode.
 
-    `trials` holds finished trials; `column` is `train_samples_per_s` or `eval_samples_per_s`.
+    `trials` holds finished trials; `column` is `train_samples_per_s` or `eval_samples_per_s`. More than
+    `MOST_POINTS` trials are a band from the lowest to the highest instead: the page has to stay small.
     """
     panels = list(dict.fromkeys(trials["panel"]))
     figure, axes = _grid(len(panels), height_in=2.9, share_y=True)
     for axis, panel in zip(axes, panels, strict=True):
         shown = trials[trials["panel"] == panel]
         sns.lineplot(
-            data=shown, x="batch_size", y=column, hue="framework", estimator="median", errorbar=None,
-            palette=style.COLOURS, hue_order=FRAMEWORKS, legend=False, linewidth=1.6, ax=axis,
+            data=shown, x="batch_size", y=column, hue="framework", estimator="median",
+            errorbar=("pi", 100) if len(trials) > MOST_POINTS else None, palette=style.COLOURS,
+            hue_order=FRAMEWORKS, legend=False, linewidth=1.6, ax=axis,
         )  # fmt: skip
-        sns.scatterplot(
-            data=shown, x="batch_size", y=column, hue="framework", style="framework", markers=style.MARKERS,
-            palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS, legend=False, alpha=0.75,
-            s=30, edgecolor="none", ax=axis,
-        )  # fmt: skip
+        if len(trials) <= MOST_POINTS:
+            sns.scatterplot(
+                data=shown, x="batch_size", y=column, hue="framework", style="framework",
+                markers=style.MARKERS, palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS,
+                legend=False, alpha=0.75, s=30, edgecolor="none", ax=axis,
+            )  # fmt: skip
         _batch_axis(axis, shown["batch_size"])
         axis.set_ylim(0, 1.06 * trials[column].max())
         axis.yaxis.set_major_formatter(_thousands())
@@ -67,7 +73,7 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
 def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
     """Samples per second where there is one batch size: a point a replicate, a bar at the median.
 
-    `trials` and `column` as in `throughput`; a row for each framework of each panel.
+    `trials`, `column` and what becomes of many trials as in `throughput`; a row a framework and panel.
     """
     rows = trials.groupby(["panel", "framework"])[column]
     order = _rows(trials)
@@ -76,9 +82,11 @@ def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
     for place, (panel, framework) in zip(places, order, strict=True):
         values = rows.get_group((panel, framework))
         colour = style.COLOURS[framework]
-        axis.plot(
-            values, [place] * len(values), style.MARKERS[framework], color=colour, alpha=0.75, markersize=5
-        )
+        if len(trials) > MOST_POINTS:
+            axis.plot([values.min(), values.max()], [place, place], color=colour, linewidth=5, alpha=0.35)
+        else:
+            heights = [place] * len(values)
+            axis.plot(values, heights, style.MARKERS[framework], color=colour, alpha=0.75, markersize=5)
         axis.plot(values.median(), place, "|", color=colour, markersize=17, markeredgewidth=2)
     axis.set_xlim(0, 1.06 * trials[column].max())
     axis.xaxis.set_major_formatter(_thousands())

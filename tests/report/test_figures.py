@@ -94,6 +94,19 @@ def test_at_one_batch_size_each_framework_has_a_row_with_its_replicates_and_medi
     assert [line.get_xdata()[0] for line in axis.lines[1::2]] == [medians["tensorflow"], medians["pytorch"]]
 
 
+@pytest.mark.parametrize("batch_sizes", [(64,), (64, 512)])
+def test_very_many_replicates_become_their_range(shown, batch_sizes, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_POINTS", 5)
+    trials = shown(batch_sizes=batch_sizes, replicates=3).ok
+    draw = figures.throughput if len(batch_sizes) > 1 else figures.throughput_at_one_batch
+    (axis,) = draw(trials, "train_samples_per_s").axes
+    assert max(len(line.get_xdata()) for line in axis.lines) == 2
+    speeds = trials[(trials["framework"] == "pytorch") & (trials["batch_size"] == 64)]["train_samples_per_s"]
+    bands = [path.vertices[:, 1] for band in axis.collections for path in band.get_paths()]
+    drawn = np.concatenate([*bands, *(line.get_xdata() for line in axis.lines)])
+    assert {speeds.min(), speeds.max()} <= set(drawn)
+
+
 @pytest.mark.parametrize(("low", "high"), [(0.99, 1.01), (0.7, 1.0), (1.4, 1.5), (0.5, 9.0), (0.02, 1.1)])
 def test_the_ratios_marked_on_the_axis_have_room_for_their_labels(low, high):
     ends = np.log([min(low, 1 / 1.1), max(high, 1.1)])

@@ -21,15 +21,6 @@ _SPEED: Final[tuple[Column, ...]] = (
 )
 
 
-# How the two figures of a throughput are read: along the batch sizes, or at the only one.
-_ALONG: Final = (
-    "by batch size: each point is one replicate (the median of its rounds), the line runs through the medians"
-)
-_AT_ONE: Final = (
-    "at one batch size: each point is one replicate (the median of its rounds), the bar marks their median"
-)
-
-
 def throughput(shown: Evidence, pictures: Path) -> Section:
     return _speeds(
         shown,
@@ -54,9 +45,9 @@ def evaluation(shown: Evidence, pictures: Path) -> Section:
 
 def _speeds(shown: Evidence, pictures: Path, *, name: str, column: str, title: str, what: str) -> Section:
     measured = shown.comparable[shown.comparable[column].notna()]
-    one_batch = measured["batch_size"].nunique() == 1
+    one_batch = len(measured["batch_size"].unique()) == 1
     draw = figures.throughput_at_one_batch if one_batch else figures.throughput
-    intro = f"{what} {_AT_ONE if one_batch else _ALONG}. Higher is faster."
+    intro = f"{what} {_read(one_batch=one_batch, points=len(measured) <= figures.MOST_POINTS)}"
     reason = None
     if shown.ok.empty:
         reason = "No trial finished."
@@ -73,6 +64,14 @@ def _speeds(shown: Evidence, pictures: Path, *, name: str, column: str, title: s
         draw=lambda: draw(measured, column),
         table=context.table(f"{title} of each case", by_framework(shown.ok, column), _SPEED),
     )
+
+
+def _read(*, one_batch: bool, points: bool) -> str:
+    """How a figure of throughput is to be read."""
+    along = "at one batch size" if one_batch else "by batch size"
+    each = "each point is one replicate" if points else "spread out from the lowest to the highest replicate"
+    middle = "the bar marks their median" if one_batch else "the line runs through the medians"
+    return f"{along}: {each} (the median of its rounds), {middle}. Higher is faster."
 
 
 def ratio(shown: Evidence, pictures: Path) -> Section:
