@@ -94,12 +94,14 @@ def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float =
 
 
 def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Cases with one verdict, by mode; modes that were decided alike at the same batch sizes as one."""
+    """Cases with one verdict, by mode; modes as one that were decided alike at the same batch sizes, or
+    stayed open for the same reasons there."""
     rows = rows.assign(told=rows["verdict"].fillna(""))
-    batches = rows.groupby(["told", "mode"])["batch_size"].agg(tuple).to_dict()
+    of_mode = rows.groupby(["told", "mode"])
+    batches, reasons = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["reason"].agg(tuple).to_dict()
     decided = {*_WINNERS, Verdict.EQUIVALENT}
     together = [
-        (told, batches[told, mode], "" if told in decided else mode)
+        (told, batches[told, mode], () if told in decided else reasons[told, mode])
         for told, mode in zip(rows["told"], rows["mode"], strict=True)
     ]
     for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
@@ -121,7 +123,7 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]
         )
         return Answer(where=where, says=says, sure=_evidence(group, winner), verdict=verdict)
     if verdict == Verdict.EQUIVALENT:
-        says = f"both {verb.removesuffix('s')} equally fast, within {margin:.0%}, at {batches}"
+        says = f"both {verb.removesuffix('s')} equally fast, within {100 * margin:g} %, at {batches}"
         return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
     said = "no verdict" if verdict is None else verdict
     return Answer(where=where, says=f"{said} at {batches}", sure=_why_open(group), verdict=verdict)
@@ -154,7 +156,7 @@ def _why_open(group: pd.DataFrame) -> str:
 
 
 def _so_far(measured: pd.DataFrame) -> str:
-    if len(measured) > _MOST_LISTED:
+    if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
         return f"{_span(measured)}, each in the table"
     return words.listed(
         f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
@@ -185,7 +187,7 @@ def _span(turned: pd.DataFrame) -> str:
 def _evidence(group: pd.DataFrame, winner: str) -> str:
     turned = _towards(group, winner)
     lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
-    confidence = f"{group['confidence'].iloc[0]:.0%}".replace("%", " %")
+    confidence = f"{100 * group['confidence'].iloc[0]:g} %"
     fewest = words.plural(int(group["replicates"].min()), "replicate")
     if len(group) == 1:
         return f"{confidence} interval {_listed(lows, highs)}; {fewest}"

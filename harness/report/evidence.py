@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import pandas as pd
 
 from harness.records import Status
 from harness.report.cases import cases, labelled
 from harness.store.frames import Frames
+
+# More cases than this are counted where they are left out.
+_MOST_NAMED: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +37,25 @@ class Evidence:
     def comparable(self) -> pd.DataFrame:
         """Finished trials of the cases that have their certificate."""
         return self.ok[~self.ok["label"].isin(self.unproven)]
+
+    @property
+    def nothing_to_draw(self) -> str | None:
+        """Why no figure can set the frameworks side by side; None where one can."""
+        if self.ok.empty:
+            return "No trial finished."
+        if self.comparable.empty:
+            return "No case has its certificate: side by side, different work would look comparable."
+        return None
+
+    @property
+    def left_out(self) -> str:
+        """The cases that figures leave out, as a sentence to follow others; empty where there are none."""
+        if not self.unproven or self.nothing_to_draw:
+            return ""
+        named = "; ".join(self.unproven)
+        if len(self.unproven) > _MOST_NAMED:
+            named = f"{len(self.unproven)} cases, which the table of ratios names"
+        return f" Not drawn, for want of a certificate: {named}."
 
 
 def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:

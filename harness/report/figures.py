@@ -22,6 +22,7 @@ from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 MOST_POINTS: Final = 1000
 
 _WIDTH_IN: Final = 7.6
+_FEW_PANELS: Final = 6
 _MEMORY: Final = {"host_peak_bytes": "peak resident memory", "gpu_peak_bytes": "peak GPU memory"}
 _PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
 
@@ -124,16 +125,17 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
 def accuracy(rounds: pd.DataFrame) -> Figure:
     """Test accuracy by epoch: the median over replicates and, shaded, from lowest to highest."""
     panels = list(dict.fromkeys(rounds["label"]))
-    figure, axes = _grid(len(panels), height_in=2.5, share_y=True)
+    figure, axes = _grid(len(panels), height_in=2.5 if len(panels) <= _FEW_PANELS else 2.0, share_y=True)
     for axis, panel in zip(axes, panels, strict=True):
         shown = rounds[rounds["label"] == panel]
         sns.lineplot(
             data=shown, x="epoch", y="accuracy", hue="framework", style="framework", markers=style.MARKERS,
-            dashes=False, palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS,
-            estimator="median", errorbar=("pi", 100), legend=False, markersize=5, ax=axis,
+            dashes=style.DASHES, palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS,
+            estimator="median", errorbar=("pi", 100), legend=False, markersize=5,
+            markeredgecolor=style.PAPER, ax=axis,
         )  # fmt: skip
         axis.xaxis.set_major_locator(FixedLocator(_thin(sorted(set(shown["epoch"])))))
-        axis.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1))
+        axis.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1, symbol=" %"))
         axis.set(title=panel, xlabel="epoch", ylabel="test accuracy" if axis is axes[0] else "")
     _framework_legend(figure)
     return figure
@@ -224,17 +226,19 @@ def _batch_axis(axis: Axes, batch_sizes: pd.Series) -> None:
 
 def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
     """Each name at the end of its line: read without a legend, and without colour."""
-    largest = shown["batch_size"].max()
-    ends = shown[shown["batch_size"] == largest].groupby("framework")[column].median().sort_values()
+    medians = shown.groupby(["framework", "batch_size"])[column].median()
+    # A framework that failed at the largest batch size has its name where its own line ends.
+    ends = medians.groupby("framework").tail(1).sort_values().reset_index()
+    side_by_side = len(ends) == len(FRAMEWORKS) and not np.ptp(ends["batch_size"])
     # Names that would overprint each other are moved apart, the upper up and the lower down.
-    close = len(ends) == len(FRAMEWORKS) and np.ptp(ends) < 0.09 * axis.get_ylim()[1]
-    for place, (framework, height) in enumerate(ends.items()):
+    close = side_by_side and np.ptp(ends[column]) < 0.09 * axis.get_ylim()[1]
+    for place, end in enumerate(ends.to_dict("records")):
         axis.annotate(
-            words.framework(str(framework)),
-            (largest, height),
+            words.framework(end["framework"]),
+            (end["batch_size"], end[column]),
             xytext=(7, (12 * place - 6) if close else 0),
             textcoords="offset points",
-            color=style.COLOURS[str(framework)],
+            color=style.COLOURS[end["framework"]],
             va="center",
             fontweight="bold",
         )

@@ -27,6 +27,8 @@ BAND: Final = "#eceff3"
 # A pair that stays apart in the common kinds of colour blindness, each with a marker and hatch of its own.
 COLOURS: Final = {TENSORFLOW: "#b94f06", PYTORCH: "#5a45c9"}
 MARKERS: Final = {TENSORFLOW: "o", PYTORCH: "D"}
+# Broken, so that of two lines in one place both are seen.
+DASHES: Final[dict[str, str | tuple[int, int]]] = {TENSORFLOW: "", PYTORCH: (3, 2)}
 HATCHES: Final = {TENSORFLOW: "", PYTORCH: "///"}
 
 # Start-up's parts, from light to dark, of no framework's colour.

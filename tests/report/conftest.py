@@ -11,6 +11,8 @@ import pytest
 
 from harness.parity.certificate import Certificate, Finding
 from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.report.answer import judge
+from harness.report.evidence import evidence
 from harness.report.page import write_page
 from harness.store import certificates
 from harness.store.frames import Frames
@@ -19,6 +21,13 @@ from harness.store.writer import Store
 from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
+
+# The sides differ in everything that is drawn, so that a figure that confuses them is found out.
+STARTUP = {
+    "tensorflow": Startup(import_s=3.0, data_s=0.2, build_s=0.3, first_step_s=0.5),
+    "pytorch": Startup(import_s=2.0, data_s=0.1, build_s=0.2, first_step_s=0.2),
+}
+HOST_PEAK_MIB = {"tensorflow": 800, "pytorch": 500}
 
 RUN = {
     "run_id": RUN_ID,
@@ -55,7 +64,7 @@ def build(
     store = Store(folder)
     store.prepare()
     described = RUN | (run or {})
-    rng = np.random.default_rng(0)
+    speeds, seeds = np.random.default_rng(0), np.random.default_rng(1)
     cases = [
         Case(workload=Workload(batch_size=batch_size, **work), device="cpu", mode=mode)
         for mode in modes
@@ -72,7 +81,8 @@ def build(
                 factor=ratio if framework == "pytorch" else 1.0,
                 broken=fail if (framework, replicate) == ("pytorch", 0) else None,
                 gpu_peak_bytes=gpu_peak_bytes,
-                rng=rng,
+                speeds=speeds,
+                seeds=seeds,
             )
         )
     store.save_run(described | {"certificate_ids": ids})
@@ -84,6 +94,17 @@ def frames(tmp_path):
     """A builder of frames, each call in a results folder of its own (see `build`)."""
     calls = count()
     return lambda **kind: build(tmp_path / f"results-{next(calls)}", **kind)
+
+
+@pytest.fixture
+def shown(frames):
+    """A builder of what figures and sections draw on (see `build`)."""
+
+    def made(**kind):
+        built = frames(**kind)
+        return evidence(built, judge(built))
+
+    return made
 
 
 @pytest.fixture
@@ -124,8 +145,9 @@ def prove(store, case, *, uncertified):
     return certificate.id
 
 
-def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes, rng):
+def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes, speeds, seeds):
     epochs = range(case.workload.epochs if broken is None else 1)
+    luck = seeds.normal(0, 0.001)
     return Trial(
         run_id=run_id,
         pair_id=f"{run_id}-{case.id}-r{replicate}",
@@ -137,14 +159,14 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         threads=1,
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         wall_s=9.0,
-        startup=Startup(import_s=3.0, data_s=0.2, build_s=0.3, first_step_s=0.5),
+        startup=STARTUP[framework],
         rounds=tuple(
-            one_round(phase, epoch, factor * rng.lognormal(0, 0.01))
+            one_round(phase, epoch, factor * speeds.lognormal(0, 0.01), luck)
             for epoch in epochs
             for phase in (Phase.TRAIN, Phase.EVALUATE)
         ),
         parameter_count=101_770,
-        host_peak_bytes=800 * 2**20,
+        host_peak_bytes=HOST_PEAK_MIB[framework] * 2**20,
         gpu_peak_bytes=gpu_peak_bytes,
         gpu_peak_reason="the device is a CPU" if gpu_peak_bytes is None else None,
         effective={"version": "1.0", "optimizer": "Adam"},
@@ -155,7 +177,8 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
     )
 
 
-def one_round(phase, epoch, wall_s):
+def one_round(phase, epoch, wall_s, luck):
+    """`luck` is what the seed adds to the accuracy."""
     return Round(
         phase=phase,
         index=epoch,
@@ -167,8 +190,8 @@ def one_round(phase, epoch, wall_s):
         wall_s=wall_s,
         cpu_s=wall_s,
         idle_cpu_s=0.0,
-        loss=0.3 / (epoch + 1),
-        accuracy=0.95 + 0.005 * epoch if phase is Phase.EVALUATE else None,
+        loss=0.3 / (epoch + 1) - luck,
+        accuracy=0.95 + 0.005 * epoch + luck if phase is Phase.EVALUATE else None,
     )
 
 

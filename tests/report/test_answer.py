@@ -30,7 +30,7 @@ def test_the_ratio_is_turned_when_pytorch_wins(frames):
 
 def test_equal_speeds_are_called_equal_within_the_margin(frames):
     (answer,) = said(frames, ratio=1.0)
-    assert answer.says == "both train equally fast, within 3%, at batch 64 and 512"
+    assert answer.says == "both train equally fast, within 3 %, at batch 64 and 512"
 
 
 def test_too_few_replicates_are_inconclusive_and_say_how_many_are_needed(frames):
@@ -68,6 +68,28 @@ def test_data_sets_and_training_sets_of_different_size_are_answered_apart(severa
     assert all(says.endswith("at batch 64") for says in told.values())
 
 
+def test_modes_open_for_the_same_reason_share_a_sentence_too(frames):
+    modes = (Mode.LOOP, Mode.EAGER)
+    refused, *others = said(frames, modes=modes, batch_sizes=(64,), uncertified=(64,))
+    assert others == []
+    assert refused.where == "On the CPU, modes loop and eager, fp32"
+    assert refused.says == "no verdict at batch 64"
+
+
+def test_open_cases_of_several_modes_never_list_ratios_by_batch_size_alone(frames):
+    (answer,) = said(frames, modes=(Mode.LOOP, Mode.EAGER), batch_sizes=(64,), replicates=1)
+    assert answer.where == "On the CPU, modes loop and eager, fp32"
+    assert re.search(r"so far: 1\.\d\d( to 1\.\d\d)?, each in the table$", answer.sure)
+
+
+def test_modes_open_for_different_reasons_are_told_apart(several_runs, failure):
+    shown = several_runs(
+        {"modes": (Mode.LOOP,), "batch_sizes": (64,), "replicates": 2},
+        {"modes": (Mode.EAGER,), "batch_sizes": (64,), "replicates": 2, "fail": failure},
+    )
+    assert len(all_answers(shown)) == 2
+
+
 def test_many_open_cases_are_summed_up(frames):
     (answer,) = said(frames, replicates=1, batch_sizes=(32, 64, 128, 256))
     assert answer.says == "inconclusive at batch 32, 64, 128 and 256"
@@ -101,7 +123,11 @@ def test_a_case_that_was_refused_is_answered_though_it_has_no_trials(frames):
 
 
 def test_it_says_in_how_many_cases_the_accuracies_are_shown_to_agree(frames):
-    assert learned(frames()).endswith("the largest mean difference is 0.00 points.")
+    said = learned(frames())
+    assert said.startswith(
+        "Final accuracies are shown to agree within 0.5 percentage points in 2 of 2 cases;"
+    )
+    assert re.search(r"the largest mean difference is 0\.\d\d points\.$", said)
 
 
 def test_without_a_finished_pair_accuracies_are_not_compared(frames, failure):

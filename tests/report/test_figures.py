@@ -7,18 +7,7 @@ import pytest
 
 from harness.records import Phase
 from harness.report import figures
-from harness.report.answer import judge
-from harness.report.evidence import evidence
-from harness.workload import Mode
-
-
-@pytest.fixture
-def shown(frames):
-    def build(**kind):
-        made = frames(**kind)
-        return evidence(made, judge(made))
-
-    return build
+from harness.workload import FRAMEWORKS, Mode
 
 
 def test_throughput_has_a_point_a_replicate_and_a_line_a_framework(shown):
@@ -28,6 +17,13 @@ def test_throughput_has_a_point_a_replicate_and_a_line_a_framework(shown):
     assert points == 2 * 2 * 6
     assert len(axis.lines) == 2
     assert {text.get_text() for text in axis.texts} == {"TensorFlow", "PyTorch"}
+
+
+def test_a_framework_that_failed_at_the_largest_batch_is_named_where_its_line_ends(shown):
+    trials = shown().ok
+    cut = trials[(trials["framework"] != "tensorflow") | (trials["batch_size"] < 512)]
+    (axis,) = figures.throughput(cut, "train_samples_per_s").axes
+    assert {text.get_text(): text.xy[0] for text in axis.texts} == {"TensorFlow": 64, "PyTorch": 512}
 
 
 def test_the_line_runs_through_the_medians(shown):
@@ -64,16 +60,31 @@ def test_accuracy_has_a_panel_a_case_and_every_epoch(shown):
     assert list(figure.axes[0].lines[0].get_xdata()) == [1, 2, 3, 4, 5]
 
 
+def test_accuracy_runs_through_the_median_seed_and_shades_the_rest(shown):
+    made = shown(batch_sizes=(64,), epochs=2, replicates=3)
+    rounds = made.rounds[made.rounds["phase"] == Phase.EVALUATE]
+    (axis,) = figures.accuracy(rounds).axes
+    for framework, line, band in zip(FRAMEWORKS, axis.lines, axis.collections, strict=False):
+        seeds = rounds[rounds["framework"] == framework].groupby("epoch")["accuracy"]
+        assert list(line.get_ydata()) == pytest.approx(list(seeds.median()))
+        shaded = np.concatenate([path.vertices[:, 1] for path in band.get_paths()])
+        assert (shaded.min(), shaded.max()) == pytest.approx((seeds.min().min(), seeds.max().max()))
+
+
 def test_memory_bars_are_as_long_as_the_peaks(shown):
     (axis,) = figures.memory(shown().ok).axes
-    widths = {round(bar.get_width()) for container in axis.containers for bar in container}
-    assert widths == {800}
+    widths = [{round(bar.get_width()) for bar in bars} for bars in axis.containers]
+    assert widths == [{800}, {500}]
+    assert [bars[0].get_hatch() or "" for bars in axis.containers] == ["", "///"]
 
 
 def test_start_up_parts_stack_to_the_whole(shown):
     (axis,) = figures.startup(shown().ok).axes
-    ends = [max(bar.get_x() + bar.get_width() for bar in container) for container in axis.containers]
-    assert ends == pytest.approx([3.0, 3.2, 3.5, 4.0])
+    tensorflow, pytorch = zip(
+        *([bar.get_x() + bar.get_width() for bar in bars] for bars in axis.containers), strict=True
+    )
+    assert tensorflow == pytest.approx([3.0, 3.2, 3.5, 4.0])
+    assert pytorch == pytest.approx([2.0, 2.1, 2.3, 2.5])
 
 
 def test_each_mode_has_a_panel_on_one_scale(shown):
@@ -130,7 +141,7 @@ def test_gpu_memory_has_a_panel_only_where_it_was_measured(shown):
 
 def test_start_up_rows_end_in_their_total(shown):
     (axis,) = figures.startup(shown(replicates=1).ok).axes
-    assert [text.get_text() for text in axis.texts] == ["4.00 s", "4.00 s"]
+    assert [text.get_text() for text in axis.texts] == ["4.00 s", "2.50 s"]
     assert [text.get_text() for text in axis.get_yticklabels()] == [
         "TensorFlow, mode loop",
         "PyTorch, mode loop",

@@ -11,7 +11,7 @@ from harness.report.sections.drawing import TRIAL, drawn
 
 
 def memory(shown: Evidence, pictures: Path) -> Section:
-    measured = shown.ok[shown.ok["host_peak_bytes"].notna()]
+    measured = shown.comparable[shown.comparable["host_peak_bytes"].notna()]
     reasons = words.listed(
         words.plain(reason) for reason in sorted(set(shown.ok["gpu_peak_reason"].dropna()))
     )
@@ -25,8 +25,8 @@ def memory(shown: Evidence, pictures: Path) -> Section:
         "memory",
         title="Memory",
         intro="Largest resident memory of a worker process, libraries and data included: medians over the "
-        f"replicates, with a line from the lowest to the highest. {gpu}",
-        reason=None if len(measured) else "No trial reported its memory.",
+        f"replicates, with a line from the lowest to the highest. {gpu}{shown.left_out}",
+        reason=shown.nothing_to_draw or (None if len(measured) else "No trial reported its memory."),
         draw=lambda: figures.memory(measured),
         table=context.table(
             "Peak memory of each trial",
@@ -42,14 +42,16 @@ def memory(shown: Evidence, pictures: Path) -> Section:
 
 
 def startup(shown: Evidence, pictures: Path) -> Section:
+    measured = shown.comparable[shown.comparable["startup_s"].notna()]
     return drawn(
         pictures,
         "startup",
         title="Start-up",
         intro="Seconds before the first timed round, in parts: import, data onto the device, building model "
-        "and optimiser, and the first steps, in which functions are traced and compiled. Medians.",
-        reason=None if len(shown.ok) else "No trial finished.",
-        draw=lambda: figures.startup(shown.ok),
+        "and optimiser, and the first steps, in which functions are traced and compiled. Medians."
+        + shown.left_out,
+        reason=shown.nothing_to_draw or (None if len(measured) else "No trial reported its start-up."),
+        draw=lambda: figures.startup(measured),
         table=context.table(
             "Start-up of each trial, seconds",
             shown.ok,

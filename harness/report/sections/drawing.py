@@ -38,6 +38,7 @@ def drawn(
         with style.theme():
             figure = draw()
             svg = style.inline_svg(figure, name, title, intro)
+            figure.set_layout_engine("none")  # laid out once, for both
             figure.savefig(picture, dpi=120, facecolor="white", bbox_inches="tight")
     return Section(name=name, title=title, intro=intro, svg=svg, reason=reason, table=table)
 

@@ -14,14 +14,15 @@ from harness.report.context import Section
 from harness.report.evidence import Evidence
 from harness.report.sections.drawing import CASE, by_framework, drawn
 
-_MOST_PANELS: Final = 12
+# More panels than this are a wall, not a figure.
+_MOST_PANELS: Final = 24
 
 
 def certificates(shown: Evidence) -> Section:
     findings = shown.frames.certificates
     proofs = certified(findings)
     held = int(proofs["holds"].sum())
-    summary = f"{held} of {words.plural(len(proofs), 'case')} hold. " if len(proofs) else ""
+    summary = f"Proven: {held} of {words.plural(len(proofs), 'case')}. " if len(proofs) else ""
     failed = findings[~findings["holds"]]
     told = failed if len(failed) else findings
     return Section(
@@ -51,19 +52,22 @@ def certificates(shown: Evidence) -> Section:
 
 
 def accuracy(shown: Evidence, pictures: Path) -> Section:
-    rounds = shown.rounds[shown.rounds["phase"] == Phase.EVALUATE]
+    rounds = shown.rounds[
+        (shown.rounds["phase"] == Phase.EVALUATE)
+        & shown.rounds["trial_id"].isin(shown.comparable["trial_id"])
+    ]
     panels = rounds["label"].nunique()
-    reason = None
-    if rounds.empty:
+    reason = shown.nothing_to_draw
+    if reason is None and rounds.empty:
         reason = "No evaluation finished."
     elif panels > _MOST_PANELS:
-        reason = f"{panels} cases do not fit one figure; draw fewer with `harness report RUN`."
+        reason = f"{panels} cases do not fit one figure; the table has the last epoch of each."
     return drawn(
         pictures,
         "accuracy",
         title="Accuracy by epoch",
         intro="Share of the test set classified rightly after each epoch: the median over replicates, each "
-        "with its own seed, shaded from the lowest to the highest.",
+        "with its own seed, shaded from the lowest to the highest." + shown.left_out,
         reason=reason,
         draw=lambda: figures.accuracy(rounds),
         table=context.table(

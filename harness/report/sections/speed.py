@@ -47,20 +47,13 @@ def _speeds(shown: Evidence, pictures: Path, *, name: str, column: str, title: s
     measured = shown.comparable[shown.comparable[column].notna()]
     one_batch = len(measured["batch_size"].unique()) == 1
     draw = figures.throughput_at_one_batch if one_batch else figures.throughput
-    intro = f"{what} {_read(one_batch=one_batch, points=len(measured) <= figures.MOST_POINTS)}"
-    reason = None
-    if shown.ok.empty:
-        reason = "No trial finished."
-    elif measured.empty:
-        reason = "No case has its certificate: side by side, different work would look comparable."
-    elif shown.unproven:
-        intro += f" Not drawn, for want of a certificate: {words.listed(shown.unproven)}."
+    read = _read(one_batch=one_batch, points=len(measured) <= figures.MOST_POINTS)
     return drawn(
         pictures,
         name,
         title=title,
-        intro=intro,
-        reason=reason,
+        intro=f"{what} {read}{shown.left_out}",
+        reason=shown.nothing_to_draw or (None if len(measured) else "No trial reported its throughput."),
         draw=lambda: draw(measured, column),
         table=context.table(f"{title} of each case", by_framework(shown.ok, column), _SPEED),
     )
