@@ -8,8 +8,13 @@ REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode \
-  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates TIMEOUT=--timeout \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates PRECISION=--precision \
+  ROUND=--round TIMEOUT=--timeout \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
+
+CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted DEVICE=--device BATCH=--batch-size MODE=--mode \
+  SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples \
+  $(DATA_OPTIONS) RESULTS=--results
 
 # A value in single quotes for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
@@ -30,7 +35,7 @@ else
   endif
 endif
 
-.PHONY: help setup bench report data doctor test check lock clean again
+.PHONY: help setup bench calibrate report data doctor test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
@@ -49,6 +54,11 @@ help: ## Show this page
 	@echo '  THREADS        threads of each framework, or auto'
 	@echo '  BUDGET         seconds to measure for'
 	@echo '  REPLICATES     at most this many pairs of each case'
+	@echo '  PRECISION      stop a case when its ratio is known within this, such as 2%'
+	@echo '  ROUND          least seconds of a round'
+	@echo '  TRIES          calibrate: tries of each planted slow-down'
+	@echo '  TRY            calibrate: seconds of measuring in each try'
+	@echo '  PLANTED        calibrate: slow-downs, such as "0%,5%"; 0% is none'
 	@echo '  TRAIN_SAMPLES  train on the first N samples only'
 	@echo '  EVAL_BATCH     batch size of an evaluation pass'
 	@echo '  TIMEOUT        seconds a worker may take to answer'
@@ -62,6 +72,9 @@ setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is 
 
 bench: $(READY) ## Measure, store and draw
 	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS))
+
+calibrate: $(READY) ## Find out what this machine can tell apart (half an hour)
+	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS))
 
 report: $(READY) ## Draw the page of the latest run again
 	@$(RUN) -m harness report $(call options,$(REPORT_OPTIONS))

@@ -15,12 +15,13 @@ def test_train(benchmark, open_trial, case, framework):
     """One round an epoch; training changes its state, so no round is run twice or calibrated."""
     benchmark._timer = CLOCK
     benchmark.group = f"train {case.id}"
-    trial, epochs = open_trial(), count()
+    trial, epochs, samples = open_trial(), count(), case.workload.train_samples
     rounds = []
     benchmark.pedantic(
-        lambda: rounds.append(trial.timed(Do.TRAIN, epoch=next(epochs))), rounds=case.workload.epochs
+        lambda: rounds.append(trial.timed(Do.TRAIN, epoch=next(epochs), first=0, last=samples)),
+        rounds=case.workload.epochs,
     )
-    score = trial.ask(Do.EVALUATE)
+    score = trial.ask(Do.EVALUATE, passes=1)
     _describe(benchmark, case, framework, trial, rounds[-1]["samples"])
     benchmark.extra_info |= {
         "accuracy": score["accuracy"],
@@ -34,7 +35,7 @@ def test_evaluate(benchmark, open_trial, case, framework):
     benchmark.group = f"evaluate {case.id}"
     trial = open_trial()
     rounds = []
-    benchmark.pedantic(lambda: rounds.append(trial.timed(Do.EVALUATE)), rounds=EVALUATIONS)
+    benchmark.pedantic(lambda: rounds.append(trial.timed(Do.EVALUATE, passes=1)), rounds=EVALUATIONS)
     _describe(benchmark, case, framework, trial, rounds[-1]["samples"])
 
 

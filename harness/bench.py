@@ -10,25 +10,31 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from harness import cache, mnist
 from harness.config import Settings
-from harness.engine import probing
+from harness.engine import calibrating, probing
+from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import ProofConditions, ProofObserver, certify
-from harness.engine.runner import Observer, Outcome, measure
+from harness.engine.replicate import Observer
+from harness.engine.runner import Outcome, measure
 from harness.errors import ResultsUnusable
 from harness.measure import host, provenance
 from harness.measure.doctor import Check, checks
-from harness.plan import Plan, plan
+from harness.plan import SIDES, Plan, plan
 from harness.progress import Reporter
 from harness.records import Certification
 from harness.store.frames import Frames
-from harness.store.reader import read
+from harness.store.reader import read, read_attempts
+from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, Dataset
+from harness.workload import FRAMEWORKS, MOST_EPOCHS, Dataset
+
+# Where a calibration holds: columns of the runs table.
+_PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +127,33 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     )
 
 
+def calibrate(planned: Plan, data_root: Path, *, observer: CalibrationObserver) -> pd.DataFrame:
+    """Try the method on this machine where the answer is known; what each way said, one row a try and way.
+
+    Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
+    """
+    settings, case = planned.settings, planned.cases[0]
+    # Time ends a try, never the workload.
+    endless = replace(case, workload=replace(case.workload, epochs=MOST_EPOCHS))
+    store = Store(settings.results / CALIBRATION)
+    store.prepare()
+    machine = provenance.columns()
+    now = datetime.now(UTC)
+    calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    where = {name: machine[name] for name in _PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
+    calibrating.calibrate(
+        endless,
+        settings,
+        run_id=calibration_id,
+        data_root=data_root,
+        logs=store.logs,
+        save=store.save_trial,
+        save_try=lambda attempts: store.save_attempts(attempts, where),
+        observer=observer,
+    )
+    return read_attempts(settings.results, calibration_id)
+
+
 def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
     """Draw the page again from what is on disk.
 
@@ -154,7 +187,7 @@ def _opening_row(planned: Plan, command: str) -> dict[str, Any]:
         "command": command,
         "preset": settings.preset.value,
         "synthetic": settings.dataset is Dataset.SYNTHETIC,
-        "trials_planned": len(planned.cases) * settings.replicates * len(FRAMEWORKS),
+        "trials_planned": len(list(planned.pairs())) * len(SIDES),
         "threads": settings.threads,
         "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
     }

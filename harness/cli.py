@@ -40,6 +40,8 @@ EvalBatchSize = Annotated[Text, typer.Option(help="Batch size of an evaluation p
 Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto leaves one core free.")]
 Replicates = Annotated[Text, typer.Option(help="At most this many pairs of each case.")]
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
+Precision = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
+RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
 AllowMismatch = Annotated[
     bool | None,
@@ -69,6 +71,8 @@ def bench(
     threads: Threads = None,
     replicates: Replicates = None,
     budget: Budget = None,
+    precision: Precision = None,
+    round_s: RoundSeconds = None,
     timeout: Timeout = None,
     allow_mismatch: AllowMismatch = None,
     data_dir: DataDir = None,
@@ -89,6 +93,8 @@ def bench(
         threads=threads,
         replicates=replicates,
         budget_s=budget,
+        precision=precision,
+        round_s=round_s,
         timeout_s=timeout,
         allow_mismatch="yes" if allow_mismatch else None,
         data_dir=data_dir,
@@ -156,6 +162,52 @@ def parity(
     show_proofs(proofs)
     if not proofs["holds"].all():
         raise typer.Exit(CertificateFailed.exit_code)
+
+
+@app.command()
+def calibrate(
+    *,
+    tries: Annotated[Text, typer.Option(help="Tries of each planted slow-down.")] = None,
+    seconds: Annotated[Text, typer.Option("--try", help="Seconds of measuring in each try.")] = None,
+    planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
+    device: Device = None,
+    batch_size: BatchSize = None,
+    mode: ModeNames = None,
+    dataset: DatasetName = None,
+    seed: Seed = None,
+    train_samples: TrainSamples = None,
+    threads: Threads = None,
+    round_s: RoundSeconds = None,
+    timeout: Timeout = None,
+    data_dir: DataDir = None,
+    results: Results = None,
+) -> None:
+    """Find out what this machine can tell apart: the same code on both sides, and one side slowed."""
+    settings = _settings(
+        tries=tries,
+        try_s=seconds,
+        planted=planted,
+        device=device,
+        batch_size=batch_size or "64",
+        mode=mode,
+        dataset=dataset,
+        seed=seed,
+        train_samples=train_samples,
+        threads=threads,
+        round_s=round_s,
+        timeout_s=timeout,
+        data_dir=data_dir,
+        results=results,
+    )
+    from harness import bench as session  # noqa: PLC0415
+    from harness.terminal import CalibrationDisplay, DataDisplay, show_calibration  # noqa: PLC0415
+
+    planned = session.prepare(settings)
+    with DataDisplay() as display:
+        data_root = session.find_data(settings, display)
+    with CalibrationDisplay(planned) as display:
+        attempts = session.calibrate(planned, data_root, observer=display)
+    show_calibration(attempts)
 
 
 @app.command()

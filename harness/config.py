@@ -6,6 +6,7 @@ working folder, the preset, the defaults below. Nothing here has an effect; it o
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from harness.errors import BadOption
-from harness.workload import FULL_TRAIN_SAMPLES, TEST_SAMPLES, Dataset, Mode
+from harness.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode
 
 ENVIRONMENT_PREFIX: Final = "HARNESS_"
 FILE_NAME: Final = "harness.toml"
@@ -49,7 +50,12 @@ class Settings:
     threads: int
     replicates: int
     budget_s: float
+    precision: float
+    round_s: float
     timeout_s: float
+    tries: int
+    try_s: float
+    planted: tuple[float, ...]
     allow_mismatch: bool
     data_dir: Path | None
     results: Path
@@ -68,7 +74,12 @@ _DEFAULTS: Final[dict[str, str]] = {
     "threads": "auto",
     "replicates": "20",
     "budget_s": "240",
+    "precision": "2%",
+    "round_s": "0.2",
     "timeout_s": "600",
+    "tries": "10",
+    "try_s": "20",
+    "planted": "0%,1%,3%,5%",
     "allow_mismatch": "no",
     "data_dir": "",
     "results": "results",
@@ -83,6 +94,7 @@ _PRESETS: Final[dict[Preset, dict[str, str]]] = {
         "mode": "loop,eager,compiled,idiomatic",
         "replicates": "100",
         "budget_s": "7200",
+        "precision": "1%",
     },
 }
 
@@ -207,6 +219,28 @@ def _seconds(option: str, text: str) -> float:
     return value
 
 
+def _percent(text: str) -> float:
+    """A share from "2%" or from "0.02"; NaN where it is neither."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return math.nan
+
+
+def _share(option: str, text: str) -> float:
+    value = _percent(text)
+    if not 0 < value < 1:
+        raise BadOption(option, text, "a percentage such as 2%, above 0% and below 100%")
+    return value
+
+
+def _planted(option: str, text: str) -> tuple[float, ...]:
+    values = tuple(_percent(word) for word in _words(text))
+    if not values or not all(0 <= value < 1 for value in values):
+        raise BadOption(option, text, "percentages from 0% to below 100%, such as 0%,5%")
+    return values
+
+
 def _yes_no(option: str, text: str) -> bool:
     if text.lower() not in {"yes", "no", "true", "false"}:
         raise BadOption(option, text, "yes or no")
@@ -223,7 +257,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "preset": _preset,
     "device": _devices,
     "batch_size": lambda option, text: _whole_list(option, text, most=FULL_TRAIN_SAMPLES),
-    "epochs": lambda option, text: _whole_list(option, text, most=1000),
+    "epochs": lambda option, text: _whole_list(option, text, most=MOST_EPOCHS),
     "mode": lambda option, text: _choices(option, text, Mode),
     "dataset": lambda option, text: _choice(option, text, Dataset),
     "seed": lambda option, text: _whole(option, text, least=0, most=2**32 - 1),
@@ -232,7 +266,12 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "threads": _threads,
     "replicates": lambda option, text: _whole(option, text, least=1, most=10_000),
     "budget_s": _seconds,
+    "precision": _share,
+    "round_s": _seconds,
     "timeout_s": _seconds,
+    "tries": lambda option, text: _whole(option, text, least=1, most=10_000),
+    "try_s": _seconds,
+    "planted": _planted,
     "allow_mismatch": _yes_no,
     "data_dir": lambda _, text: Path(text) if text else None,
     "results": _folder,
@@ -243,7 +282,9 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
 _LABELS: Final[dict[str, str]] = {name: name.upper() for name in _PARSERS} | {
     "batch_size": "BATCH",
     "budget_s": "BUDGET",
+    "round_s": "ROUND",
     "timeout_s": "TIMEOUT",
+    "try_s": "TRY",
     "eval_batch_size": "EVAL_BATCH",
 }
 

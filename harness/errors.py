@@ -6,6 +6,7 @@
     │   ├── DeviceUnavailable    a device that not every framework can use
     │   ├── FrameworkMissing     a framework that is not installed
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
+    │   ├── NotDivisible         a mode that lets nobody in between its training steps
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
     │   └── NoEvidence           an adapter that cannot be asked what it does
@@ -54,6 +55,10 @@ class FrameworkMissing(UsageError):
 
 
 class DataUnavailable(UsageError):
+    pass
+
+
+class NotDivisible(UsageError):
     pass
 
 

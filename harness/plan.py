@@ -6,17 +6,34 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Final
 
 from harness.config import Settings
-from harness.workload import Case, Workload
+from harness.records import Role
+from harness.workload import FRAMEWORKS, Case, Workload
+
+SIDES: Final[tuple[str, str]] = ("a", "b")
+
+# Enough rounds to take turns; a control need not learn anything.
+_CONTROL_EPOCHS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One replicate of a case: both frameworks, fresh processes, the replicate's own seed."""
+    """One replicate of a case: two fresh processes and the replicate's own seed.
+
+    `frameworks` are those of sides a and b: both, in that order, to compare them, or twice the same for a
+    control. Each training step of side b is made to take `planted_share` longer, 0 outside calibration.
+    """
 
     case: Case
     replicate: int
+    frameworks: tuple[str, str] = (FRAMEWORKS[0], FRAMEWORKS[1])
+    planted_share: float = 0.0
+
+    @property
+    def role(self) -> Role:
+        return Role.CONTROL if len(set(self.frameworks)) == 1 else Role.COMPARISON
 
     @property
     def seed(self) -> int:
@@ -28,27 +45,45 @@ class Pair:
         return replace(self.case, workload=replace(self.case.workload, seed=self.seed))
 
     @property
+    def kind(self) -> str:
+        """What its replicates are counted under: the case, and whether it is a control of it."""
+        return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-control"
+
+    @property
     def id(self) -> str:
-        return f"{self.case.id}-r{self.replicate}"
+        return f"{self.kind}-r{self.replicate}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will do: every case, up to `replicates` times each."""
+    """What a run will do: every case and one control, up to `replicates` times each."""
 
     settings: Settings
     cases: tuple[Case, ...]
 
     def pairs(self) -> Iterator[Pair]:
-        """All pairs, replicate by replicate, the cases of each in a fresh random order.
+        """All pairs, replicate by replicate, the cases of each and a control in a fresh random order.
 
         So a slow drift of the machine is shared by all cases, and a run that is cut short has
         measured them evenly. The order follows from the seed alone.
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(self.settings.replicates):
-            for case in shuffler.sample(self.cases, len(self.cases)):
-                yield Pair(case=case, replicate=replicate)
+            pairs = [Pair(case=case, replicate=replicate) for case in self.cases]
+            if pairs:
+                pairs.append(self._control(replicate))
+            yield from shuffler.sample(pairs, len(pairs))
+
+    def _control(self, replicate: int) -> Pair:
+        """One framework against itself, the other in the next replicate: at the first case, cut short."""
+        workload = self.cases[0].workload
+        short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
+        framework = FRAMEWORKS[replicate % len(FRAMEWORKS)]
+        return Pair(
+            case=replace(self.cases[0], workload=short),
+            replicate=replicate,
+            frameworks=(framework, framework),
+        )
 
 
 def plan(settings: Settings) -> Plan:

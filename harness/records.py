@@ -17,18 +17,43 @@ class Phase(StrEnum):
     EVALUATE = "evaluate"
 
 
+class Role(StrEnum):
+    """What a pair is for: to compare the frameworks, or one with itself, so that the true ratio is known."""
+
+    COMPARISON = "comparison"
+    CONTROL = "control"
+
+
 class Status(StrEnum):
     OK = "ok"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One timed block of work inside a trial: a training epoch, or a pass over the test set.
+class Disturbance:
+    """What else happened on the machine during a round; None where the system does not say.
 
+    `steal_s` is what the hypervisor gave to others and `others_cpu_s` what other processes used, both
+    summed over all cores. The switches are this process's own. `frequency_hz` is the mean of all cores.
+    """
+
+    steal_s: float | None
+    others_cpu_s: float | None
+    voluntary_switches: int | None
+    involuntary_switches: int | None
+    frequency_hz: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
+
+    `index` counts the rounds of a phase from 0, `epoch` is the last epoch that the round touched, from 1.
     `started_s` is on the machine's monotonic clock, so the rounds of both workers share one time
     line. `turn` is 0 when this side went first in its turn of the pair, 1 when second. `loss` is the
-    mean over the round's samples; `accuracy` is None for training rounds.
+    mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
+    time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
+    `disturbed_by` names what disturbed a round (`measure.disturbance.mark`).
     """
 
     phase: Phase
@@ -43,10 +68,29 @@ class Round:
     idle_cpu_s: float | None
     loss: float
     accuracy: float | None
+    trained_s: float | None = None
+    disturbance: Disturbance | None = None
+    disturbed_by: str | None = None
+    warm_up: bool = False
 
     @property
     def samples_per_s(self) -> float:
         return self.samples / self.wall_s
+
+    @property
+    def sample_s(self) -> float:
+        return self.wall_s / self.samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds from asking for a batch's predictions until the device has them: percentiles over calls."""
+
+    batch_size: int
+    calls: int
+    p50_s: float
+    p95_s: float
+    p99_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +132,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One framework running one case once, in a fresh process. A failed trial is a record too."""
+    """One framework running one case once, in a fresh process. A failed trial is a record too.
+
+    `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
+    take longer, 0 outside calibration.
+    """
 
     run_id: str
     pair_id: str
     trial_id: str
+    role: Role
+    side: str
     case: Case
     framework: str
+    planted_share: float
     replicate: int
     seed: int
     threads: int
@@ -102,6 +153,7 @@ class Trial:
     wall_s: float
     startup: Startup | None
     rounds: tuple[Round, ...]
+    latencies: tuple[Latency, ...]
     parameter_count: int | None
     host_peak_bytes: int | None
     gpu_peak_bytes: int | None
@@ -115,3 +167,29 @@ class Trial:
     @property
     def status(self) -> Status:
         return Status.OK if self.failure is None else Status.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What one way of judging said in one try of a calibration.
+
+    Side b's steps took `planted_share` longer, so the true `ratio`, a's speed over b's, is 1 more than
+    that. `says` is a faster, b faster, equivalent, inconclusive or no difference. `measured_s` are the
+    seconds of all rounds, `wall_s` those of the try from the first process's start to the last's end.
+    """
+
+    calibration_id: str
+    number: int
+    started_at: datetime
+    case_id: str
+    framework: str
+    planted_share: float
+    way: str
+    says: str
+    ratio: float
+    ratio_low: float | None
+    ratio_high: float | None
+    replicates: int
+    rounds: int
+    measured_s: float
+    wall_s: float

@@ -7,6 +7,7 @@ take its processor time from the very thing that is measured.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,12 +18,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from harness.analysis.calibration import calibration
+from harness.analysis.statistics import Judgement, Verdict
 from harness.bench import Run
 from harness.measure.doctor import Check
 from harness.parity.certificate import Certificate
 from harness.plan import Pair, Plan
-from harness.records import Trial
+from harness.records import Attempt, Role, Trial
 from harness.report.answer import all_answers, learned
+from harness.report.telling import calibrated, calibration_told, control_told, told_apart
 from harness.store.frames import Frames
 from harness.workload import Case, Dataset
 
@@ -114,6 +118,7 @@ class RunDisplay(_Display):
         self._live = self._console.is_terminal
         self._begin_s = time.monotonic()
         self._plan = plan
+        self._said: dict[str, Verdict] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -126,7 +131,7 @@ class RunDisplay(_Display):
         self._task = self._progress.add_task("starting", total=1.0, left="")
 
     def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
-        name = f"{pair.case.id}, replicate {pair.replicate + 1}"
+        name = f"{pair.kind}, replicate {pair.replicate + 1}"
         left = "estimating the time left" if left_s is None else f"about {_duration(left_s)} left"
         share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
         if self._live:
@@ -135,9 +140,9 @@ class RunDisplay(_Display):
         else:
             self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})", highlight=False)
 
-    def turn_done(self, pair: Pair, *, epoch: int, epochs: int) -> None:
+    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:
         if self._live:
-            name = f"{pair.case.id}, replicate {pair.replicate + 1}, epoch {epoch}/{epochs}"
+            name = f"{pair.kind}, replicate {pair.replicate + 1}, round {done}/{rounds}"
             self._progress.update(self._task, description=escape(name))
             self._progress.refresh()
 
@@ -149,14 +154,61 @@ class RunDisplay(_Display):
                 highlight=False,
             )
 
-    def __enter__(self) -> Self:
-        cases, most = len(self._plan.cases), self._plan.settings.replicates
+    def judged(self, pair: Pair, so_far: Judgement) -> None:
+        """Say a case's verdict when it is the first or another than before; it is not the last word."""
+        interval = so_far.interval
+        if pair.role is Role.CONTROL or interval is None or self._said.get(pair.kind) == so_far.verdict:
+            return
+        self._said[pair.kind] = so_far.verdict
+        reach = "" if interval.low is None else f" ({interval.low:.3f} to {interval.high:.3f})"
         self._console.print(
-            f"{cases} case{'s' * (cases != 1)}, up to {most} replicate{'s' * (most != 1)} each, within "
-            f"{_duration(self._plan.settings.budget_s)}, {self._plan.settings.threads} thread(s)",
+            f"{_duration(time.monotonic() - self._begin_s):>8}  so far [bold]{so_far.verdict}[/bold]: "
+            f"{escape(pair.case.id)}: TensorFlow's speed over PyTorch's {interval.estimate:.3f}{reach}; "
+            f"{escape(so_far.reason)}",
+            highlight=False,
+        )
+
+    def __enter__(self) -> Self:
+        settings, cases = self._plan.settings, len(self._plan.cases)
+        self._console.print(
+            f"{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
+            f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
+            f"{100 * settings.precision:g} % or {_duration(settings.budget_s)} are spent",
             highlight=False,
         )
         return super().__enter__()
+
+
+class CalibrationDisplay(RunDisplay):
+    """Follows a calibration; a `CalibrationObserver`. What counts there is a try, not a pair."""
+
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+        pass
+
+    def judged(self, pair: Pair, so_far: Judgement) -> None:
+        pass
+
+    def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None:
+        elapsed_s = time.monotonic() - self._begin_s
+        said = "; ".join(f"{one.way}: {one.says} ({one.ratio:.3f})" for one in attempts) or "a trial failed"
+        planted = (
+            f"{100 * attempts[0].planted_share:g} % planted, {attempts[0].framework}: " if attempts else ""
+        )
+        left = _duration(elapsed_s / done * (tries - done))
+        self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}", highlight=False)
+
+
+def show_calibration(attempts: pd.DataFrame) -> None:
+    """How often each way was wrong, and what the project's own could tell apart."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width"):
+        table.add_column(heading, overflow="fold")
+    for row in calibration(attempts).to_dict("records"):
+        table.add_row(*(escape(cell) for cell in calibrated(row)))
+    console = Console(highlight=False)
+    console.print(table)
+    for sentence in told_apart(attempts):
+        console.print(escape(sentence))
 
 
 def show_run(run: Run) -> None:
@@ -177,6 +229,8 @@ def show_report(frames: Frames, page: Path) -> None:
         console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
         console.print(f"  {escape(one.sure)}")
     console.print(escape(learned(frames)))
+    for sentence in (control_told(frames), *calibration_told(frames)):
+        console.print(escape(sentence))
     console.print(f"page: {escape(str(page))}")
 
 

@@ -17,6 +17,7 @@ INPUT_FEATURES: Final = 784
 CLASSES: Final = 10
 FULL_TRAIN_SAMPLES: Final = 60_000
 TEST_SAMPLES: Final = 10_000
+MOST_EPOCHS: Final = 1000
 
 PIXEL_MEAN: Final = 0.1307
 PIXEL_STD: Final = 0.3081
@@ -84,7 +85,7 @@ class Workload:
     def __post_init__(self) -> None:
         for option, value, most in (
             ("BATCH", self.batch_size, FULL_TRAIN_SAMPLES),
-            ("EPOCHS", self.epochs, 1000),
+            ("EPOCHS", self.epochs, MOST_EPOCHS),
             ("TRAIN_SAMPLES", self.train_samples, FULL_TRAIN_SAMPLES),
             ("EVAL_BATCH", self.eval_batch_size, TEST_SAMPLES),
         ):
@@ -151,6 +152,7 @@ class TrialSpec:
     `case.workload.seed` is the replicate's own seed. `data_root` is a folder in torchvision's layout
     (see `mnist.py`) whose files were verified. `matched` is for proofs, never for timed trials: Adam's
     epsilon sits in one place in both frameworks and dropout multiplies by masks that it is given.
+    `planted_share` is for calibration: each training step is made to take so much longer, as a share.
     """
 
     framework: str
@@ -158,3 +160,4 @@ class TrialSpec:
     threads: int
     data_root: str
     matched: bool = False
+    planted_share: float = 0.0

@@ -110,7 +110,9 @@ def test_make_alone_shows_the_help(clone):
 
 def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone):
     shown = set(re.findall(r"^  make ([a-z]+)", clone.make("help").stdout, flags=re.MULTILINE))
-    assert shown == {"help", "setup", "bench", "report", "data", "doctor", "test", "check", "lock", "clean"}
+    assert shown == {
+        *("help", "setup", "bench", "calibrate", "report", "data", "doctor", "test", "check", "lock", "clean")
+    }
     for target in shown:
         assert clone.make("-n", target).returncode == 0
 
@@ -120,11 +122,14 @@ def test_an_option_that_is_not_given_is_not_passed(clone):
     assert clone.harness("bench", "BATCH=", DEVICE="") == ["bench"]
 
 
-def test_every_variable_in_the_help_reaches_an_option_that_bench_has(clone):
+def test_every_variable_in_the_help_reaches_an_option_of_bench_or_calibrate(clone):
     variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
-    given = clone.harness("bench", *(f"{name}=value-of-{name}" for name in variables))
-    assert set(given[1::2]) == options_of("bench")
-    assert sorted(given[2::2]) == sorted(f"value-of-{name}" for name in variables)
+    reached = set()
+    for target in ("bench", "calibrate"):
+        given = clone.harness(target, *(f"{name}=value-of-{name}" for name in variables))
+        assert set(given[1::2]) == options_of(target)
+        reached |= set(given[2::2])
+    assert reached == {f"value-of-{name}" for name in variables}
 
 
 @pytest.mark.parametrize("target", ["report", "data", "doctor"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness import config
 from harness.errors import BadOption
 from harness.plan import Pair, plan
+from harness.records import Role
 
 
 def planned(tmp_path, **given):
@@ -22,9 +25,27 @@ def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
     measured = planned(tmp_path, batch_size="32,64,128", replicates="4")
     pairs = list(measured.pairs())
     for replicate in range(4):
-        block = pairs[3 * replicate : 3 * replicate + 3]
-        assert {pair.case for pair in block} == set(measured.cases)
+        block = pairs[4 * replicate : 4 * replicate + 4]
+        compared = [pair.case for pair in block if pair.role is Role.COMPARISON]
+        assert set(compared) == set(measured.cases)
+        assert len(compared) == 3
         assert {pair.replicate for pair in block} == {replicate}
+
+
+def test_each_replicate_holds_a_control_of_one_framework_by_turns(tmp_path):
+    pairs = list(planned(tmp_path, batch_size="32,64", replicates="4").pairs())
+    controls = [pair for pair in pairs if pair.role is Role.CONTROL]
+    assert [pair.frameworks for pair in controls] == [
+        ("tensorflow", "tensorflow"),
+        ("pytorch", "pytorch"),
+        ("tensorflow", "tensorflow"),
+        ("pytorch", "pytorch"),
+    ]
+    assert {pair.kind for pair in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
+
+
+def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
+    assert list(replace(planned(tmp_path), cases=()).pairs()) == []
 
 
 def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):

@@ -11,12 +11,14 @@ import pandas as pd
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
+    judge,
     judge_family,
     replicate_log_ratio,
     without_tests,
 )
+from harness.plan import SIDES
 from harness.records import Phase, Status
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.workload import FRAMEWORKS
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
@@ -93,6 +95,29 @@ def verdicts(
     return cases.merge(judged, on="case_id")
 
 
+def control(
+    trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = 0.03, confidence: float = 0.95
+) -> Judgement | None:
+    """Judge the pairs in which one framework ran against itself, as a case is judged.
+
+    Of training, all replicates together, whichever framework they ran. "tensorflow faster" then says that
+    side a seemed faster, which cannot be. None where no pair finished.
+    """
+    log_ratios = _log_ratios(trials, rounds, "side", SIDES)
+    sample = [one for (phase, _), kept in log_ratios.items() if phase == Phase.TRAIN for one in kept]
+    return judge(sample, margin=margin, alpha=1 - confidence) if sample else None
+
+
+def undisturbed(
+    trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The verdicts without the rounds that were disturbed on either side (`measure.disturbance.mark`).
+
+    Columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
+    """
+    return verdicts(trials, rounds[rounds["disturbed_by"].isna()], certificates)
+
+
 def _judge_phase(
     samples: dict[str, FloatArray], refusals: dict[str, str], margin: float, alpha: float
 ) -> dict[str, Judgement]:
@@ -120,21 +145,24 @@ def _numbers(judgement: Judgement) -> dict[str, float | None]:
     }
 
 
-def _log_ratios(trials: pd.DataFrame, rounds: pd.DataFrame) -> dict[tuple[str, str], list[float]]:
-    """Log-ratios of the finished pairs of each (phase, case), one a replicate."""
-    sides_finished = trials[trials["status"] == Status.OK].groupby(_PAIR)["framework"].nunique()
-    pairs = sides_finished[sides_finished == len(FRAMEWORKS)].index.to_frame(index=False)
-    sides = rounds.merge(pairs, on=_PAIR)
+def _log_ratios(
+    trials: pd.DataFrame, rounds: pd.DataFrame, column: str = "framework", sides: tuple[str, str] = FRAMEWORKS
+) -> dict[tuple[str, str], list[float]]:
+    """Log-ratios of the finished pairs of each (phase, case), one a replicate, warm-up left out.
+
+    `column` tells the two `sides` of a pair apart: the first one's speed is over the second's.
+    """
+    sides_finished = trials[trials["status"] == Status.OK].groupby(_PAIR)[column].nunique()
+    pairs = sides_finished[sides_finished == len(sides)].index.to_frame(index=False)
+    settled = rounds[~rounds["warm_up"].eq(True)]  # noqa: FBT003  (null in files older than the column)
+    timed = settled.merge(pairs, on=_PAIR)
     # Seconds a sample rather than seconds: a ratio of throughputs even if the sides' rounds differ in size.
-    sides = sides.assign(sample_s=sides["wall_s"] / sides["samples"])
-    tensorflow, pytorch = (
-        sides[sides["framework"] == framework].set_index(_ROUND)["sample_s"]
-        for framework in (TENSORFLOW, PYTORCH)
-    )
-    turns = pd.concat({TENSORFLOW: tensorflow, PYTORCH: pytorch}, axis="columns", join="inner").sort_index()
+    timed = timed.assign(sample_s=timed["wall_s"] / timed["samples"])
+    by_side = {side: timed[timed[column] == side].set_index(_ROUND)["sample_s"] for side in sides}
+    turns = pd.concat(by_side, axis="columns", join="inner").sort_index()
     log_ratios: dict[tuple[str, str], list[float]] = {}
     for (phase, case_id, *_), pair in turns.groupby(level=["phase", *_PAIR]):
-        log_ratio = replicate_log_ratio(pair[TENSORFLOW], pair[PYTORCH])
+        log_ratio = replicate_log_ratio(pair[sides[0]], pair[sides[1]])
         log_ratios.setdefault((str(phase), str(case_id)), []).append(log_ratio)
     return log_ratios
 

@@ -47,7 +47,23 @@ class WorkerProcess:
         return self._process.pid
 
     def ask(self, do: Do, *, timeout_s: float, **details: Any) -> Message:
-        """Send a request and wait, asleep, for its answer.
+        """Send a request and wait, asleep, for its answer; raises what `tell` and `hear` raise."""
+        self.tell(do, **details)
+        return self.hear(do, timeout_s=timeout_s)
+
+    def tell(self, do: Do, **details: Any) -> None:
+        """Send a request; `hear` has to be called before the next.
+
+        Raises:
+            WorkerDied: the process has ended (its status or signal).
+        """
+        try:
+            os.write(self._requests, dump({"do": do, **details}))
+        except BrokenPipeError:
+            raise WorkerDied(self._epitaph()) from None
+
+    def hear(self, do: Do, *, timeout_s: float) -> Message:
+        """Wait, asleep, for the answer to the last request.
 
         Raises:
             WorkerFailed: the worker answered with an error (its sentence).
@@ -55,10 +71,6 @@ class WorkerProcess:
             WorkerSilent: no answer within `timeout_s`.
             ProtocolError: the answer cannot be read.
         """
-        try:
-            os.write(self._requests, dump({"do": do, **details}))
-        except BrokenPipeError:
-            raise WorkerDied(self._epitaph()) from None
         reply = parse(self._read_line(do, timeout_s))
         if "error" in reply:
             raise WorkerFailed(reply["error"])

@@ -24,6 +24,7 @@ class Do(StrEnum):
     START = "start"
     TRAIN = "train"
     EVALUATE = "evaluate"
+    PREDICT = "predict"
     FINISH = "finish"
     PROVE = "prove"
 
@@ -63,4 +64,5 @@ def parse_spec(message: Message) -> TrialSpec:
         threads=message["threads"],
         data_root=message["data_root"],
         matched=message["matched"],
+        planted_share=message["planted_share"],
     )

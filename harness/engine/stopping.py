@@ -1,10 +1,14 @@
-"""When a run has measured enough: decided by time, never by what the numbers say."""
+"""When a run has measured enough: by time, or by how narrow an interval is; never by who is ahead."""
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
+
+from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
 
 
 class Budget:
@@ -46,3 +50,39 @@ class Budget:
         firsts_s = mean_s * len(set(case_ids) - set(self._longest_s))
         all_s = sum(self._longest_s.get(case_id, mean_s) for case_id in case_ids)
         return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))
+
+
+class Precision:
+    """Which cases are known well enough: their ratio's interval is as narrow as was asked for.
+
+    The first look is at `MIN_REPLICATES`, and after the first look that was narrow enough, `EXTRA` more
+    replicates are measured: a run stops most readily when its few replicates happen to agree, and these
+    make up for it (docs/decisions/0002-the-interval.md has what each choice costs).
+    """
+
+    EXTRA: Final = 2
+
+    def __init__(self, target: float) -> None:
+        self.target = target
+        self._log_ratios: dict[str, list[float]] = {}
+        self._narrow_at: dict[str, int] = {}
+
+    def record(self, case_id: str, log_ratio: float) -> None:
+        """Tell the log-ratio of a finished replicate; one that is not a number says nothing."""
+        if not math.isfinite(log_ratio):
+            return
+        known = self._log_ratios.setdefault(case_id, [])
+        known.append(log_ratio)
+        if len(known) < MIN_REPLICATES or case_id in self._narrow_at:
+            return
+        half_width = ratio_interval(known).half_width
+        if half_width is not None and half_width <= self.target:
+            self._narrow_at[case_id] = len(known)
+
+    def log_ratios(self, case_id: str) -> list[float]:
+        return self._log_ratios.get(case_id, [])
+
+    def reached(self, case_id: str) -> bool:
+        """Whether nothing more is needed of this case."""
+        narrow_at = self._narrow_at.get(case_id)
+        return narrow_at is not None and len(self._log_ratios[case_id]) >= narrow_at + self.EXTRA

@@ -12,10 +12,15 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Final
+
+import numpy as np
 
 from harness import mnist, recipe
 from harness.engine.protocol import Do, Message, dump, parse, parse_spec
@@ -23,11 +28,16 @@ from harness.errors import FrameworkMissing, NoEvidence
 from harness.frameworks.base import Adapter, Data
 from harness.frameworks.witness import Witness
 from harness.measure import host
+from harness.measure.disturbance import Watch
 from harness.measure.loop import timed
 from harness.parity.testimony import testify
 from harness.workload import PYTORCH, TENSORFLOW, TEST_SAMPLES, TrialSpec
 
 ENTRY_POINTS: Final = "evenmatch.frameworks"
+
+# Predictions are timed call by call for so long, or so many calls.
+_PREDICT_S: Final = 0.3
+_MOST_CALLS: Final = 2000
 
 _BUILT_IN: Final = {
     TENSORFLOW: "harness.frameworks.tensorflow_mlp",
@@ -75,9 +85,11 @@ class Worker:
             case Do.START:
                 reply = self._start(parse_spec(request["spec"]))
             case Do.TRAIN:
-                reply = self._train(request["epoch"])
+                reply = self._train(request["epoch"], request["first"], request["last"])
             case Do.EVALUATE:
-                reply = self._evaluate()
+                reply = self._evaluate(request["passes"])
+            case Do.PREDICT:
+                reply = self._predict(request["batch_size"])
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
@@ -104,10 +116,14 @@ class Worker:
         adapter.warm_up(recipe.batch_order(workload, 0))
         adapter.synchronise()
         warm_s = clock()
+        pace = adapter.pace(recipe.batch_order(workload, 0))
+        if spec.planted_share:
+            adapter.plant(spec.planted_share)
         # What start-up left behind is not looked through again by every collection in a round.
         gc.collect()
         gc.freeze()
         return {
+            "pace": asdict(pace),
             "startup": {
                 "import_s": imported_s - begin_s,
                 "data_s": loaded_s - imported_s,
@@ -124,38 +140,61 @@ class Worker:
             "parameter_count": sum(array.size for array in adapter.weights().named().values()),
         }
 
-    def _train(self, epoch: int) -> Message:
+    def _train(self, epoch: int, first: int, last: int) -> Message:
         assert self._spec is not None
-        workload = self._spec.case.workload
-        order = recipe.batch_order(workload, epoch)
-        self._order_digests.append(recipe.digest(order))
-        self.adapter.begin_epoch(order)
-        timing = timed(self.adapter.train_epoch, self.adapter.synchronise)
+        order = recipe.batch_order(self._spec.case.workload, epoch)
+        if first == 0:
+            self._order_digests.append(recipe.digest(order))
+        self.adapter.begin_epoch(order[first:last])
+        reply = self._watched(self.adapter.train_epoch)
         counts = self.adapter.trained()
-        return {
-            "started_s": timing.started_s,
-            "wall_s": timing.wall_s,
-            "cpu_s": timing.cpu_s,
+        return reply | {
             "samples": counts.samples,
             "steps": counts.steps,
             "loss": self.adapter.train_loss(),
             "accuracy": None,
         }
 
-    def _evaluate(self) -> Message:
+    def _evaluate(self, passes: int) -> Message:
         assert self._spec is not None
-        workload = self._spec.case.workload
-        steps = workload.eval_steps
-        timing = timed(lambda: self.adapter.evaluate(steps), self.adapter.synchronise)
+        steps = self._spec.case.workload.eval_steps
+
+        def evaluate() -> None:
+            for _ in range(passes):
+                self.adapter.evaluate(steps)
+
+        reply = self._watched(evaluate)
         score = self.adapter.score()
-        return {
-            "started_s": timing.started_s,
-            "wall_s": timing.wall_s,
-            "cpu_s": timing.cpu_s,
-            "samples": TEST_SAMPLES,
-            "steps": steps,
+        return reply | {
+            "samples": TEST_SAMPLES * passes,
+            "steps": steps * passes,
             "loss": score.loss,
             "accuracy": score.accuracy,
+        }
+
+    def _watched(self, work: Callable[[], None]) -> Message:
+        """Time a round, and note what else the machine did meanwhile."""
+        watch = Watch()
+        watch.begin()
+        timing = timed(work, self.adapter.synchronise)
+        disturbance = watch.end(own_cpu_s=timing.cpu_s)
+        return asdict(timing) | {"disturbance": asdict(disturbance)}
+
+    def _predict(self, batch_size: int) -> Message:
+        """Time calls one by one: many for the percentiles' sake, but no longer than a round."""
+        batches = self.adapter.begin_predictions(batch_size)
+        calls_s: list[float] = []
+        until_s = time.perf_counter() + _PREDICT_S
+        while len(calls_s) < _MOST_CALLS and time.perf_counter() < until_s:
+            number = len(calls_s) % batches
+            calls_s.append(timed(partial(self.adapter.predict, number), self.adapter.synchronise).wall_s)
+        p50_s, p95_s, p99_s = np.percentile(calls_s, [50, 95, 99]).tolist()
+        return {
+            "batch_size": batch_size,
+            "calls": len(calls_s),
+            "p50_s": p50_s,
+            "p95_s": p95_s,
+            "p99_s": p99_s,
         }
 
     def _finish(self) -> Message:

@@ -6,12 +6,15 @@ A worker drives an adapter through one trial, in this order:
     adapter.load(data)                arrays onto the device                   data_s
     adapter.build(weights)            model and optimiser, weights put in      build_s
     adapter.warm_up(order)            every batch shape once, state put back   first_step_s
-    for each epoch:
-        adapter.begin_epoch(order)    off the clock: the epoch's batches are made ready
+    adapter.pace(order)               how long things take, state put back
+    for each round, an epoch or part of one:
+        adapter.begin_epoch(order)    off the clock: the batches are made ready
         adapter.train_epoch()         on the clock, closed by synchronise()
         adapter.train_loss()          off the clock, as is trained()
         adapter.evaluate(steps)       on the clock, closed by synchronise()
         adapter.score()               off the clock
+    adapter.begin_predictions(size)   off the clock, and then, each call on the clock:
+        adapter.predict(number)       closed by synchronise()
 
 An adapter is a leaf: nothing imports it, the worker resolves it by name. Another package adds a
 framework by an entry point in the group `evenmatch.frameworks` that names a function
@@ -22,10 +25,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measure.loop import timed
 from harness.recipe import Floats, Order, Weights
 from harness.workload import TrialSpec
 
@@ -60,6 +65,18 @@ class Counts:
     samples: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds that a training sample and a pass over the test set take; None where nothing can be said."""
+
+    train_sample_s: float | None
+    evaluate_s: float | None
+
+
+# Long enough for the clock and for a step that stutters, short beside a round.
+_PACE_S: Final = 0.05
+
+
 class Adapter(ABC):
     """One framework doing one case's work.
 
@@ -86,7 +103,7 @@ class Adapter(ABC):
 
     @abstractmethod
     def begin_epoch(self, order: Order) -> None:
-        """Make the batches of an epoch ready: `order` (n,) indexes the training samples."""
+        """Make the batches of an epoch, or of a part of it, ready: `order` (n,) indexes the samples."""
 
     @abstractmethod
     def train_epoch(self) -> None:
@@ -107,6 +124,22 @@ class Adapter(ABC):
     @abstractmethod
     def score(self) -> Score:
         """Loss and accuracy of the last `evaluate`."""
+
+    @abstractmethod
+    def begin_predictions(self, batch_size: int) -> int:
+        """Make batches of the test set ready for `predict`, traced and compiled; how many there are."""
+
+    @abstractmethod
+    def predict(self, number: int) -> None:
+        """Forward pass of one of these batches, without dropout."""
+
+    @abstractmethod
+    def plant(self, share: float) -> None:
+        """Make every training step take `share` longer from now on, see `planted.slowed`.
+
+        Raises:
+            NotDivisible: the mode does not let anyone in between its steps.
+        """
 
     @abstractmethod
     def synchronise(self) -> None:
@@ -135,3 +168,16 @@ class Adapter(ABC):
         self.evaluate(1)
         self.synchronise()
         self.reset()
+
+    def pace(self, order: Order) -> Pace:
+        """Time a first part of the epoch and one pass over the test set, then `reset`."""
+        workload = self.workload
+        steps, wall_s, samples = 1, 0.0, 0
+        while wall_s < _PACE_S and samples < len(order):
+            part = order[: steps * workload.batch_size]
+            self.begin_epoch(part)
+            wall_s, samples = timed(self.train_epoch, self.synchronise).wall_s, len(part)
+            steps *= 2
+        evaluate_s = timed(lambda: self.evaluate(workload.eval_steps), self.synchronise).wall_s
+        self.reset()
+        return Pace(train_sample_s=wall_s / samples, evaluate_s=evaluate_s)

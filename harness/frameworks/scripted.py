@@ -5,6 +5,9 @@ Put in a framework's place with `EVENMATCH_ADAPTER_TENSORFLOW=harness.frameworks
 
     {"train_s": 0.01, "evaluate_s": 0.001, "accuracy": 0.97, "events": {"train 2": "raise"}}
 
+A training round takes `train_s` however much it is asked to train; with `epoch_s` it takes the part of
+that which it is asked for, and the engine is told this pace.
+
 An event is named by what is asked and, for rounds, its count from 1. Events: `raise`, `exit`, `kill`,
 `hang`, `chatter` (writes to both standard streams). The record shows which adapter ran.
 """
@@ -19,9 +22,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.base import Adapter, Counts, Data, Pace, Score
 from harness.recipe import Order, Weights, batches
-from harness.workload import TrialSpec
+from harness.workload import TEST_SAMPLES, TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,9 @@ class Script:
     """What to do; the defaults are a quick trial in which everything goes well."""
 
     train_s: float = 0.002
+    epoch_s: float | None = None
     evaluate_s: float = 0.001
+    predict_s: float = 0.0005
     loss: float = 0.25
     accuracy: float = 0.97
     events: dict[str, str] = field(default_factory=dict)
@@ -51,6 +56,7 @@ class Scripted(Adapter):
         super().__init__(spec)
         self._script = script
         self._counts: dict[str, int] = {}
+        self._planted_share = 0.0
         self._event("start")
 
     def load(self, data: Data) -> None:
@@ -68,7 +74,9 @@ class Scripted(Adapter):
         )
 
     def train_epoch(self) -> None:
-        self._round("train", self._script.train_s)
+        script, share = self._script, self._counts_of_epoch.samples / self.workload.train_samples
+        wall_s = script.train_s if script.epoch_s is None else script.epoch_s * share
+        self._round("train", wall_s * (1 + self._planted_share))
 
     def train_loss(self) -> float:
         return self._script.loss
@@ -81,6 +89,16 @@ class Scripted(Adapter):
 
     def score(self) -> Score:
         return Score(loss=self._script.loss, accuracy=self._script.accuracy)
+
+    def begin_predictions(self, batch_size: int) -> int:
+        return TEST_SAMPLES // batch_size
+
+    def predict(self, number: int) -> None:
+        self._event(f"predict {number + 1}")
+        time.sleep(self._script.predict_s)
+
+    def plant(self, share: float) -> None:
+        self._planted_share = share
 
     def synchronise(self) -> None:
         pass
@@ -99,6 +117,10 @@ class Scripted(Adapter):
 
     def warm_up(self, order: Order) -> None:
         """Nothing to trace; counting starts with the first round."""
+
+    def pace(self, order: Order) -> Pace:
+        epoch_s = self._script.epoch_s
+        return Pace(train_sample_s=None if epoch_s is None else epoch_s / len(order), evaluate_s=None)
 
     def _round(self, asked: str, wall_s: float) -> None:
         self._counts[asked] = self._counts.get(asked, 0) + 1

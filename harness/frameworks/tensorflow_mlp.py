@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.planted import slowed
 from harness.frameworks.tensorflow_matched import GivenMask, MatchedAdam
 from harness.frameworks.witness import Fact, Witness
 from harness.recipe import Floats, Order, Weights, batches
@@ -87,6 +88,7 @@ class TensorFlowMlp(Witness):
         # Dropout's random state is among the model's variables, so it is put back with the rest.
         self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
         self._train_step, self._eval_step = self._steps()
+        self._forward = self._in_mode(lambda inputs: self.model(inputs, training=False))
 
     def reset(self) -> None:
         for variable, value in self._initial:
@@ -127,6 +129,20 @@ class TensorFlowMlp(Witness):
             loss=float(self._test_loss_sum.numpy()) / self._evaluated,
             accuracy=int(self._right.numpy()) / self._evaluated,
         )
+
+    def begin_predictions(self, batch_size: int) -> int:
+        inputs = np.concatenate([batch.numpy() for batch, _ in self._test_batches])
+        with tf.device(self.device):
+            self._questions = [tf.constant(part) for part in whole_batches(inputs, batch_size)]
+        self.predict(0)
+        return len(self._questions)
+
+    def predict(self, number: int) -> None:
+        with tf.device(self.device):
+            self._forward(self._questions[number])
+
+    def plant(self, share: float) -> None:
+        self._train_step = slowed(self._train_step, share)
 
     def synchronise(self) -> None:
         if self.device == "/GPU:0":
@@ -174,9 +190,8 @@ class TensorFlowMlp(Witness):
         return _recipe_layout([v for v in self.optimizer.variables if v.name.endswith("_momentum")])
 
     def logits(self) -> Floats:
-        forward = self._in_mode(lambda inputs: self.model(inputs, training=False))
         with tf.device(self.device):
-            return np.concatenate([forward(inputs).numpy() for inputs, _ in self._test_batches])
+            return np.concatenate([self._forward(inputs).numpy() for inputs, _ in self._test_batches])
 
     def dropped(self, ones: Floats, *, training: bool) -> Floats:
         (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
@@ -268,6 +283,11 @@ class TensorFlowMlp(Witness):
         return {Mode.EAGER: "eager", Mode.COMPILED: "tf.function(jit_compile=True)"}.get(
             self.spec.case.mode, "tf.function"
         )
+
+
+def whole_batches(inputs: Floats, batch_size: int) -> list[Floats]:
+    """Inputs (n, ...) cut into batches; a last partial one is left out."""
+    return [inputs[i : i + batch_size] for i in range(0, len(inputs) - batch_size + 1, batch_size)]
 
 
 def _recipe_layout(variables: Sequence[keras.Variable]) -> Weights:

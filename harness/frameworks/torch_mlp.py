@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,11 +13,16 @@ from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.planted import slowed
 from harness.frameworks.torch_layout import to_recipe, to_torch
 from harness.frameworks.torch_matched import GivenMask
 from harness.frameworks.witness import Fact, Witness
 from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
+
+# Predictions are asked for about these test samples, again and again: reading all would take the input
+# pipeline seconds.
+_ASKED_SAMPLES: Final = 2000
 
 _DTYPES = {Precision.FP32: torch.float32, Precision.FP64: torch.float64}
 
@@ -81,6 +88,7 @@ class TorchMlp(Witness):
         self._loss_of: Callable[[Tensor, Tensor], Tensor] = self._cross_entropy
         self._logits_of: Callable[[Tensor], Tensor] = self.model
         self._update: Callable[[], object] = self.optimizer.step
+        self._train_step: Callable[[Tensor], None] = self._step
         if self.spec.case.mode is Mode.COMPILED:
             self._compile()
         self.reset()
@@ -105,12 +113,15 @@ class TorchMlp(Witness):
     def train_epoch(self) -> None:
         self.model.train()
         for batch in self._batches:
-            loss = self._loss_of(self._train_inputs[batch], self._train_labels[batch])
-            loss.backward()
-            self._update()
-            self.optimizer.zero_grad(set_to_none=True)
-            self._loss_sum += loss.detach() * len(batch)
-            self._samples += len(batch)
+            self._train_step(batch)
+
+    def _step(self, batch: Tensor) -> None:
+        loss = self._loss_of(self._train_inputs[batch], self._train_labels[batch])
+        loss.backward()
+        self._update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._loss_sum += loss.detach() * len(batch)
+        self._samples += len(batch)
 
     def train_loss(self) -> float:
         return float(self._loss_sum.item()) / self._samples
@@ -138,6 +149,21 @@ class TorchMlp(Witness):
             loss=self._test_loss_sum.item() / self._evaluated,
             accuracy=self._right.item() / self._evaluated,
         )
+
+    def begin_predictions(self, batch_size: int) -> int:
+        steps = math.ceil(max(batch_size, _ASKED_SAMPLES) / self.workload.eval_batch_size)
+        inputs = torch.cat([batch for batch, _ in self._test_set(steps)])
+        self._questions = list(inputs[: len(inputs) // batch_size * batch_size].split(batch_size))
+        self.model.eval()
+        self.predict(0)
+        return len(self._questions)
+
+    def predict(self, number: int) -> None:
+        with torch.no_grad():
+            self._logits_of(self._questions[number])
+
+    def plant(self, share: float) -> None:
+        self._train_step = slowed(self._step, share)
 
     def synchronise(self) -> None:
         if self.device.type == "cuda":

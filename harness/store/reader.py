@@ -11,11 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
+from harness.records import Role
 from harness.store.frames import Frames
-from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema import ATTEMPTS, CALIBRATION, CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 
 LATEST: Final = "latest"
 EVERYTHING: Final = "all"
+
+# A calibration says something about runs on the same machine only.
+_MACHINE: Final = ["hostname", "cpu_model", "cpu_usable"]
 
 
 def run_ids(folder: Path) -> list[str]:
@@ -45,12 +49,33 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
             raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
     ids = list(dict.fromkeys(chosen))
     runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
+    trials = _table(_files(folder / "trials", ids), TRIALS)
+    rounds = _table(_files(folder / "rounds", ids), ROUNDS)
+    # Files of schema 1 know no roles: what they hold are comparisons.
+    is_control, of_control = (frame["role"].eq(Role.CONTROL) for frame in (trials, rounds))
     return Frames(
         runs=runs,
-        trials=_table(_files(folder / "trials", ids), TRIALS),
-        rounds=_table(_files(folder / "rounds", ids), ROUNDS),
+        trials=trials[~is_control].reset_index(drop=True),
+        rounds=rounds[~of_control].reset_index(drop=True),
         certificates=_table(_certificates(folder, runs), CERTIFICATES),
+        controls=trials[is_control].reset_index(drop=True),
+        control_rounds=rounds[of_control].reset_index(drop=True),
+        attempts=_of_this_machine(read_attempts(folder), runs),
     )
+
+
+def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:
+    """Tries of the calibrations in a results folder, of one or of all; empty where there are none."""
+    pattern = f"{calibration_id}*.parquet"
+    return _table(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS)
+
+
+def _of_this_machine(attempts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The tries that were made where the runs were."""
+    places = runs[_MACHINE].drop_duplicates()
+    if len(places) != 1:
+        return attempts.iloc[:0]
+    return attempts.merge(places, on=_MACHINE)
 
 
 def _files(folder: Path, ids: list[str]) -> list[Path]:
@@ -80,4 +105,7 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         raise ResultsUnusable(
             f"{path}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; update it"
         )
+    for field in schema:
+        if field.name not in table.column_names:  # written before there was such a column
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(schema.names).cast(schema)

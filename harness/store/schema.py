@@ -3,6 +3,7 @@
 History of `SCHEMA_VERSION`:
 
     1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
+    2   sides and controls; warm-up and disturbances of a round; latencies
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+
+# The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
+CALIBRATION: Final = "calibration"
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -21,8 +25,11 @@ _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
     ("run_id", pa.string()),
     ("pair_id", pa.string()),
     ("trial_id", pa.string()),
+    ("role", pa.string()),
+    ("side", pa.string()),
     ("case_id", pa.string()),
     ("framework", pa.string()),
+    ("planted_share", pa.float64()),
     ("device", pa.string()),
     ("mode", pa.string()),
     ("precision", pa.string()),
@@ -57,10 +64,19 @@ TRIALS: Final = pa.schema(
         ("train_samples_per_s", pa.float64()),
         ("train_samples_per_s_q1", pa.float64()),
         ("train_samples_per_s_q3", pa.float64()),
+        ("train_warm_up_rounds", pa.int32()),
         ("eval_rounds", pa.int32()),
         ("eval_samples_per_s", pa.float64()),
         ("eval_samples_per_s_q1", pa.float64()),
         ("eval_samples_per_s_q3", pa.float64()),
+        ("latency_one_calls", pa.int32()),
+        ("latency_one_p50_s", pa.float64()),
+        ("latency_one_p95_s", pa.float64()),
+        ("latency_one_p99_s", pa.float64()),
+        ("latency_batch_calls", pa.int32()),
+        ("latency_batch_p50_s", pa.float64()),
+        ("latency_batch_p95_s", pa.float64()),
+        ("latency_batch_p99_s", pa.float64()),
         ("final_train_loss", pa.float64()),
         ("final_test_loss", pa.float64()),
         ("final_accuracy", pa.float64()),
@@ -80,7 +96,7 @@ TRIALS: Final = pa.schema(
     ]
 )
 
-# One row a timed round, in the order in which they ran.
+# One row a timed round, in the order in which they ran. Rounds of the warm-up are kept, and marked.
 ROUNDS: Final = pa.schema(
     [
         *_IDENTITY,
@@ -97,6 +113,14 @@ ROUNDS: Final = pa.schema(
         ("samples_per_s", pa.float64()),
         ("loss", pa.float64()),
         ("accuracy", pa.float64()),
+        ("trained_s", pa.float64()),
+        ("warm_up", pa.bool_()),
+        ("disturbed_by", pa.string()),
+        ("steal_s", pa.float64()),
+        ("others_cpu_s", pa.float64()),
+        ("voluntary_switches", pa.int64()),
+        ("involuntary_switches", pa.int64()),
+        ("frequency_hz", pa.float64()),
     ]
 )
 
@@ -175,5 +199,34 @@ CERTIFICATES: Final = pa.schema(
         ("bound", pa.float64()),
         ("meaning", pa.string()),
         ("holds", pa.bool_()),
+    ]
+)
+
+# One row a try of a calibration and a way of judging it (`records.Attempt`), with where it was made.
+ATTEMPTS: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("calibration_id", pa.string()),
+        ("number", pa.int32()),
+        ("started_at", _TIME),
+        ("hostname", pa.string()),
+        ("cpu_model", pa.string()),
+        ("cpu_usable", pa.int32()),
+        ("tensorflow_version", pa.string()),
+        ("torch_version", pa.string()),
+        ("threads", pa.int32()),
+        ("case_id", pa.string()),
+        ("framework", pa.string()),
+        ("planted_share", pa.float64()),
+        ("try_s", pa.float64()),
+        ("way", pa.string()),
+        ("says", pa.string()),
+        ("ratio", pa.float64()),
+        ("ratio_low", pa.float64()),
+        ("ratio_high", pa.float64()),
+        ("replicates", pa.int32()),
+        ("rounds", pa.int32()),
+        ("measured_s", pa.float64()),
+        ("wall_s", pa.float64()),
     ]
 )

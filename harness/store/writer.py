@@ -6,7 +6,8 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
-from harness.records import Phase, Round, Startup, Trial
-from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.records import Attempt, Phase, Round, Startup, Trial
+from harness.store.schema import ATTEMPTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.workload import TEST_SAMPLES, Dataset
 
 
@@ -54,6 +55,15 @@ class Store:
         write_table(self.folder / "rounds" / name, rounds, ROUNDS)
         write_table(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
 
+    def save_attempts(self, attempts: Sequence[Attempt], where: Mapping[str, Any]) -> None:
+        """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""
+        if not attempts:
+            return
+        (self.folder / "attempts").mkdir(exist_ok=True)
+        rows = [{"schema_version": SCHEMA_VERSION, **where, **asdict(one)} for one in attempts]
+        name = f"{attempts[0].calibration_id}-{attempts[0].number:05d}.parquet"
+        write_table(self.folder / "attempts" / name, rows, ATTEMPTS)
+
     def save_run(self, run: Mapping[str, Any]) -> None:
         """Write the run's row, replacing what was written of it before."""
         row = {"schema_version": SCHEMA_VERSION, **run}
@@ -85,8 +95,11 @@ def _identity(trial: Trial) -> dict[str, Any]:
         "run_id": trial.run_id,
         "pair_id": trial.pair_id,
         "trial_id": trial.trial_id,
+        "role": trial.role.value,
+        "side": trial.side,
         "case_id": trial.case.id,
         "framework": trial.framework,
+        "planted_share": trial.planted_share,
         "device": trial.case.device,
         "mode": trial.case.mode.value,
         "precision": work.precision.value,
@@ -118,8 +131,10 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "train_rounds": len(train),
         "train_s": sum(one.wall_s for one in train) if train else None,
         **_throughput_columns("train", train),
+        "train_warm_up_rounds": sum(one.warm_up for one in train),
         "eval_rounds": len(evaluate),
         **_throughput_columns("eval", evaluate),
+        **_latency_columns(trial),
         "final_train_loss": train[-1].loss if train else None,
         "final_test_loss": evaluate[-1].loss if evaluate else None,
         "final_accuracy": evaluate[-1].accuracy if evaluate else None,
@@ -151,9 +166,20 @@ def _startup_columns(startup: Startup | None) -> dict[str, float | None]:
     }
 
 
+def _latency_columns(trial: Trial) -> dict[str, float | None]:
+    """Percentiles at batch 1 and at the case's batch; null for what was not asked."""
+    wanted = {"one": 1, "batch": trial.case.workload.batch_size}
+    by_size = {one.batch_size: one for one in trial.latencies}
+    return {
+        f"latency_{name}_{column}": getattr(by_size.get(size), column, None)
+        for name, size in wanted.items()
+        for column in ("calls", "p50_s", "p95_s", "p99_s")
+    }
+
+
 def _throughput_columns(prefix: str, rounds: list[Round]) -> dict[str, float | None]:
-    """Median and quartiles; one round has no spread, so its quartiles are null."""
-    speeds = [one.samples_per_s for one in rounds]
+    """Median and quartiles after warm-up; one round has no spread, so its quartiles are null."""
+    speeds = [one.samples_per_s for one in rounds if not one.warm_up]
     quartiles = statistics.quantiles(speeds, n=4, method="inclusive") if len(speeds) > 1 else None
     return {
         f"{prefix}_samples_per_s": statistics.median(speeds) if speeds else None,
@@ -177,4 +203,8 @@ def _round_columns(one: Round) -> dict[str, Any]:
         "samples_per_s": one.samples_per_s,
         "loss": one.loss,
         "accuracy": one.accuracy,
+        "trained_s": one.trained_s,
+        "warm_up": one.warm_up,
+        "disturbed_by": one.disturbed_by,
+        **(asdict(one.disturbance) if one.disturbance else {}),
     }

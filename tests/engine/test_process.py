@@ -56,7 +56,7 @@ def test_a_line_that_is_not_an_object_is_a_protocol_error():
 def test_a_worker_answers_and_ends_by_itself(start, synthetic_root):
     with start() as worker:
         started = worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
-        trained = worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+        trained = worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
         finished = worker.ask(Do.FINISH, timeout_s=60)
     assert started["parameter_count"] == 101_770
     assert trained["samples"] == 1000
@@ -67,7 +67,7 @@ def test_a_worker_answers_and_ends_by_itself(start, synthetic_root):
 def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(start, synthetic_root, tmp_path):
     with start(events={"train 1": "chatter"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
-        assert worker.ask(Do.TRAIN, timeout_s=60, epoch=0)["steps"] == 10
+        assert worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)["steps"] == 10
         worker.ask(Do.FINISH, timeout_s=60)
     assert "not an answer" in (tmp_path / "worker.log").read_text()
 
@@ -75,30 +75,30 @@ def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(star
 def test_an_exception_becomes_its_sentence(start, synthetic_root):
     with start(events={"train 2": "raise"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
-        worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+        worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
         with pytest.raises(WorkerFailed, match="RuntimeError: scripted to fail at train 2"):
-            worker.ask(Do.TRAIN, timeout_s=60, epoch=1)
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=1, first=0, last=1000)
 
 
 def test_an_early_exit_names_its_status_and_its_last_words(start, synthetic_root):
     with start(events={"train 1": "exit"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
         with pytest.raises(WorkerDied, match="exit status 7; its log says: scripted to exit at train 1"):
-            worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
 
 
 def test_a_killed_worker_names_the_signal(start, synthetic_root):
     with start(events={"train 1": "kill"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
         with pytest.raises(WorkerDied, match="SIGKILL"):
-            worker.ask(Do.TRAIN, timeout_s=60, epoch=0)
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
 
 
 def test_a_silent_worker_is_given_up_after_its_deadline_and_ended(start, synthetic_root):
     with start(events={"train 1": "hang"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
         with pytest.raises(WorkerSilent, match=r"no answer to train within 0\.3 s"):
-            worker.ask(Do.TRAIN, timeout_s=0.3, epoch=0)
+            worker.ask(Do.TRAIN, timeout_s=0.3, epoch=0, first=0, last=1000)
         worker.kill()
     assert worker._process.poll() is not None
 

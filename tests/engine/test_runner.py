@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from harness import config
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
+from harness.engine.stopping import Precision
 from harness.plan import plan
-from harness.records import Phase
+from harness.records import Phase, Role
 from harness.store.reader import read
 from harness.store.writer import Store
 
@@ -25,19 +27,22 @@ class Silent:
     def pair_began(self, pair, *, spent_s, left_s):
         pass
 
-    def turn_done(self, pair, *, epoch, epochs):
+    def turn_done(self, pair, *, done, rounds):
         pass
 
     def trial_done(self, trial):
         if trial.failure:
             self.failed.append(trial)
 
+    def judged(self, pair, so_far):
+        pass
+
 
 @pytest.fixture
 def run(tmp_path, synthetic_root, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
-    def measure(scripts=None, observer=None, **given):
+    def measure(scripts=None, observer=None, *, controls=False, **given):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             script = (scripts or {}).get(framework.lower(), {})
@@ -50,7 +55,8 @@ def run(tmp_path, synthetic_root, monkeypatch):
 
         def save(trial):
             store.save_trial(trial)
-            trials.append(trial)
+            if trial.role is Role.COMPARISON or controls:
+                trials.append(trial)
 
         outcome = runner.measure(
             plan(settings),
@@ -79,6 +85,79 @@ def test_the_rounds_of_a_pair_take_turns_and_never_overlap(run):
     assert [set(trained[i : i + 2]) for i in range(0, 8, 2)] == [{"tensorflow", "pytorch"}] * 4
 
 
+def test_a_long_epoch_is_split_into_rounds_and_evaluated_once(run):
+    script = {"epoch_s": 0.2}
+    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="2", batch_size="50", round_s="0.03")
+    for trial in trials:
+        train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
+        evaluate = [one for one in trial.rounds if one.phase is Phase.EVALUATE]
+        assert len(train) == 10
+        assert sum(one.samples for one in train) == 2000
+        assert [one.epoch for one in evaluate] == [1, 2]
+        assert evaluate[1].trained_s == pytest.approx(sum(one.wall_s for one in train))
+
+
+def test_short_epochs_share_a_round_and_keep_their_accuracies(run):
+    script = {"epoch_s": 0.004}
+    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="6", round_s="0.008")
+    for trial in trials:
+        train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
+        assert [(one.epoch, one.samples) for one in train] == [(3, 3000), (6, 3000)]
+        assert [one.epoch for one in trial.rounds if one.phase is Phase.EVALUATE] == [1, 2, 3, 4, 5, 6]
+
+
+def test_predictions_are_timed_at_one_sample_and_at_the_cases_batch(run):
+    _, trials = run({"pytorch": {"predict_s": 0.002}}, epochs="1")
+    for trial in trials:
+        assert [one.batch_size for one in trial.latencies] == [1, 500]
+        assert all(one.p50_s <= one.p95_s <= one.p99_s for one in trial.latencies)
+    slow, quick = (next(t for t in trials if t.framework == name) for name in ("pytorch", "tensorflow"))
+    assert slow.latencies[0].p50_s > quick.latencies[0].p50_s
+
+
+def test_each_replicate_brings_a_control_of_one_framework_against_itself(run):
+    _, trials = run(epochs="1", replicates="2", controls=True)
+    controls = [trial for trial in trials if trial.role is Role.CONTROL]
+    assert [(one.replicate, one.framework, one.side) for one in controls] == [
+        (0, "tensorflow", "a"),
+        (0, "tensorflow", "b"),
+        (1, "pytorch", "a"),
+        (1, "pytorch", "b"),
+    ]
+    assert len({one.trial_id for one in controls}) == 4
+    assert all(one.certificate is None for one in controls)
+
+
+def test_a_run_stops_when_every_case_is_precise_enough(run):
+    script = {"train_s": 0.02}
+    outcome, trials = run(
+        {"tensorflow": script, "pytorch": script}, epochs="2", replicates="50", precision="50%"
+    )
+    assert len(trials) == 2 * (MIN_REPLICATES + Precision.EXTRA)
+    assert outcome.stopped_because == "every case is known within 50 %"
+
+
+def test_a_difference_however_clear_does_not_stop_a_run(run):
+    scripts = {"tensorflow": {"train_s": 0.005}, "pytorch": {"train_s": 0.02}}
+    outcome, trials = run(scripts, epochs="2", replicates="8", precision="0.01%")
+    assert len(trials) == 2 * 8
+    assert outcome.stopped_because == "every case has its 8 replicates; 0 of 1 case known within 0.01 %"
+
+
+def test_the_observer_hears_a_verdict_after_every_finished_pair(run):
+    class Listening(Silent):
+        heard = ()
+
+        def judged(self, pair, so_far):
+            self.heard += ((pair.role, so_far.interval.replicates),)
+
+    observer = Listening()
+    run(observer=observer, epochs="1", replicates="2")
+    assert sorted(observer.heard) == [
+        (role, count) for role in (Role.COMPARISON, Role.CONTROL) for count in (1, 2)
+    ]
+
+
 def test_a_round_lasts_as_long_as_its_work(run):
     _, trials = run({"tensorflow": {"train_s": 0.05}, "pytorch": {"train_s": 0.1}}, epochs="3")
     medians = {
@@ -92,7 +171,7 @@ def test_a_side_that_fails_is_a_row_and_the_other_finishes(run):
     observer = Silent()
     outcome, trials = run({"pytorch": {"events": {"train 2": "raise"}}}, observer, epochs="3")
     sides = {trial.framework: trial for trial in trials}
-    assert (outcome.trials_ok, outcome.trials_failed) == (1, 1)
+    assert (outcome.trials_ok, outcome.trials_failed) == (3, 1)
     assert sides["tensorflow"].failure is None
     assert len(sides["tensorflow"].rounds) == 6
     assert sides["pytorch"].failure.kind == "raised"
@@ -130,6 +209,8 @@ def test_every_trial_is_on_disk_and_read_back_with_its_rounds(run, tmp_path):
     assert failed["failure_reason"].str.contains("SIGKILL").all()
     assert failed["final_accuracy"].isna().all()
     assert len(frames.rounds) == 2 * 2 * 2
+    assert len(frames.controls) == 4
+    assert set(frames.control_rounds["role"]) == {"control"}
     assert (frames.trials.loc[frames.trials["status"] == "ok", "final_accuracy"] == 0.97).all()
 
 
@@ -141,11 +222,11 @@ def test_the_budget_ends_a_run_after_each_case_has_been_measured_once(run):
 
 def test_ctrl_c_keeps_what_was_measured(run):
     class Impatient(Silent):
-        def turn_done(self, pair, *, epoch, epochs):
-            if epoch == 2:
+        def turn_done(self, pair, *, done, rounds):
+            if done == 2:
                 raise KeyboardInterrupt
 
-    outcome, trials = run(observer=Impatient(), epochs="5", replicates="3")
+    outcome, trials = run(observer=Impatient(), epochs="5", replicates="3", controls=True)
     assert outcome.status == "interrupted"
     assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
     assert all(len(trial.rounds) == 4 for trial in trials)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, dump_spec
+from harness.errors import WorkerFailed
 from harness.recipe import digest, initial_weights
 from harness.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
 
@@ -34,23 +37,108 @@ def trials(synthetic_root, tmp_path_factory):
         with WorkerProcess(conditions, folder / f"{framework}-{mode}.log") as worker:
             yield worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             for epoch in range(WORK.epochs):
-                yield worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch)
-                yield worker.ask(Do.EVALUATE, timeout_s=300)
+                yield worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)
+                yield worker.ask(Do.EVALUATE, timeout_s=300, passes=1 + epoch)
+            yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=1)
+            yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=128)
             yield worker.ask(Do.FINISH, timeout_s=60)
 
     return run
 
 
+@pytest.fixture
+def open_worker(synthetic_root, tmp_path):
+    """A function that starts a worker of its own for a trial."""
+    with ExitStack() as stack:
+
+        def start(framework, mode, *, planted_share=0.0):
+            case = Case(workload=WORK, device="cpu", mode=mode)
+            spec = TrialSpec(
+                framework=framework,
+                case=case,
+                threads=1,
+                data_root=str(synthetic_root),
+                planted_share=planted_share,
+            )
+            conditions = environment(device="cpu", threads=1, compile_cache=tmp_path / "compiled")
+            worker = stack.enter_context(WorkerProcess(conditions, tmp_path / f"{planted_share}.log"))
+            worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+            return worker
+
+        yield start
+
+
 @pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_trial_learns_and_reports_itself(trials, framework, mode):
-    started, first, _, second, score, finished = trials(framework, mode)
+    started, first, _, second, score, *_, finished = trials(framework, mode)
     assert second["loss"] < first["loss"]
     assert score["accuracy"] > 0.5
     assert (first["samples"], first["steps"]) == (1000, 8)
     assert started["parameter_count"] == 101_770
     assert all(started["startup"][part] > 0 for part in ("import_s", "data_s", "build_s", "first_step_s"))
     assert finished["host_peak_bytes"] > 100 * 2**20
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_more_passes_are_more_samples_of_the_same_test_set(trials, framework, mode):
+    _, _, one, _, two, *_ = trials(framework, mode)
+    assert (one["samples"], two["samples"]) == (10_000, 20_000)
+    assert two["accuracy"] >= one["accuracy"] - 0.05
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_predictions_are_timed_call_by_call(trials, framework, mode):
+    single, batch = trials(framework, mode)[5:7]
+    assert (single["batch_size"], batch["batch_size"]) == (1, 128)
+    for said in (single, batch):
+        assert said["calls"] >= 10
+        assert 0 < said["p50_s"] <= said["p95_s"] <= said["p99_s"] < 1
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_worker_says_how_fast_it_goes(trials, framework, mode):
+    started, first, *_ = trials(framework, mode)
+    # Within a factor of ten: this sets the length of rounds, not a result.
+    assert 0.1 < started["pace"]["train_sample_s"] / (first["wall_s"] / 1000) < 10
+    assert started["pace"]["evaluate_s"] > 0
+
+
+@pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_an_epoch_in_parts_learns_what_the_whole_epoch_does(trials, open_worker, framework, mode):
+    whole = trials(framework, mode)[2]
+    worker = open_worker(framework, mode)
+    for first, last in ((0, 384), (384, 640), (640, 1000)):
+        worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=first, last=last)
+    parts = worker.ask(Do.EVALUATE, timeout_s=300, passes=1)
+    assert parts["loss"] == pytest.approx(whole["loss"], rel=1e-5)
+    assert parts["accuracy"] == pytest.approx(whole["accuracy"], abs=0.001)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials, open_worker, framework):
+    _, whole, *_ = trials(framework, Mode.LOOP)
+    slowed = open_worker(framework, Mode.LOOP, planted_share=1.0)
+    usual = open_worker(framework, Mode.LOOP)
+    walls_s = {worker: [] for worker in (slowed, usual)}
+    for epoch in range(4):
+        for worker, kept_s in walls_s.items():
+            reply = worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)
+            kept_s.append(reply["wall_s"])
+            if epoch == 0:
+                assert reply["loss"] == pytest.approx(whole["loss"], rel=1e-5)
+    ratio = min(walls_s[slowed]) / min(walls_s[usual])
+    # The share itself is held in test_planted.py; a busy machine stretches the longer rounds further.
+    assert 1.5 < ratio < 5
+
+
+def test_what_fit_does_cannot_be_slowed_step_by_step(open_worker):
+    with pytest.raises(WorkerFailed, match="NotDivisible"):
+        open_worker("tensorflow", Mode.IDIOMATIC, planted_share=0.05)
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -69,7 +157,7 @@ def test_both_frameworks_had_the_same_data_weights_and_order(trials, mode):
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_both_frameworks_learn_alike(trials, mode):
-    first, second = (trials(framework, mode)[-2] for framework in FRAMEWORKS)
+    first, second = (trials(framework, mode)[4] for framework in FRAMEWORKS)
     assert first["loss"] == pytest.approx(second["loss"], rel=0.15)
 
 

@@ -13,7 +13,7 @@ FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision"}
 FLOORS = (
     ("harness", "harness.errors"),
     ("harness.workload",),
-    ("harness.records", "harness.progress"),
+    ("harness.records", "harness.progress", "harness.analysis.statistics", "harness.analysis.usual"),
     ("harness.measure",),
     ("harness.recipe", "harness.idx", "harness.catalogue", "harness.synthetic", "harness.fetch",
      "harness.cache", "harness.mnist"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.parity.certificate import Certificate, Finding
-from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.records import Failure, Phase, Role, Round, Startup, Trial
 from harness.report.answer import judge
 from harness.report.evidence import evidence
 from harness.report.page import write_page
@@ -152,8 +152,11 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         run_id=run_id,
         pair_id=f"{run_id}-{case.id}-r{replicate}",
         trial_id=f"{run_id}-{case.id}-r{replicate}-{framework}",
+        role=Role.COMPARISON,
+        side="a" if framework == "tensorflow" else "b",
         case=case,
         framework=framework,
+        planted_share=0.0,
         replicate=replicate,
         seed=replicate,
         threads=1,
@@ -165,6 +168,7 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
             for epoch in epochs
             for phase in (Phase.TRAIN, Phase.EVALUATE)
         ),
+        latencies=(),
         parameter_count=101_770,
         host_peak_bytes=HOST_PEAK_MIB[framework] * 2**20,
         gpu_peak_bytes=gpu_peak_bytes,

@@ -9,6 +9,7 @@ import pytest
 from harness.errors import ResultsUnusable
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
+from harness.store.schema import SCHEMA_VERSION
 from harness.workload import Case, Mode, Workload
 
 CASE = Case(workload=Workload(), device="cpu", mode=Mode.LOOP)
@@ -53,7 +54,7 @@ def test_every_finding_is_a_row_that_other_tools_read(tmp_path):
     assert list(rows["holds"]) == [True, False]
     assert not rows["certificate_holds"].any()
     assert rows["bound"].isna().tolist() == [False, True]
-    assert set(rows["schema_version"]) == {1}
+    assert set(rows["schema_version"]) == {SCHEMA_VERSION}
 
 
 def test_what_is_not_there_or_damaged_is_no_certificate(tmp_path):

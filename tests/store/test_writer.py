@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
@@ -12,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ResultsUnusable
-from harness.records import Failure, Phase, Round, Startup, Trial
+from harness.records import Failure, Latency, Phase, Role, Round, Startup, Trial
 from harness.store.reader import read, run_ids
-from harness.store.schema import ROUNDS, RUNS, TRIALS
+from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
 from harness.workload import Case, Mode, Workload
 
@@ -43,8 +44,11 @@ def trial(run_id="r1", framework="pytorch", rounds=None, failure=None):
         run_id=run_id,
         pair_id=f"{run_id}-p",
         trial_id=f"{run_id}-p-{framework}",
+        role=Role.COMPARISON,
+        side="a" if framework == "tensorflow" else "b",
         case=Case(workload=Workload(), device="cpu", mode=Mode.LOOP),
         framework=framework,
+        planted_share=0.0,
         replicate=0,
         seed=0,
         threads=1,
@@ -52,6 +56,7 @@ def trial(run_id="r1", framework="pytorch", rounds=None, failure=None):
         wall_s=9.0,
         startup=Startup(import_s=1.0, data_s=2.0, build_s=3.0, first_step_s=4.0),
         rounds=rounds,
+        latencies=(),
         parameter_count=101_770,
         host_peak_bytes=1_000_000,
         gpu_peak_bytes=None,
@@ -114,8 +119,48 @@ def test_every_file_carries_the_schema_version(store):
     for folder, schema in (("trials", TRIALS), ("rounds", ROUNDS)):
         (path,) = (store.folder / folder).glob("*.parquet")
         written = pq.read_schema(path)
-        assert written.metadata[b"evenmatch_schema_version"] == b"1"
+        assert written.metadata[b"evenmatch_schema_version"] == str(SCHEMA_VERSION).encode()
         assert written.remove_metadata().equals(schema)
+
+
+def test_files_of_the_first_schema_are_read_with_nulls_for_what_it_lacked(store):
+    store.save_run({"run_id": "r1", "status": "finished"})
+    store.save_trial(trial())
+    for folder, later in (("trials", ["role", "side", "latency_one_p50_s"]), ("rounds", ["role", "warm_up"])):
+        (path,) = (store.folder / folder).glob("*.parquet")
+        pq.write_table(pq.read_table(path).drop_columns(later), path)
+    frames = read(store.folder)
+    assert len(frames.trials) == 1
+    assert frames.trials["role"].isna().all()
+    assert frames.rounds["warm_up"].isna().all()
+    assert frames.controls.empty
+
+
+def test_controls_are_kept_apart_from_what_is_compared(store):
+    store.save_run({"run_id": "r1", "status": "finished"})
+    store.save_trial(trial(framework="pytorch"))
+    store.save_trial(replace(trial(framework="tensorflow"), role=Role.CONTROL))
+    frames = read(store.folder)
+    assert list(frames.trials["framework"]) == ["pytorch"]
+    assert list(frames.controls["framework"]) == ["tensorflow"]
+    assert set(frames.control_rounds["framework"]) == {"tensorflow"}
+
+
+def test_warm_up_is_stored_and_left_out_of_the_throughput(store):
+    slow = replace(one_round(index=0, wall_s=20.0), warm_up=True)
+    store.save_trial(trial(rounds=(slow, one_round(index=1), one_round(index=2))))
+    (row,) = pd.read_parquet(store.folder / "trials").to_dict("records")
+    assert row["train_samples_per_s"] == row["train_samples_per_s_q1"] == 30_000
+    assert (row["train_rounds"], row["train_warm_up_rounds"]) == (3, 1)
+    assert pd.read_parquet(store.folder / "rounds")["warm_up"].tolist() == [True, False, False]
+
+
+def test_latencies_become_columns_and_what_was_not_asked_is_null(store):
+    asked = Latency(batch_size=1, calls=100, p50_s=0.001, p95_s=0.002, p99_s=0.003)
+    store.save_trial(replace(trial(), latencies=(asked,)))
+    (row,) = pd.read_parquet(store.folder / "trials").to_dict("records")
+    assert (row["latency_one_calls"], row["latency_one_p99_s"]) == (100, 0.003)
+    assert pd.isna(row["latency_batch_p50_s"])
 
 
 def test_a_half_written_file_is_not_seen(store):

@@ -6,20 +6,24 @@ from pathlib import Path
 
 from harness.report.context import Section
 from harness.report.evidence import Evidence
-from harness.report.sections import account, cost, learning, speed
+from harness.report.sections import account, cost, latency, learning, reaching, speed, telling
 
 
 def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
     """All sections; each drawn figure is also saved as a small PNG in `pictures`."""
     return (
+        telling.telling(shown, pictures),
         learning.certificates(shown),
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
         learning.accuracy(shown, pictures),
+        reaching.time_to_accuracy(shown, pictures),
         learning.agreement(shown),
         cost.memory(shown, pictures),
         cost.startup(shown, pictures),
         speed.evaluation(shown, pictures),
+        latency.latency(shown, pictures),
+        telling.noise(shown),
         account.failures(shown),
         account.trials(shown),
         account.environment(shown),

@@ -1,0 +1,204 @@
+"""Try the whole method where the answer is known: a framework against itself, or against itself slowed.
+
+A try is what a case of a run is, fresh pairs whose rounds take turns, cut to a given time. The same
+framework is then measured for as long the usual way, all of one side and after it all of the other, and
+judged by the usual rules.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from harness.analysis.statistics import MIN_REPLICATES, Verdict, judge
+from harness.analysis.usual import PAIRED, Says, usual_calls
+from harness.config import Settings
+from harness.engine.replicate import Observer, pair_log_ratio, run_pair
+from harness.engine.rounds import Rounds
+from harness.engine.side import Conditions, Side
+from harness.measure import host
+from harness.plan import SIDES, Pair
+from harness.records import Attempt, Phase, Trial
+from harness.workload import FRAMEWORKS, Case
+
+_SAYS: Final = {Verdict.TENSORFLOW_FASTER: Says.A_FASTER, Verdict.PYTORCH_FASTER: Says.B_FASTER}
+
+
+class CalibrationObserver(Observer, Protocol):
+    def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None: ...
+
+
+def tries(settings: Settings) -> Iterator[tuple[str, float]]:
+    """Framework and planted share of each try: the shares in random order, the frameworks by turns."""
+    shuffler = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
+    for number in range(settings.tries):
+        for share in shuffler.sample(settings.planted, len(settings.planted)):
+            yield FRAMEWORKS[number % len(FRAMEWORKS)], share
+
+
+def calibrate(
+    case: Case,
+    settings: Settings,
+    *,
+    run_id: str,
+    data_root: Path,
+    logs: Path,
+    save: Callable[[Trial], None],
+    save_try: Callable[[Sequence[Attempt]], None],
+    observer: CalibrationObserver,
+) -> None:
+    """Run all tries; trials and tries are on disk as each ends, so an interrupted calibration is a short one.
+
+    A try in which a trial fails says nothing and is left out; its trials are stored all the same.
+    """
+    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+        conditions = Conditions(
+            run_id=run_id,
+            data_root=data_root,
+            logs=logs,
+            compile_cache=Path(cache),
+            threads=settings.threads,
+            together=2 * settings.threads <= host.usable_cores(),
+            round_s=settings.round_s,
+            timeout_s=settings.timeout_s,
+            certificates={},
+            # Each replicate's two sides share a try's time evenly with those of the others.
+            enough_s=settings.try_s / MIN_REPLICATES / len(SIDES),
+            speed_only=True,
+        )
+        planned = list(tries(settings))
+        known: dict[str, dict[str, Rounds]] = {framework: {} for framework in FRAMEWORKS}
+        for number, (framework, share) in enumerate(planned):
+            pair = Pair(case=case, replicate=number, frameworks=(framework, framework), planted_share=share)
+            attempts = _Try(pair, conditions, known[framework], save, observer).attempts()
+            save_try(attempts)
+            observer.try_done(attempts, done=number + 1, tries=len(planned))
+
+
+class _Try:
+    """One try in progress; `pair.replicate` is its number.
+
+    The replicates of its pairs follow those of the try before; the two trials of the usual way have
+    the replicate after them.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        conditions: Conditions,
+        known: dict[str, Rounds],
+        save: Callable[[Trial], None],
+        observer: CalibrationObserver,
+    ) -> None:
+        self._pair = pair
+        self._conditions = conditions
+        self._known = known
+        self._save = save
+        self._observer = observer
+        self._started_at = datetime.now(UTC)
+        self._first = pair.replicate * (MIN_REPLICATES + 1)
+
+    def attempts(self) -> list[Attempt]:
+        """What each way says, the project's own first; empty where a trial failed."""
+        paired = self._paired()
+        return [paired, *self._usual()] if paired is not None else []
+
+    def _paired(self) -> Attempt | None:
+        begin_s, first = time.monotonic(), self._first
+        log_ratios, trials = [], list[Trial]()
+        for replicate in range(first, first + MIN_REPLICATES):
+            pair = replace(self._pair, replicate=replicate)
+            sides = run_pair(pair, self._conditions, self._observer, self._known)
+            trials += sides
+            for trial in sides:
+                self._save(trial)
+            log_ratio = pair_log_ratio(*sides)
+            if log_ratio is None:
+                return None
+            log_ratios.append(log_ratio)
+        judgement = judge(log_ratios)
+        assert judgement.interval is not None
+        return self._attempt(
+            way=PAIRED,
+            says=_SAYS.get(judgement.verdict, judgement.verdict),
+            ratio=judgement.interval.estimate,
+            ratio_low=judgement.interval.low,
+            ratio_high=judgement.interval.high,
+            replicates=len(log_ratios),
+            trials=trials,
+            wall_s=time.monotonic() - begin_s,
+        )
+
+    def _usual(self) -> list[Attempt]:
+        """All of a, and when its process is gone all of b: one process each, as most scripts have it."""
+        begin_s = time.monotonic()
+        enough_s = self._conditions.enough_s * MIN_REPLICATES
+        trials = [self._alone(name, enough_s) for name in SIDES]
+        if any(trial.failure for trial in trials):
+            return []
+        a_s, b_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
+        wall_s = time.monotonic() - begin_s
+        return [
+            self._attempt(
+                way=call.way,
+                says=call.says,
+                ratio=call.ratio,
+                ratio_low=None,
+                ratio_high=None,
+                replicates=1,
+                trials=trials,
+                wall_s=wall_s,
+            )
+            for call in usual_calls(a_s, b_s)
+        ]
+
+    def _alone(self, name: str, enough_s: float) -> Trial:
+        side = Side(name, replace(self._pair, replicate=self._first + MIN_REPLICATES), self._conditions)
+        side.start()
+        side.wait()
+        for parts in self._known[self._pair.kind].train:
+            if side.failure or side.trained_s >= enough_s:
+                break
+            side.train(parts, turn=0, passes=0)
+        side.finish()
+        side.close()
+        trial = side.trial()
+        self._save(trial)
+        return trial
+
+    def _attempt(
+        self,
+        *,
+        way: str,
+        says: str,
+        ratio: float,
+        ratio_low: float | None,
+        ratio_high: float | None,
+        replicates: int,
+        trials: Sequence[Trial],
+        wall_s: float,
+    ) -> Attempt:
+        rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
+        return Attempt(
+            calibration_id=self._conditions.run_id,
+            number=self._pair.replicate,
+            started_at=self._started_at,
+            case_id=self._pair.case.id,
+            framework=self._pair.frameworks[0],
+            planted_share=self._pair.planted_share,
+            way=way,
+            says=str(says),
+            ratio=ratio,
+            ratio_low=ratio_low,
+            ratio_high=ratio_high,
+            replicates=replicates,
+            rounds=len(rounds),
+            measured_s=sum(one.wall_s for one in rounds),
+            wall_s=wall_s,
+        )

@@ -1,0 +1,119 @@
+"""One replicate of a case: two fresh workers whose rounds take turns."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Protocol
+
+from harness.analysis.statistics import Judgement, replicate_log_ratio
+from harness.engine.pairing import turns
+from harness.engine.rounds import Rounds, faster, plan_rounds
+from harness.engine.side import Conditions, Side
+from harness.plan import SIDES, Pair
+from harness.records import Phase, Role, Round, Trial
+from harness.workload import TEST_SAMPLES
+
+
+class Observer(Protocol):
+    """Who is told how a run goes on. Called between timed rounds only, never during one."""
+
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None: ...
+
+    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None: ...
+
+    def trial_done(self, trial: Trial) -> None: ...
+
+    def judged(self, pair: Pair, so_far: Judgement) -> None: ...
+
+
+def run_pair(
+    pair: Pair, conditions: Conditions, observer: Observer, known: dict[str, Rounds] | None = None
+) -> tuple[Trial, Trial]:
+    """Measure one replicate. A side that fails leaves the other to finish alone.
+
+    `known` keeps the rounds of each kind of pair, so that all its replicates have the same. Interrupted,
+    it still returns what both sides have measured, their trials marked so, through `Interrupted.trials`.
+    """
+    known = {} if known is None else known
+    a, b = (Side(name, pair, conditions) for name in SIDES)
+    sides = {a.name: a, b.name: b}
+    try:
+        first = random.Random(_seed(pair)).sample([a, b], 2)  # noqa: S311  (order, not secrecy)
+        _start(first, together=conditions.together)
+        said = [side.pace for side in sides.values() if side.pace is not None]
+        if pair.kind not in known:
+            known[pair.kind] = plan_rounds(pair.case, faster(pair.case, said), conditions.round_s)
+        _take_turns(pair, sides, known[pair.kind], conditions, observer)
+        for side in sides.values():
+            side.finish()
+    except KeyboardInterrupt:
+        for side in sides.values():
+            side.fail("interrupted", "the run was interrupted before this trial finished")
+            side.close()
+        raise Interrupted((a.trial(), b.trial())) from None
+    for side in sides.values():
+        side.close()
+    return a.trial(), b.trial()
+
+
+def _start(sides: list[Side], *, together: bool) -> None:
+    """Start both workers: at the same time where each has its cores, else one after the other."""
+    for side in sides:
+        side.start()
+        if not together:
+            side.wait()
+    if together:
+        for side in sides:
+            side.wait()
+
+
+def _take_turns(
+    pair: Pair, sides: Mapping[str, Side], rounds: Rounds, conditions: Conditions, observer: Observer
+) -> None:
+    order = turns((SIDES[0], SIDES[1]), len(rounds.train), _seed(pair))
+    passes = 0 if conditions.speed_only else rounds.passes
+    for done, (parts, names) in enumerate(zip(rounds.train, order, strict=True), start=1):
+        for turn, name in enumerate(names):
+            sides[name].train(parts, turn, passes)
+        observer.turn_done(pair, done=done, rounds=len(rounds.train))
+        if min(side.trained_s for side in sides.values()) >= conditions.enough_s:
+            break
+    if pair.role is Role.CONTROL or conditions.speed_only:
+        return
+    for batch_size in sorted({1, pair.case.workload.batch_size}):
+        # The test set has no batch larger than itself.
+        if batch_size <= TEST_SAMPLES:
+            for name in names:
+                sides[name].predict(batch_size)
+
+
+def _seed(pair: Pair) -> str:
+    return f"{pair.kind}:{pair.seed}"
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a pair; carries what the pair had measured."""
+
+    def __init__(self, trials: tuple[Trial, Trial]) -> None:
+        super().__init__()
+        self.trials = trials
+
+
+def pair_log_ratio(a: Trial, b: Trial) -> float | None:
+    """The log of side a's training speed over side b's; None when a side did not finish.
+
+    As `analysis.verdicts` has it: the median over the rounds that neither side had in its warm-up.
+    """
+    if a.failure is not None or b.failure is not None:
+        return None
+    times_s = [
+        (one.sample_s, other.sample_s)
+        for one, other in zip(_train(a), _train(b), strict=True)
+        if not (one.warm_up or other.warm_up)
+    ]
+    return replicate_log_ratio([time_s for time_s, _ in times_s], [time_s for _, time_s in times_s])
+
+
+def _train(trial: Trial) -> list[Round]:
+    return [one for one in trial.rounds if one.phase is Phase.TRAIN]

@@ -1,0 +1,95 @@
+"""How an epoch becomes rounds: long enough for the clock, short enough for the sides to take turns.
+
+A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. Both
+sides of a pair, and all replicates of a case, get the same rounds, so that round *i* is the same work
+wherever it is timed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from harness.workload import Case, Mode, Workload
+
+# The pace is taken from a few steps, before anything has settled; a round planned this much longer
+# than the least is seldom shorter than it.
+_SLACK: Final = 1.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Samples `first` to `last` (exclusive) of the order of epoch `epoch`, counted from 0."""
+
+    epoch: int
+    first: int
+    last: int
+
+    def ends_epoch(self, workload: Workload) -> bool:
+        return self.last == workload.train_samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """What a trial does: training rounds of one or more parts, and passes over the test set an epoch."""
+
+    train: tuple[tuple[Part, ...], ...]
+    passes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds of an epoch and of a pass over the test set on the faster side; None where unknown."""
+
+    epoch_s: float | None
+    evaluate_s: float | None
+
+
+def faster(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
+    """The pace that decides: a round must be long enough for the faster side too.
+
+    `said` are the workers' own words, `train_sample_s` and `evaluate_s`.
+    """
+    sample_s = [one["train_sample_s"] for one in said if one["train_sample_s"]]
+    evaluate_s = [one["evaluate_s"] for one in said if one["evaluate_s"]]
+    return Pace(
+        epoch_s=min(sample_s) * case.workload.train_samples if sample_s else None,
+        evaluate_s=min(evaluate_s) if evaluate_s else None,
+    )
+
+
+def plan_rounds(case: Case, pace: Pace, least_s: float) -> Rounds:
+    """Rounds of at least `least_s` seconds at this pace, as short as that allows.
+
+    An unknown pace gives a round an epoch and one pass. What `fit` and a `DataLoader` do around an epoch
+    belongs to it, so epochs of mode `idiomatic` stay whole. In a group of epochs each is evaluated, and
+    their evaluations together last `least_s`.
+    """
+    workload = case.workload
+    epochs, group, splits = workload.epochs, 1, 1
+    if pace.epoch_s is not None:
+        wanted = least_s * _SLACK / pace.epoch_s
+        group = min(epochs, math.ceil(wanted))
+        if wanted < 1 and case.mode is not Mode.IDIOMATIC:
+            steps = workload.steps_per_epoch
+            splits = steps // math.ceil(wanted * steps)
+    # Epochs that fill no group of their own join the others: no round is shorter than asked for.
+    groups = epochs // group
+    edges = [epochs * number // groups for number in range(groups + 1)]
+    whole = [
+        tuple(Part(epoch=epoch, first=0, last=workload.train_samples) for epoch in range(first, last))
+        for first, last in pairwise(edges)
+    ]
+    train = whole if splits == 1 else [(part,) for (one,) in whole for part in _split(one, workload, splits)]
+    passes = 1 if pace.evaluate_s is None else math.ceil(least_s / group / pace.evaluate_s)
+    return Rounds(train=tuple(train), passes=passes)
+
+
+def _split(whole: Part, workload: Workload, count: int) -> list[Part]:
+    """An epoch in `count` parts of whole batches, whose numbers of steps differ by one at most."""
+    steps = [workload.steps_per_epoch * number // count for number in range(count + 1)]
+    edges = [min(step * workload.batch_size, workload.train_samples) for step in steps]
+    return [Part(epoch=whole.epoch, first=first, last=last) for first, last in pairwise(edges)]

@@ -1,0 +1,241 @@
+"""One trial while it runs, as its parent sees it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.engine.conditions import environment
+from harness.engine.process import WorkerProcess
+from harness.engine.protocol import Do, Message, dump_spec
+from harness.engine.rounds import Part
+from harness.engine.warming import marked
+from harness.errors import TrialError
+from harness.measure.disturbance import mark
+from harness.measure.nvml import MemorySampler
+from harness.plan import SIDES, Pair
+from harness.records import (
+    Certification,
+    Disturbance,
+    Failure,
+    Latency,
+    Phase,
+    Role,
+    Round,
+    Startup,
+    Trial,
+)
+from harness.workload import TrialSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What all trials of a run share.
+
+    `together` says whether the two workers of a pair start at the same time: there are cores for both.
+    A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
+    is measured.
+    """
+
+    run_id: str
+    data_root: Path
+    logs: Path
+    compile_cache: Path
+    threads: int
+    together: bool
+    round_s: float
+    timeout_s: float
+    certificates: Mapping[str, Certification]
+    enough_s: float = math.inf
+    speed_only: bool = False
+
+
+class Side:
+    """One side of a pair: keeps what was measured, and stays silent once it has failed."""
+
+    def __init__(self, name: str, pair: Pair, conditions: Conditions) -> None:
+        self.name = name
+        self.framework = pair.frameworks[SIDES.index(name)]
+        suffix = self.framework if pair.role is Role.COMPARISON else f"{self.framework}-{name}"
+        self.trial_id = f"{conditions.run_id}-{pair.id}-{suffix}"
+        self._planted_share = pair.planted_share if name == SIDES[1] else 0.0
+        self._pair = pair
+        self._conditions = conditions
+        self._log_path = conditions.logs / f"{self.trial_id}.log"
+        self._worker: WorkerProcess | None = None
+        self._sampler: MemorySampler | None = None
+        self._started_at = datetime.now(UTC)
+        self._begin_s = time.monotonic()
+        self._wall_s = 0.0
+        self._startup: Startup | None = None
+        self._started: Message = {}
+        self._finished: Message = {}
+        self._rounds: list[Round] = []
+        self._latencies: list[Latency] = []
+        self.failure: Failure | None = None
+
+    def start(self) -> None:
+        """Start the worker and tell it what to do; `wait` until it is ready."""
+        device, conditions = self._pair.case.device, self._conditions
+        spec = TrialSpec(
+            framework=self.framework,
+            case=self._pair.seeded_case,
+            threads=conditions.threads,
+            data_root=str(conditions.data_root),
+            planted_share=self._planted_share,
+        )
+        self._worker = WorkerProcess(
+            environment(device=device, threads=conditions.threads, compile_cache=conditions.compile_cache),
+            self._log_path,
+        )
+        self._sampler = MemorySampler(device, self._worker.pid)
+        try:
+            self._worker.tell(Do.START, spec=dump_spec(spec))
+        except TrialError as error:
+            self.fail(error.kind, str(error))
+
+    def wait(self) -> None:
+        reply = self._hear(Do.START)
+        if reply is not None:
+            self._started = reply
+            self._startup = Startup(**reply["startup"])
+
+    @property
+    def pace(self) -> dict[str, float | None] | None:
+        """What the worker says of its speed; None when it did not start."""
+        return self._started.get("pace")
+
+    def train(self, parts: tuple[Part, ...], turn: int, passes: int) -> None:
+        """One training round; each epoch that it completes is evaluated in `passes` passes, off its clock."""
+        replies, evaluations = [], []
+        for part in parts:
+            reply = self._ask(Do.TRAIN, epoch=part.epoch, first=part.first, last=part.last)
+            if reply is None:
+                break
+            replies.append(reply)
+            if passes and part.ends_epoch(self._pair.case.workload):
+                trained_s = self.trained_s + sum(one["wall_s"] for one in replies)
+                evaluations.append((part.epoch, trained_s, self._ask(Do.EVALUATE, passes=passes)))
+        if replies:
+            self._round(Phase.TRAIN, _joined(replies), parts[len(replies) - 1].epoch, turn)
+        for epoch, trained_s, evaluation in evaluations:
+            if evaluation is not None:
+                self._round(Phase.EVALUATE, evaluation, epoch, turn, trained_s)
+
+    def predict(self, batch_size: int) -> None:
+        reply = self._ask(Do.PREDICT, batch_size=batch_size)
+        if reply is not None:
+            self._latencies.append(
+                Latency(**{name: reply[name] for name in ("batch_size", "calls", "p50_s", "p95_s", "p99_s")})
+            )
+
+    def finish(self) -> None:
+        self._finished = self._ask(Do.FINISH) or {}
+
+    def fail(self, kind: str, reason: str) -> None:
+        self.failure = self.failure or Failure(kind=kind, reason=reason)
+
+    def close(self) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+        if self._worker is not None:
+            if self.failure is not None:
+                self._worker.kill()
+            self._worker.close()
+        self._wall_s = time.monotonic() - self._begin_s
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds of all training rounds so far."""
+        return sum(one.wall_s for one in self._rounds if one.phase is Phase.TRAIN)
+
+    def _ask(self, do: Do, **details: object) -> Message | None:
+        if self.failure is not None or self._worker is None:
+            return None
+        try:
+            self._worker.tell(do, **details)
+        except TrialError as error:
+            self.fail(error.kind, str(error))
+        return self._hear(do)
+
+    def _hear(self, do: Do) -> Message | None:
+        if self.failure is not None or self._worker is None:
+            return None
+        try:
+            return self._worker.hear(do, timeout_s=self._conditions.timeout_s)
+        except TrialError as error:
+            self.fail(error.kind, str(error))
+            return None
+
+    def _round(
+        self, phase: Phase, reply: Message, epoch: int, turn: int, trained_s: float | None = None
+    ) -> None:
+        disturbance = Disturbance(**reply["disturbance"])
+        self._rounds.append(
+            Round(
+                **reply | {"disturbance": disturbance},
+                phase=phase,
+                index=sum(one.phase is phase for one in self._rounds),
+                epoch=epoch + 1,
+                turn=turn,
+                trained_s=trained_s,
+                disturbed_by=mark(disturbance, wall_s=reply["wall_s"]),
+            )
+        )
+
+    def trial(self) -> Trial:
+        gpu_peak_bytes, gpu_peak_reason = (
+            self._sampler.peak() if self._sampler else (None, "the worker did not start")
+        )
+        pair, conditions = self._pair, self._conditions
+        return Trial(
+            run_id=conditions.run_id,
+            pair_id=f"{conditions.run_id}-{pair.id}",
+            trial_id=self.trial_id,
+            role=pair.role,
+            side=self.name,
+            case=pair.case,
+            framework=self.framework,
+            planted_share=self._planted_share,
+            replicate=pair.replicate,
+            seed=pair.seed,
+            threads=conditions.threads,
+            started_at=self._started_at,
+            wall_s=self._wall_s,
+            startup=self._startup,
+            rounds=marked(self._rounds),
+            latencies=tuple(self._latencies),
+            parameter_count=self._started.get("parameter_count"),
+            host_peak_bytes=self._finished.get("host_peak_bytes"),
+            gpu_peak_bytes=gpu_peak_bytes,
+            gpu_peak_reason=gpu_peak_reason,
+            effective=self._started.get("effective", {}),
+            digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
+            certificate=conditions.certificates.get(pair.case.id) if pair.role is Role.COMPARISON else None,
+            failure=self.failure,
+            log_path=str(self._log_path),
+        )
+
+
+def _joined(replies: list[Message]) -> Message:
+    """The epochs of a group as one round: sums, and the loss averaged over all samples."""
+    first = replies[0]
+    if len(replies) == 1:
+        return first
+    samples = sum(reply["samples"] for reply in replies)
+    sums = ("wall_s", "cpu_s", "samples", "steps", "idle_cpu_s")
+    noise = [reply["disturbance"] for reply in replies]
+    return first | {name: sum(reply[name] for reply in replies) for name in sums} | {
+        "loss": sum(reply["loss"] * reply["samples"] for reply in replies) / samples,
+        "disturbance": {name: _added([one[name] for one in noise]) for name in noise[0]}
+        | {"frequency_hz": noise[-1]["frequency_hz"]},
+    }  # fmt: skip
+
+
+def _added(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -1,0 +1,97 @@
+"""What this machine can tell apart, in words: the run's own control, and what calibrations found here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.analysis.calibration import POWER, calibration
+from harness.analysis.statistics import Verdict
+from harness.analysis.usual import PAIRED
+from harness.analysis.verdicts import control
+from harness.report import words
+from harness.store.frames import Frames
+
+_CALLED: Final = {Verdict.TENSORFLOW_FASTER, Verdict.PYTORCH_FASTER}
+
+
+def control_told(frames: Frames) -> str:
+    """What the run's own control says, in one or two sentences."""
+    judged = control(frames.controls, frames.control_rounds)
+    if judged is None or judged.interval is None:
+        return "No control was measured: nothing here ran one framework against itself."
+    interval = judged.interval
+    said = (
+        f"Control: one framework against itself, {words.plural(interval.replicates, 'replicate')}, ratio "
+        f"{words.ratio(interval.estimate)}"
+    )
+    if interval.low is not None and interval.high is not None:
+        said += f" ({words.ratio(interval.low)} to {words.ratio(interval.high)})"
+    if judged.verdict in _CALLED:
+        return f"{said}. The truth is 1, yet it was called different: trust no small difference of this run."
+    if judged.verdict is Verdict.EQUIVALENT:
+        return f"{said}. The truth is 1, and it was called equivalent, as it should be."
+    return f"{said}. The truth is 1; no difference was called, and {judged.reason}."
+
+
+def calibration_told(frames: Frames) -> list[str]:
+    """What the calibrations on this machine found, a sentence a question."""
+    if frames.attempts.empty:
+        return [
+            "This machine has not been calibrated: `make calibrate` tells how often verdicts are wrong here."
+        ]
+    return list(told_apart(frames.attempts))
+
+
+def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
+    """False alarms beside the usual ways', what was found of what was planted, what a minute resolves."""
+    summed = calibration(attempts)
+    same = summed[summed["planted_share"] == 0]
+    for try_s, ways in same.groupby("try_s"):
+        own, usual = ways[ways["way"] == PAIRED], ways[ways["way"] != PAIRED]
+        for row in own.to_dict("records"):
+            yield (
+                f"Calibration: of {words.plural(row['tries'], 'comparison')} of a framework with itself, "
+                f"{try_s:g} s each, {row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called different "
+                f"({_share(row, 'wrong_share')}); {row['covered']} intervals held the true ratio "
+                f"({_share(row, 'covered_share')})."
+            )
+        if len(usual):
+            told = words.listed(f"{row['way']} {row['wrong']}" for row in usual.to_dict("records"))
+            yield (
+                f"Judged the usual ways, one side after the other, in the same time, {usual['tries'].max()} "
+                f"comparisons gave false alarms: {told}."
+            )
+    for row in summed[(summed["planted_share"] > 0) & (summed["way"] == PAIRED)].to_dict("records"):
+        yield (
+            f"A planted slow-down of {words.share(row['planted_share'], 0)} was found in {row['a_faster']} "
+            f"of {row['tries']} tries of {row['try_s']:g} s "
+            f"({_share(row, 'found_share')}), with the wrong sign in {row['b_faster']}."
+        )
+    own = summed[summed["way"] == PAIRED]
+    resolved = float((own["resolved_share"] * own["tries"]).sum() / own["tries"].sum())
+    yield (
+        f"As far as these tries tell, a minute of measuring finds a difference of {words.share(resolved, 1)} "
+        f"{10 * POWER:.0f} times in ten."
+    )
+
+
+def calibrated(row: dict[Any, Any]) -> tuple[str, ...]:
+    """A row of `calibration` as cells: planted, way, tries, wrong, found, undecided, held, half-width."""
+    return (
+        words.share(row["planted_share"], 0),
+        words.plain(row["way"]),
+        words.count(row["tries"]),
+        f"{row['wrong']} ({_share(row, 'wrong_share')})",
+        words.MISSING if pd.isna(row["found_share"]) else f"{row['a_faster']} ({_share(row, 'found_share')})",
+        words.count(row["undecided"] + row["equivalent"]),
+        words.MISSING if pd.isna(row["covered"]) else f"{row['covered']} ({_share(row, 'covered_share')})",
+        words.share(row["half_width"], 1),
+    )
+
+
+def _share(row: dict[Any, Any], name: str) -> str:
+    low, high = words.share(row[f"{name}_low"], 0), words.share(row[f"{name}_high"], 0)
+    return f"{words.share(row[name], 0)}; {low} to {high}"

@@ -1,0 +1,92 @@
+"""Tries add up to how often each way is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from scipy.stats import beta
+
+from harness.analysis.calibration import calibration
+from harness.analysis.statistics import judge
+from harness.analysis.usual import PAIRED
+from harness.store.schema import ATTEMPTS
+
+
+def attempts(says, *, share=0.0, way=PAIRED, ratio=1.0, reach=0.02, try_s=20.0):
+    rows = [
+        {
+            "number": number,
+            "planted_share": share,
+            "try_s": try_s,
+            "way": way,
+            "says": said,
+            "ratio": ratio,
+            "ratio_low": ratio / (1 + reach) if way == PAIRED else None,
+            "ratio_high": ratio * (1 + reach) if way == PAIRED else None,
+            "replicates": 5,
+            "measured_s": try_s,
+        }
+        for number, said in enumerate(says)
+    ]
+    return pa.Table.from_pylist(rows, schema=ATTEMPTS).to_pandas()
+
+
+def test_any_difference_is_wrong_where_nothing_was_planted():
+    (row,) = calibration(attempts(["a faster", "b faster", "inconclusive", "equivalent"])).to_dict("records")
+    assert (row["tries"], row["wrong"], row["undecided"], row["equivalent"]) == (4, 2, 1, 1)
+    assert pd.isna(row["found_share"])
+
+
+def test_the_wrong_sign_is_wrong_and_the_right_one_found():
+    frame = calibration(attempts(["a faster", "a faster", "b faster", "inconclusive"], share=0.05))
+    (row,) = frame.to_dict("records")
+    assert (row["wrong"], row["found_share"]) == (1, 0.5)
+
+
+@pytest.mark.parametrize(("share", "wrong"), [(0.01, 0), (0.05, 1)])
+def test_equivalent_is_wrong_only_where_more_than_the_margin_was_planted(share, wrong):
+    (row,) = calibration(attempts(["equivalent"], share=share)).to_dict("records")
+    assert row["wrong"] == wrong
+
+
+def test_shares_have_the_exact_interval_of_clopper_and_pearson():
+    (row,) = calibration(attempts(["a faster"] * 3 + ["inconclusive"] * 57)).to_dict("records")
+    assert row["wrong_share_low"] == pytest.approx(beta.ppf(0.025, 3, 58))
+    assert row["wrong_share_high"] == pytest.approx(beta.ppf(0.975, 4, 57))
+
+
+def test_an_interval_is_held_against_the_ratio_that_was_planted():
+    (held,) = calibration(attempts(["a faster"], share=0.05, ratio=1.06)).to_dict("records")
+    (missed,) = calibration(attempts(["a faster"], share=0.05, ratio=1.09)).to_dict("records")
+    assert (held["covered"], missed["covered"]) == (1, 0)
+
+
+def test_the_own_way_comes_first_and_ways_without_intervals_have_none():
+    both = pd.concat([attempts(["a faster"], way="welch"), attempts(["inconclusive"])])
+    frame = calibration(both)
+    assert frame["way"].tolist() == [PAIRED, "welch"]
+    assert frame["covered"].isna().tolist() == [False, True]
+    assert frame["resolved_share"].isna().tolist() == [False, True]
+
+
+def test_tries_of_different_lengths_are_summed_apart():
+    both = pd.concat([attempts(["inconclusive"], try_s=10.0), attempts(["inconclusive"], try_s=60.0)])
+    assert calibration(both)["try_s"].tolist() == [10.0, 60.0]
+
+
+@pytest.mark.slow
+def test_what_a_minute_resolves_is_found_nine_times_in_ten():
+    """Tries with known noise, each a minute long: the difference that it claims to find, it does find."""
+    rng = np.random.default_rng(0)
+    spread, rows = 0.02, []
+    for sample in rng.normal(0, spread, (400, 5)):
+        interval = judge(sample).interval
+        rows.append({"ratio": interval.estimate, "ratio_low": interval.low, "ratio_high": interval.high})
+    made = attempts(["inconclusive"] * len(rows), try_s=60.0).assign(**pd.DataFrame(rows).to_dict("list"))
+    resolved = calibration(made)["resolved_share"].iloc[0]
+    found = [
+        judge(sample).p_difference <= 0.05 for sample in rng.normal(np.log1p(resolved), spread, (2000, 5))
+    ]
+    assert 0.85 < np.mean(found) < 0.95

@@ -1,0 +1,133 @@
+"""A calibration with scripted workers: the truth is known to the script and to nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from harness import config
+from harness.analysis.calibration import calibration
+from harness.analysis.statistics import MIN_REPLICATES
+from harness.analysis.usual import PAIRED
+from harness.engine.calibrating import calibrate, tries
+from harness.plan import plan
+from harness.records import Phase, Role
+from harness.store.reader import read_attempts
+from harness.store.schema import CALIBRATION
+from harness.store.writer import Store
+
+PLACE = {"hostname": "here", "cpu_model": "one", "cpu_usable": 2, "threads": 1, "try_s": 0.5}
+
+
+class Silent:
+    def __init__(self):
+        self.done = []
+
+    def pair_began(self, pair, *, spent_s, left_s):
+        pass
+
+    def turn_done(self, pair, *, done, rounds):
+        pass
+
+    def trial_done(self, trial):
+        pass
+
+    def judged(self, pair, so_far):
+        pass
+
+    def try_done(self, attempts, *, done, tries):
+        self.done.append((done, tries, len(attempts)))
+
+
+@pytest.fixture
+def settled(tmp_path):
+    def settle(**given):
+        options = {"batch_size": "50", "train_samples": "1000", "dataset": "synthetic", "epochs": "500"}
+        return config.resolve(options | given, {}, tmp_path)
+
+    return settle
+
+
+@pytest.fixture
+def run(settled, tmp_path, synthetic_root, monkeypatch):
+    """Calibrate with scripted workers; what was tried, the trials, and who was told."""
+
+    def calibrated(script=None, **given):
+        for framework in ("TENSORFLOW", "PYTORCH"):
+            monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
+            told = json.dumps({"epoch_s": 0.2} | (script or {}))
+            monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", told)
+        settings = settled(round_s="0.02", try_s="0.8", **given)
+        store = Store(tmp_path / CALIBRATION)
+        store.prepare()
+        trials, observer = [], Silent()
+
+        def save(trial):
+            store.save_trial(trial)
+            trials.append(trial)
+
+        calibrate(
+            plan(settings).cases[0],
+            settings,
+            run_id="calibration",
+            data_root=synthetic_root,
+            logs=store.logs,
+            save=save,
+            save_try=lambda attempts: store.save_attempts(attempts, PLACE),
+            observer=observer,
+        )
+        return read_attempts(tmp_path), trials, observer
+
+    return calibrated
+
+
+def test_every_share_is_tried_equally_often_with_both_frameworks(settled):
+    planned = Counter(tries(settled(tries="4", planted="0%,5%")))
+    assert planned == {
+        (framework, share): 2 for framework in ("tensorflow", "pytorch") for share in (0.0, 0.05)
+    }
+
+
+@pytest.mark.slow
+def test_a_planted_slow_down_is_found_and_nothing_is_found_where_nothing_is(run):
+    attempts, _, observer = run(tries="1", planted="0%,40%")
+    own = attempts[attempts["way"] == PAIRED].set_index("planted_share")
+    assert own["says"].to_dict()[0.4] == "a faster"
+    assert own["says"].to_dict()[0.0] != "b faster"
+    assert own["ratio"].to_dict()[0.4] == pytest.approx(1.4, rel=0.1)
+    assert observer.done == [(1, 2, 5), (2, 2, 5)]
+
+
+@pytest.mark.slow
+def test_a_try_is_pairs_that_take_turns_and_then_one_side_after_the_other(run):
+    attempts, trials, _ = run(tries="1", planted="0%")
+    assert len(trials) == 2 * MIN_REPLICATES + 2
+    assert len({trial.trial_id for trial in trials}) == len(trials)
+    assert {trial.role for trial in trials} == {Role.CONTROL}
+    *paired, first, second = trials
+    assert {(trial.replicate, trial.side) for trial in paired} == {
+        (replicate, side) for replicate in range(MIN_REPLICATES) for side in "ab"
+    }
+    last, following = first.rounds[-1], second.rounds[0]
+    assert last.started_s + last.wall_s < following.started_s
+    assert set(attempts["way"]) == {PAIRED, "welch", "minimum", "pytest-benchmark", "pyperf"}
+
+
+@pytest.mark.slow
+def test_a_try_measures_nothing_but_training_and_for_as_long_as_it_was_told(run):
+    attempts, trials, _ = run(tries="1", planted="0%")
+    assert {one.phase for trial in trials for one in trial.rounds} == {Phase.TRAIN}
+    assert all(trial.latencies == () for trial in trials)
+    # Each side stops at the first turn that is long enough.
+    assert attempts["measured_s"].between(0.8, 1.6).all()
+
+
+@pytest.mark.slow
+def test_a_try_with_a_failed_trial_says_nothing(run):
+    attempts, trials, observer = run({"events": {"train 2": "raise"}}, tries="1", planted="0%")
+    assert attempts.empty
+    assert observer.done == [(1, 1, 0)]
+    assert trials[0].failure.kind == "raised"
+    assert calibration(attempts).empty

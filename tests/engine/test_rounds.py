@@ -1,0 +1,100 @@
+"""Rounds long enough for the clock and short enough to take turns, the same for both sides."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.engine.rounds import Pace, faster, plan_rounds
+from harness.workload import Case, Mode, Workload
+
+
+def case(mode=Mode.LOOP, **work):
+    return Case(workload=Workload(**work), device="cpu", mode=mode)
+
+
+def planned(epoch_s, *, evaluate_s=None, least_s=0.2, mode=Mode.LOOP, **work):
+    return plan_rounds(case(mode, **work), Pace(epoch_s=epoch_s, evaluate_s=evaluate_s), least_s)
+
+
+# No deadline: a busy machine is not a bug.
+@settings(deadline=None)
+@given(
+    epoch_s=st.floats(1e-4, 1e3),
+    epochs=st.integers(1, 40),
+    batch_size=st.integers(1, 3000),
+    train_samples=st.integers(3000, 60_000),
+)
+def test_the_rounds_are_the_epochs_whole_and_in_order(epoch_s, epochs, batch_size, train_samples):
+    rounds = planned(epoch_s, epochs=epochs, batch_size=batch_size, train_samples=train_samples)
+    parts = [part for one in rounds.train for part in one]
+    for epoch in range(epochs):
+        edges = [(part.first, part.last) for part in parts if part.epoch == epoch]
+        assert edges[0][0] == 0
+        assert edges[-1][1] == train_samples
+        assert all(last == first for (_, last), (first, _) in pairwise(edges))
+        assert all(first % batch_size == 0 and first < last for first, last in edges)
+    assert [part.epoch for part in parts] == sorted(part.epoch for part in parts)
+
+
+@settings(deadline=None)
+@given(epoch_s=st.floats(1e-3, 100), epochs=st.integers(1, 40))
+def test_a_round_is_as_long_as_asked_wherever_the_work_allows(epoch_s, epochs):
+    rounds = planned(epoch_s, epochs=epochs, batch_size=64)
+    sample_s = epoch_s / 60_000
+    shortest_s = min(sum(part.last - part.first for part in one) for one in rounds.train) * sample_s
+    a_partial_batch_s = 64 * sample_s
+    assert shortest_s >= min(0.2, epochs * epoch_s * 0.99) - a_partial_batch_s
+
+
+def test_long_epochs_are_split_into_equal_numbers_of_steps():
+    rounds = planned(1.0, epochs=2, batch_size=64)
+    assert len(rounds.train) == 2 * 3
+    steps = [-(-(one.last - one.first) // 64) for (one,) in rounds.train]
+    assert max(steps) - min(steps) <= 1
+    assert [one.ends_epoch(Workload()) for (one,) in rounds.train] == [False, False, True] * 2
+
+
+def test_short_epochs_are_grouped_and_none_is_left_to_a_short_round():
+    rounds = planned(0.1, epochs=8)
+    assert [len(one) for one in rounds.train] == [4, 4]
+    assert [len(one) for one in planned(0.1, epochs=7).train] == [3, 4]
+
+
+def test_a_single_short_epoch_is_one_round():
+    assert [len(one) for one in planned(0.01, epochs=1).train] == [1]
+
+
+def test_epochs_of_the_idiomatic_mode_stay_whole():
+    assert len(planned(5.0, epochs=3, mode=Mode.IDIOMATIC).train) == 3
+
+
+def test_an_unknown_pace_gives_a_round_an_epoch_and_one_pass():
+    rounds = planned(None, epochs=4)
+    assert [len(one) for one in rounds.train] == [1, 1, 1, 1]
+    assert rounds.passes == 1
+
+
+def test_passes_over_the_test_set_fill_a_round():
+    assert planned(1.0, evaluate_s=0.03).passes == 7
+    assert planned(1.0, evaluate_s=3.0).passes == 1
+
+
+def test_the_evaluations_of_grouped_epochs_fill_a_round_together():
+    assert planned(0.05, epochs=10, evaluate_s=0.01).passes == 4
+
+
+def test_the_faster_side_decides():
+    said = [{"train_sample_s": 2e-5, "evaluate_s": 0.1}, {"train_sample_s": 1e-5, "evaluate_s": 0.2}]
+    pace = faster(case(), said)
+    assert pace.epoch_s == pytest.approx(0.6)
+    assert pace.evaluate_s == pytest.approx(0.1)
+
+
+def test_nothing_is_said_of_a_pace_that_nobody_told():
+    assert faster(case(), [{"train_sample_s": None, "evaluate_s": None}]) == Pace(
+        epoch_s=None, evaluate_s=None
+    )
