@@ -149,7 +149,8 @@ def test_script_and_worker_train_the_same_to_the_last_bit(tmp_path, synthetic_ro
     file = tmp_path / "rounds.csv"
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.harness_overhead", "--framework", "pytorch",
-         "--batch-size", "1024", "--replicates", "1", "--seconds", "1", "--dataset", "synthetic", "--output", str(file)],
+         "--batch-size", "1024", "--replicates", "1", "--seconds", "1", "--dataset", "synthetic",
+         "--output", str(file)],
         capture_output=True, text=True, cwd=ROOT, check=False,
         env=os.environ | {"XDG_CACHE_HOME": str(synthetic_root.parent)},
     )  # fmt: skip

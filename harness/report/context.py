@@ -27,11 +27,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One heading of the page. `svg` is None when the figure is not drawn, `reason` then says why."""
+    """One heading of the page. `svg` is None when the figure is not drawn, `reason` then says why.
+
+    `points` are sentences listed below the intro.
+    """
 
     name: str
     title: str
     intro: str
+    points: tuple[str, ...] = ()
     svg: str | None = None
     reason: str | None = None
     table: Table | None = None

@@ -55,14 +55,14 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
             yield (
                 f"Calibration: of {words.plural(row['tries'], 'comparison')} of a framework with itself, "
                 f"{try_s:g} s each, {row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called different "
-                f"({_share(row, 'wrong_share')}); {row['covered']} intervals held the true ratio "
+                f"({_share(row, 'wrong_share')}); the interval held the true ratio in {row['covered']} "
                 f"({_share(row, 'covered_share')})."
             )
         if len(usual):
             told = words.listed(f"{row['way']} {row['wrong']}" for row in usual.to_dict("records"))
             yield (
-                f"Judged the usual ways, one side after the other, in the same time, {usual['tries'].max()} "
-                f"comparisons gave false alarms: {told}."
+                "Measured for as long the usual way, all of one side and then all of the other, so many of "
+                f"{usual['tries'].max()} were called different: {told}."
             )
     for row in summed[(summed["planted_share"] > 0) & (summed["way"] == PAIRED)].to_dict("records"):
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count, product
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.parity.certificate import Certificate, Finding
+from harness.plan import SIDES
 from harness.records import Failure, Phase, Role, Round, Startup, Trial
 from harness.report.answer import judge
 from harness.report.evidence import evidence
@@ -58,9 +60,13 @@ def build(
     run=None,
     gpu_peak_bytes=None,
     modes=(Mode.LOOP,),
+    control_ratio=1.0,
     **work,
 ):
-    """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's."""
+    """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's.
+
+    `control_ratio` is what the control finds, where the truth is 1.
+    """
     store = Store(folder)
     store.prepare()
     described = RUN | (run or {})
@@ -85,6 +91,20 @@ def build(
                 seeds=seeds,
             )
         )
+    for case, replicate, side in product(cases[:1], range(replicates), SIDES):
+        one = trial(
+            run_id=described["run_id"],
+            case=case,
+            framework=FRAMEWORKS[replicate % 2],
+            replicate=replicate,
+            factor=control_ratio if side == "b" else 1.0,
+            broken=None,
+            gpu_peak_bytes=gpu_peak_bytes,
+            speeds=speeds,
+            seeds=seeds,
+        )
+        name = f"{one.pair_id}-control"
+        store.save_trial(replace(one, role=Role.CONTROL, side=side, pair_id=name, trial_id=f"{name}-{side}"))
     store.save_run(described | {"certificate_ids": ids})
     return read(folder)
 

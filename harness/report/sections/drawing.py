@@ -29,6 +29,7 @@ def drawn(
     reason: str | None,
     draw: Callable[[], Figure],
     table: Table,
+    points: tuple[str, ...] = (),
 ) -> Section:
     """Draw unless there is a reason not to; then no picture of an earlier page stays behind either."""
     picture = pictures / f"{name}.png"
@@ -40,7 +41,7 @@ def drawn(
             svg = style.inline_svg(figure, name, title, intro)
             figure.set_layout_engine("none")  # laid out once, for both
             figure.savefig(picture, dpi=120, facecolor="white", bbox_inches="tight")
-    return Section(name=name, title=title, intro=intro, svg=svg, reason=reason, table=table)
+    return Section(name=name, title=title, intro=intro, points=points, svg=svg, reason=reason, table=table)
 
 
 def by_framework(trials: pd.DataFrame, column: str) -> pd.DataFrame:

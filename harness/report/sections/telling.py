@@ -29,7 +29,8 @@ def telling(shown: Evidence, pictures: Path) -> Section:
         pictures,
         "telling",
         title="What this machine can tell apart",
-        intro=" ".join([control_told(shown.frames), *calibration_told(shown.frames)]),
+        intro=control_told(shown.frames),
+        points=tuple(calibration_told(shown.frames)),
         reason=None if len(same) else "No calibration compared a framework with itself here.",
         draw=lambda: figures.false_alarms(same),
         table=context.table(
