@@ -127,7 +127,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     )
 
 
-def calibrate(planned: Plan, data_root: Path, *, observer: CalibrationObserver) -> pd.DataFrame:
+def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: CalibrationObserver) -> pd.DataFrame:
     """Try the method on this machine where the answer is known; what each way said, one row a try and way.
 
     Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
@@ -150,6 +150,7 @@ def calibrate(planned: Plan, data_root: Path, *, observer: CalibrationObserver) 
         save=store.save_trial,
         save_try=lambda attempts: store.save_attempts(attempts, where),
         observer=observer,
+        usual=usual,
     )
     return read_attempts(settings.results, calibration_id)
 

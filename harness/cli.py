@@ -169,6 +169,7 @@ def calibrate(
     *,
     tries: Annotated[Text, typer.Option(help="Tries of each planted slow-down.")] = None,
     seconds: Annotated[Text, typer.Option("--try", help="Seconds of measuring in each try.")] = None,
+    usual: Annotated[bool, typer.Option(help="Measure for as long the usual ways, too.")] = True,
     planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
     device: Device = None,
     batch_size: BatchSize = None,
@@ -206,7 +207,7 @@ def calibrate(
     with DataDisplay() as display:
         data_root = session.find_data(settings, display)
     with CalibrationDisplay(planned) as display:
-        attempts = session.calibrate(planned, data_root, observer=display)
+        attempts = session.calibrate(planned, data_root, usual=usual, observer=display)
     show_calibration(attempts)
 
 

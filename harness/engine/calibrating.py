@@ -52,8 +52,11 @@ def calibrate(
     save: Callable[[Trial], None],
     save_try: Callable[[Sequence[Attempt]], None],
     observer: CalibrationObserver,
+    usual: bool = True,
 ) -> None:
     """Run all tries; trials and tries are on disk as each ends, so an interrupted calibration is a short one.
+
+    Without `usual` the time for the usual ways is saved.
 
     A try in which a trial fails says nothing and is left out; its trials are stored all the same.
     """
@@ -76,7 +79,7 @@ def calibrate(
         known: dict[str, dict[str, Rounds]] = {framework: {} for framework in FRAMEWORKS}
         for number, (framework, share) in enumerate(planned):
             pair = Pair(case=case, replicate=number, frameworks=(framework, framework), planted_share=share)
-            attempts = _Try(pair, conditions, known[framework], save, observer).attempts()
+            attempts = _Try(pair, conditions, known[framework], save, observer).attempts(usual=usual)
             save_try(attempts)
             observer.try_done(attempts, done=number + 1, tries=len(planned))
 
@@ -104,10 +107,12 @@ class _Try:
         self._started_at = datetime.now(UTC)
         self._first = pair.replicate * (MIN_REPLICATES + 1)
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self, *, usual: bool) -> list[Attempt]:
         """What each way says, the project's own first; empty where a trial failed."""
         paired = self._paired()
-        return [paired, *self._usual()] if paired is not None else []
+        if paired is None:
+            return []
+        return [paired, *self._usual()] if usual else [paired]
 
     def _paired(self) -> Attempt | None:
         begin_s, first = time.monotonic(), self._first

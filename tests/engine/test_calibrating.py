@@ -54,7 +54,7 @@ def settled(tmp_path):
 def run(settled, tmp_path, synthetic_root, monkeypatch):
     """Calibrate with scripted workers; what was tried, the trials, and who was told."""
 
-    def calibrated(script=None, **given):
+    def calibrated(script=None, *, usual=True, **given):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             told = json.dumps({"epoch_s": 0.2} | (script or {}))
@@ -77,6 +77,7 @@ def run(settled, tmp_path, synthetic_root, monkeypatch):
             save=save,
             save_try=lambda attempts: store.save_attempts(attempts, PLACE),
             observer=observer,
+            usual=usual,
         )
         return read_attempts(tmp_path), trials, observer
 
@@ -131,3 +132,10 @@ def test_a_try_with_a_failed_trial_says_nothing(run):
     assert observer.done == [(1, 1, 0)]
     assert trials[0].failure.kind == "raised"
     assert calibration(attempts).empty
+
+
+@pytest.mark.slow
+def test_the_usual_ways_can_be_left_out_to_save_their_time(run):
+    attempts, trials, _ = run(tries="1", planted="0%", usual=False)
+    assert attempts["way"].tolist() == [PAIRED]
+    assert len(trials) == 2 * MIN_REPLICATES

@@ -26,7 +26,9 @@ def told(frames):
 
 def test_a_control_that_finds_nothing_says_so(told):
     sentence = told(control_ratio=1.0)
-    assert sentence.startswith("Control: one framework against itself, 6 replicates, ratio 0.99 (0.99 to 1.00)")
+    assert sentence.startswith(
+        "Control: one framework against itself, 6 replicates, ratio 0.99 (0.99 to 1.00)"
+    )
     assert sentence.endswith("called equivalent, as it should be.")
 
 
