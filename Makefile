@@ -73,7 +73,7 @@ setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is 
 bench: $(READY) ## Measure, store and draw
 	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS))
 
-calibrate: $(READY) ## Find out what this machine can tell apart (half an hour)
+calibrate: $(READY) ## Find out what this machine can tell apart (an hour)
 	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS))
 
 report: $(READY) ## Draw the page of the latest run again

@@ -21,7 +21,7 @@ from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
 from harness.engine.runner import Outcome, measure
-from harness.errors import ResultsUnusable
+from harness.errors import BadOption, ResultsUnusable
 from harness.measure import host, provenance
 from harness.measure.doctor import Check, checks
 from harness.plan import SIDES, Plan, plan
@@ -31,7 +31,7 @@ from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, MOST_EPOCHS, Dataset
+from harness.workload import FRAMEWORKS, MOST_EPOCHS, Dataset, Mode
 
 # Where a calibration holds: columns of the runs table.
 _PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
@@ -64,6 +64,26 @@ def prepare(settings: Settings) -> Plan:
     if "auto" in settings.device:
         planned = plan(replace(settings, device=probing.choose(settings.device)))
     return planned
+
+
+def prepare_calibration(settings: Settings) -> Plan:
+    """As `prepare`, for the one case that a calibration repeats.
+
+    Raises:
+        UsageError: several cases, or a mode that lets nobody in between its steps, and what `prepare` raises.
+    """
+    for option, values in (
+        ("DEVICE", settings.device),
+        ("MODE", settings.mode),
+        ("BATCH", settings.batch_size),
+    ):
+        if len(values) > 1:
+            raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
+    if settings.mode == (Mode.IDIOMATIC,) and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode is not Mode.IDIOMATIC)
+        raise BadOption("MODE", Mode.IDIOMATIC, f"{steps}: a slow-down is planted inside the training step")
+    # Time ends a try, never the workload.
+    return prepare(replace(settings, epochs=(MOST_EPOCHS,)))
 
 
 def find_data(settings: Settings, reporter: Reporter) -> Path:
@@ -132,9 +152,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
 
     Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
     """
-    settings, case = planned.settings, planned.cases[0]
-    # Time ends a try, never the workload.
-    endless = replace(case, workload=replace(case.workload, epochs=MOST_EPOCHS))
+    settings = planned.settings
     store = Store(settings.results / CALIBRATION)
     store.prepare()
     machine = provenance.columns()
@@ -142,7 +160,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     where = {name: machine[name] for name in _PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
     calibrating.calibrate(
-        endless,
+        planned.cases[0],
         settings,
         run_id=calibration_id,
         data_root=data_root,

@@ -203,7 +203,7 @@ def calibrate(
     from harness import bench as session  # noqa: PLC0415
     from harness.terminal import CalibrationDisplay, DataDisplay, show_calibration  # noqa: PLC0415
 
-    planned = session.prepare(settings)
+    planned = session.prepare_calibration(settings)
     with DataDisplay() as display:
         data_root = session.find_data(settings, display)
     with CalibrationDisplay(planned) as display:

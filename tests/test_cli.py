@@ -116,14 +116,14 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
     assert "certificate failed" in done.stdout
     assert (tmp_path / "reports" / "summary.html").is_file()
     trials = pd.read_parquet(tmp_path / "results" / "trials")
-    assert len(trials) == 10
+    assert trials["role"].value_counts().to_dict() == {"comparison": 10, "control": 10}
     assert trials["synthetic"].all()
-    assert not trials["certified"].any()
+    assert not trials.loc[trials["role"] == "comparison", "certified"].any()
     top, _, _ = (tmp_path / "reports" / "summary.html").read_text().partition('id="answer"')
     assert "Measured in spite of a failed certificate" in top
     runs = pd.read_parquet(tmp_path / "results" / "runs")
     assert list(runs["status"]) == ["finished"]
-    assert runs["trials_ok"].item() == 10
+    assert runs["trials_ok"].item() == 20
 
     before = done.stdout
     (tmp_path / "reports" / "summary.html").unlink()
@@ -168,3 +168,37 @@ def test_without_a_certificate_nothing_is_measured_and_the_status_is_3(harness, 
     again = harness("parity", *asked, scripts={"tensorflow": {}}, XDG_CACHE_HOME=str(synthetic_root.parent))
     assert again.returncode == 3
     assert "evidence" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--planted", "5%,lots"), "PLANTED=5%,lots: not allowed; use percentages from 0%"),
+        (("--tries", "0"), "TRIES=0: not allowed"),
+        (("--try", "-1"), "TRY=-1: not allowed"),
+        (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
+        (("--mode", "idiomatic"), "MODE=idiomatic: not allowed; use loop, eager, compiled"),
+    ],
+)
+def test_a_calibration_that_cannot_be_made_is_one_line_and_status_2(harness, tmp_path, arguments, said):
+    done = harness("calibrate", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthetic_root):
+    scripts = {"tensorflow": {"epoch_s": 0.1}, "pytorch": {"epoch_s": 0.1}}
+    where = {"scripts": scripts, "XDG_CACHE_HOME": str(synthetic_root.parent)}
+    work = ("--dataset", "synthetic", "--train-samples", "1000", "--batch-size", "50", "--round", "0.02")
+    before = harness("bench", *work, "--replicates", "1", "--epochs", "1", "--allow-mismatch", **where)
+    assert "This machine has not been calibrated" in before.stdout
+    calibrated = harness("calibrate", *work, "--tries", "1", "--try", "0.5", "--planted", "0%,50%", **where)
+    assert calibrated.returncode == 0
+    assert "try 2 of 2" in calibrated.stderr
+    assert "A planted slow-down of 50 % was found in 1 of 1 tries" in " ".join(calibrated.stdout.split())
+    after = harness("report", **where)
+    assert "Calibration: of 1 comparison of a framework with itself" in " ".join(after.stdout.split())
+    assert "not been calibrated" not in after.stdout

@@ -36,6 +36,12 @@ def test_a_preset_is_only_a_default(tmp_path):
     assert resolve(tmp_path, preset="smoke", epochs="4").epochs == (4,)
 
 
+def test_shares_are_percentages_or_fractions(tmp_path):
+    assert resolve(tmp_path, precision="1.5%").precision == pytest.approx(0.015)
+    assert resolve(tmp_path, precision="0.015").precision == pytest.approx(0.015)
+    assert resolve(tmp_path, planted="0%, 5%").planted == (0.0, 0.05)
+
+
 def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "usable_cores", lambda: 8)
     assert resolve(tmp_path).threads == 7
@@ -58,6 +64,13 @@ def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
         ("seed", "-1", "SEED=-1"),
         ("threads", "1000000", "THREADS=1000000"),
         ("budget_s", "nan", "BUDGET=nan"),
+        ("precision", "0%", "PRECISION=0%"),
+        ("precision", "2", "PRECISION=2"),
+        ("precision", "two", "PRECISION=two"),
+        ("round_s", "0", "ROUND=0"),
+        ("planted", "-1%", "PLANTED=-1%"),
+        ("planted", "100%", "PLANTED=100%"),
+        ("tries", "x", "TRIES=x"),
         ("budget_s", "0", "BUDGET=0"),
         ("timeout_s", "soon", "TIMEOUT=soon"),
         ("replicates", "2.5", "REPLICATES=2.5"),
