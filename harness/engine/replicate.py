@@ -41,10 +41,7 @@ def run_pair(
     try:
         first = random.Random(_seed(pair)).sample([a, b], 2)  # noqa: S311  (order, not secrecy)
         _start(first, together=conditions.together)
-        said = [side.pace for side in sides.values() if side.pace is not None]
-        if pair.kind not in known:
-            known[pair.kind] = plan_rounds(pair.case, faster(pair.case, said), conditions.round_s)
-        _take_turns(pair, sides, known[pair.kind], conditions, observer)
+        _take_turns(pair, sides, _rounds(pair, sides, conditions, known), conditions, observer)
         for side in sides.values():
             side.finish()
     except KeyboardInterrupt:
@@ -68,6 +65,19 @@ def _start(sides: list[Side], *, together: bool) -> None:
             side.wait()
 
 
+def _rounds(
+    pair: Pair, sides: Mapping[str, Side], conditions: Conditions, known: dict[str, Rounds]
+) -> Rounds:
+    """The rounds that its kind of pair has; the first pair in which both sides have started decides."""
+    if pair.kind in known:
+        return known[pair.kind]
+    said = [side.pace for side in sides.values() if side.pace is not None]
+    rounds = plan_rounds(pair.case, faster(pair.case, said), conditions.round_s)
+    if len(said) == len(sides):
+        known[pair.kind] = rounds
+    return rounds
+
+
 def _take_turns(
     pair: Pair, sides: Mapping[str, Side], rounds: Rounds, conditions: Conditions, observer: Observer
 ) -> None:
@@ -77,7 +87,7 @@ def _take_turns(
         for turn, name in enumerate(names):
             sides[name].train(parts, turn, passes)
         observer.turn_done(pair, done=done, rounds=len(rounds.train))
-        if min(side.trained_s for side in sides.values()) >= conditions.enough_s:
+        if all(side.failure or side.trained_s >= conditions.enough_s for side in sides.values()):
             break
     if pair.role is Role.CONTROL or conditions.speed_only:
         return

@@ -128,7 +128,7 @@ def false_alarms(summed: pd.DataFrame) -> Figure:
 
     `summed` holds rows of `calibration` where nothing was planted; tries of several lengths are rows apart.
     """
-    labels = [f"{row['way']}, {row['try_s']:g} s" for row in summed.to_dict("records")]
+    labels = [f"{words.way(row['way'])}, {row['try_s']:g} s" for row in summed.to_dict("records")]
     figure, (axis,) = _grid(1, height_in=0.75 + 0.3 * len(summed))
     places = np.arange(len(summed))[::-1]
     axis.axvline(0.05, color=style.MUTED, linewidth=1)

@@ -33,7 +33,7 @@ def control_told(frames: Frames) -> str:
         return f"{said}. The truth is 1, yet it was called different: trust no small difference of this run."
     if judged.verdict is Verdict.EQUIVALENT:
         return f"{said}. The truth is 1, and it was called equivalent, as it should be."
-    return f"{said}. The truth is 1; no difference was called, and {judged.reason}."
+    return f"{said}. The truth is 1, and nothing was called: {judged.reason}."
 
 
 def calibration_told(frames: Frames) -> list[str]:
@@ -59,9 +59,11 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
                 f"({_share(row, 'covered_share')})."
             )
         if len(usual):
-            told = words.listed(f"{row['way']} {row['wrong']}" for row in usual.to_dict("records"))
+            told = words.listed(
+                f"{row['wrong']} by {words.way(row['way'])}" for row in usual.to_dict("records")
+            )
             yield (
-                "Measured for as long the usual way, all of one side and then all of the other, so many of "
+                "Measured for as long the usual way, all of one side and then all of the other, of "
                 f"{usual['tries'].max()} were called different: {told}."
             )
     for row in summed[(summed["planted_share"] > 0) & (summed["way"] == PAIRED)].to_dict("records"):
@@ -74,7 +76,7 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
     resolved = float((own["resolved_share"] * own["tries"]).sum() / own["tries"].sum())
     yield (
         f"As far as these tries tell, a minute of measuring finds a difference of {words.share(resolved, 1)} "
-        f"{10 * POWER:.0f} times in ten."
+        f"in {words.share(POWER, 0)} of cases."
     )
 
 
@@ -82,7 +84,7 @@ def calibrated(row: dict[Any, Any]) -> tuple[str, ...]:
     """A row of `calibration` as cells: planted, way, tries, wrong, found, undecided, held, half-width."""
     return (
         words.share(row["planted_share"], 0),
-        words.plain(row["way"]),
+        words.way(row["way"]),
         words.count(row["tries"]),
         f"{row['wrong']} ({_share(row, 'wrong_share')})",
         words.MISSING if pd.isna(row["found_share"]) else f"{row['a_faster']} ({_share(row, 'found_share')})",

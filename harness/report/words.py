@@ -10,6 +10,12 @@ from harness.workload import PYTORCH, TENSORFLOW
 
 FRAMEWORK_NAMES: Final = {TENSORFLOW: "TensorFlow", PYTORCH: "PyTorch"}
 DATASET_NAMES: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "synthetic": "synthetic data"}
+WAY_NAMES: Final = {
+    "welch": "Welch's t-test on rounds",
+    "minimum": "the smaller minimum",
+    "pytest-benchmark": "pytest-benchmark's min:5%",
+    "pyperf": "pyperf's t-test",
+}
 MISSING: Final = "–"
 LONGEST: Final = 600
 
@@ -34,6 +40,11 @@ def framework(name: str) -> str:
 
 def dataset(name: str) -> str:
     return DATASET_NAMES.get(name, plain(name))
+
+
+def way(name: str) -> str:
+    """A way of judging (`analysis.usual`), as a reader knows it."""
+    return WAY_NAMES.get(name, plain(name))
 
 
 def device(name: str) -> str:

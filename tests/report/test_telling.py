@@ -62,7 +62,7 @@ def test_false_alarms_stand_beside_those_of_the_usual_ways():
     own, usual, *_ = told_apart(tried)
     assert "of 20 comparisons of a framework with itself, 20 s each, 1 was called different" in own
     assert "(5 %; 0 % to 25 %)" in own
-    assert usual.endswith("so many of 20 were called different: welch 2 and minimum 12.")
+    assert usual.endswith("different: 2 by Welch's t-test on rounds and 12 by the smaller minimum.")
 
 
 def test_what_was_planted_is_told_with_what_was_found():
@@ -78,7 +78,7 @@ def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_p
     drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
     assert drawn.reason is None
     assert (tmp_path / "telling.png").exists()
-    assert [row[1] for row in drawn.table.rows] == [PAIRED, "welch"]
+    assert [row[1] for row in drawn.table.rows] == [PAIRED, "Welch's t-test on rounds"]
     bare = section.telling(made, tmp_path)
     assert bare.reason == "No calibration compared a framework with itself here."
     assert not (tmp_path / "telling.png").exists()
