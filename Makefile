@@ -12,7 +12,7 @@ BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--ep
   ROUND=--round TIMEOUT=--timeout \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
-CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted DEVICE=--device BATCH=--batch-size MODE=--mode \
+CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates DEVICE=--device BATCH=--batch-size MODE=--mode \
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harness import cache, mnist
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.config import Settings
 from harness.engine import calibrating, probing
 from harness.engine.calibrating import CalibrationObserver
@@ -82,6 +83,8 @@ def prepare_calibration(settings: Settings) -> Plan:
     if settings.mode == (Mode.IDIOMATIC,) and any(settings.planted):
         steps = ", ".join(mode for mode in Mode if mode is not Mode.IDIOMATIC)
         raise BadOption("MODE", Mode.IDIOMATIC, f"{steps}: a slow-down is planted inside the training step")
+    if settings.replicates < MIN_REPLICATES:
+        raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
     return prepare(replace(settings, epochs=(MOST_EPOCHS,)))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness import __version__
-from harness.config import Settings, resolve
+from harness.config import CALIBRATION_DEFAULTS, Settings, resolve
 from harness.errors import CertificateFailed, HarnessError
 
 app = typer.Typer(
@@ -52,8 +53,8 @@ Results = Annotated[Text, typer.Option(help="Folder of the parquet files.")]
 Reports = Annotated[Text, typer.Option(help="Folder of the page.")]
 
 
-def _settings(**given: Text) -> Settings:
-    return resolve(given, os.environ, Path.cwd())
+def _settings(defaults: Mapping[str, str] | None = None, **given: Text) -> Settings:
+    return resolve(given, os.environ, Path.cwd(), defaults)
 
 
 @app.command()
@@ -169,6 +170,7 @@ def calibrate(
     *,
     tries: Annotated[Text, typer.Option(help="Tries of each planted slow-down.")] = None,
     seconds: Annotated[Text, typer.Option("--try", help="Seconds of measuring in each try.")] = None,
+    replicates: Annotated[Text, typer.Option(help="Pairs in each try.")] = None,
     usual: Annotated[bool, typer.Option(help="Measure for as long the usual ways, too.")] = True,
     planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
     device: Device = None,
@@ -185,11 +187,13 @@ def calibrate(
 ) -> None:
     """Find out what this machine can tell apart: the same code on both sides, and one side slowed."""
     settings = _settings(
+        CALIBRATION_DEFAULTS,
         tries=tries,
         try_s=seconds,
         planted=planted,
+        replicates=replicates,
         device=device,
-        batch_size=batch_size or "64",
+        batch_size=batch_size,
         mode=mode,
         dataset=dataset,
         seed=seed,

@@ -86,6 +86,9 @@ _DEFAULTS: Final[dict[str, str]] = {
     "reports": "reports",
 }
 
+# What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
+CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
+
 _PRESETS: Final[dict[Preset, dict[str, str]]] = {
     Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
     Preset.DEFAULT: {},
@@ -99,8 +102,15 @@ _PRESETS: Final[dict[Preset, dict[str, str]]] = {
 }
 
 
-def resolve(given: Mapping[str, str | None], environment: Mapping[str, str], folder: Path) -> Settings:
+def resolve(
+    given: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    folder: Path,
+    defaults: Mapping[str, str] | None = None,
+) -> Settings:
     """Settings from the command line's options (None where not given), the environment and `folder`'s file.
+
+    `defaults` replace the general ones for a command that has its own.
 
     Raises:
         BadOption: naming the option, its value and what is allowed.
@@ -111,7 +121,7 @@ def resolve(given: Mapping[str, str | None], environment: Mapping[str, str], fol
         _from_file(folder / FILE_NAME),
     ]
     preset = _preset("PRESET", next((layer["preset"] for layer in layers if "preset" in layer), "default"))
-    merged = {**_DEFAULTS, **_PRESETS[preset]}
+    merged = {**_DEFAULTS, **(defaults or {}), **_PRESETS[preset]}
     for layer in reversed(layers):
         merged.update(layer)
     merged["preset"] = preset

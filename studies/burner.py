@@ -20,7 +20,7 @@ import pandas as pd
 
 from harness import cache, config, mnist
 from harness.analysis.calibration import calibration
-from harness.analysis.statistics import MIN_REPLICATES, Judgement
+from harness.analysis.statistics import Judgement
 from harness.engine.calibrating import calibrate
 from harness.plan import SIDES, Pair, plan
 from harness.records import Attempt, Trial
@@ -32,7 +32,8 @@ _BURN = "while True: pass"
 class _Neighbour:
     """A `CalibrationObserver` that burns a core from the middle of a try to its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, replicates: int) -> None:
+        self._replicates = replicates
         self.attempts: list[Attempt] = []
         self._burner: subprocess.Popen[bytes] | None = None
         self._ended = 0
@@ -47,8 +48,8 @@ class _Neighbour:
         pass
 
     def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:  # noqa: ARG002  (its name is given)
-        # Two of five pairs are over and the third is under way.
-        if self._burner is None and self._ended == len(SIDES) * (MIN_REPLICATES // 2) and done > 1:
+        # Of five pairs two are over and the third is under way.
+        if self._burner is None and self._ended == len(SIDES) * (self._replicates // 2) and done > 1:
             self._burner = subprocess.Popen([sys.executable, "-c", _BURN])
 
     def save(self, trial: Trial) -> None:  # noqa: ARG002  (counted, not kept)
@@ -75,11 +76,11 @@ def main() -> None:
     parser.add_argument("--planted", default="0%,5%")
     parser.add_argument("--out", type=Path, default=Path("docs/decisions/0003-what-a-machine-tells-apart"))
     options = parser.parse_args()
-    given = {"tries": options.tries, "try_s": options.try_s, "planted": options.planted, "batch_size": "64"}
-    settings = config.resolve(given, os.environ, Path.cwd())
+    given = {"tries": options.tries, "try_s": options.try_s, "planted": options.planted}
+    settings = config.resolve(given, os.environ, Path.cwd(), config.CALIBRATION_DEFAULTS)
     files = mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder())
     (case,) = plan(settings).cases
-    neighbour = _Neighbour()
+    neighbour = _Neighbour(settings.replicates)
     with tempfile.TemporaryDirectory() as logs:
         calibrate(
             replace(case, workload=replace(case.workload, epochs=MOST_EPOCHS)),

@@ -21,9 +21,9 @@ from scipy.stats import binomtest
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, ratio_interval
 from harness.plan import SIDES
 from harness.records import Phase
+from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION
 
-_SIZE: Final = MIN_REPLICATES + 1
 _NOISE: Final = ["others_cpu_s", "steal_s"]
 
 
@@ -35,9 +35,11 @@ def turns(folder: Path) -> pd.DataFrame:
     time, b's less a's) and `disturbed`.
     """
     rounds = pd.read_parquet(folder / CALIBRATION / "rounds")
+    pairs = read_attempts(folder).query("way == @PAIRED").groupby("calibration_id")["replicates"].max()
+    rounds = rounds.assign(pairs=rounds["run_id"].map(pairs)).dropna(subset="pairs")
     # The last replicate of a try is the one that was measured one side after the other.
-    paired = rounds[(rounds["phase"] == Phase.TRAIN) & (rounds["replicate"] % _SIZE != MIN_REPLICATES)]
-    settled = paired[~paired["warm_up"]]
+    in_turns = rounds["replicate"] % (rounds["pairs"] + 1) != rounds["pairs"]
+    settled = rounds[(rounds["phase"] == Phase.TRAIN) & in_turns & ~rounds["warm_up"]]
     keys = ["run_id", "replicate", "round_index"]
     a, b = (settled[settled["side"] == side].set_index(keys) for side in SIDES)
     a, b = a.align(b, join="inner", axis=0)
@@ -49,10 +51,11 @@ def turns(folder: Path) -> pd.DataFrame:
             "wall": np.log(b["wall_s"]) - np.log(a["wall_s"]),
             "cpu": np.log(b["cpu_s"]) - np.log(a["cpu_s"]),
             **shares,
+            "pairs": a["pairs"],
             "disturbed": a["disturbed_by"].notna() | b["disturbed_by"].notna(),
         }
     ).reset_index()
-    return made.assign(number=made["replicate"] // _SIZE)
+    return made.assign(number=made["replicate"] // (made["pairs"] + 1))
 
 
 def _wall(one: pd.DataFrame) -> pd.Series:

@@ -175,6 +175,7 @@ def test_without_a_certificate_nothing_is_measured_and_the_status_is_3(harness, 
     [
         (("--planted", "5%,lots"), "PLANTED=5%,lots: not allowed; use percentages from 0%"),
         (("--tries", "0"), "TRIES=0: not allowed"),
+        (("--replicates", "4"), "REPLICATES=4: not allowed; use 5 or more"),
         (("--try", "-1"), "TRY=-1: not allowed"),
         (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
         (("--mode", "idiomatic"), "MODE=idiomatic: not allowed; use loop, eager, compiled"),

@@ -11,12 +11,12 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from harness.analysis.statistics import MIN_REPLICATES, Verdict, judge
+from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import PAIRED, Says, usual_calls
 from harness.config import Settings
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
@@ -72,18 +72,27 @@ def calibrate(
             timeout_s=settings.timeout_s,
             certificates={},
             # Each replicate's two sides share a try's time evenly with those of the others.
-            enough_s=settings.try_s / MIN_REPLICATES / len(SIDES),
+            enough_s=settings.try_s / settings.replicates / len(SIDES),
             speed_only=True,
         )
         planned = list(tries(settings))
         known: dict[str, dict[str, Rounds]] = {framework: {} for framework in FRAMEWORKS}
         for number, (framework, share) in enumerate(planned):
             pair = Pair(case=case, replicate=number, frameworks=(framework, framework), planted_share=share)
-            attempts = _Try(pair, conditions, known[framework], save, observer).attempts(usual=usual)
+            one = _Try(
+                pair=pair,
+                replicates=settings.replicates,
+                conditions=conditions,
+                known=known[framework],
+                save=save,
+                observer=observer,
+            )
+            attempts = one.attempts(usual=usual)
             save_try(attempts)
             observer.try_done(attempts, done=number + 1, tries=len(planned))
 
 
+@dataclass(kw_only=True)
 class _Try:
     """One try in progress; `pair.replicate` is its number.
 
@@ -91,21 +100,17 @@ class _Try:
     the replicate after them.
     """
 
-    def __init__(
-        self,
-        pair: Pair,
-        conditions: Conditions,
-        known: dict[str, Rounds],
-        save: Callable[[Trial], None],
-        observer: CalibrationObserver,
-    ) -> None:
-        self._pair = pair
-        self._conditions = conditions
-        self._known = known
-        self._save = save
-        self._observer = observer
-        self._started_at = datetime.now(UTC)
-        self._first = pair.replicate * (MIN_REPLICATES + 1)
+    pair: Pair
+    replicates: int
+    conditions: Conditions
+    known: dict[str, Rounds]
+    save: Callable[[Trial], None]
+    observer: CalibrationObserver
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def first(self) -> int:
+        return self.pair.replicate * (self.replicates + 1)
 
     def attempts(self, *, usual: bool) -> list[Attempt]:
         """What each way says, the project's own first; empty where a trial failed."""
@@ -115,14 +120,14 @@ class _Try:
         return [paired, *self._usual()] if usual else [paired]
 
     def _paired(self) -> Attempt | None:
-        begin_s, first = time.monotonic(), self._first
+        begin_s, first = time.monotonic(), self.first
         log_ratios, trials = [], list[Trial]()
-        for replicate in range(first, first + MIN_REPLICATES):
-            pair = replace(self._pair, replicate=replicate)
-            sides = run_pair(pair, self._conditions, self._observer, self._known)
+        for replicate in range(first, first + self.replicates):
+            pair = replace(self.pair, replicate=replicate)
+            sides = run_pair(pair, self.conditions, self.observer, self.known)
             trials += sides
             for trial in sides:
-                self._save(trial)
+                self.save(trial)
             log_ratio = pair_log_ratio(*sides)
             if log_ratio is None:
                 return None
@@ -143,7 +148,7 @@ class _Try:
     def _usual(self) -> list[Attempt]:
         """All of a, and when its process is gone all of b: one process each, as most scripts have it."""
         begin_s = time.monotonic()
-        enough_s = self._conditions.enough_s * MIN_REPLICATES
+        enough_s = self.conditions.enough_s * self.replicates
         trials = [self._alone(name, enough_s) for name in SIDES]
         if any(trial.failure for trial in trials):
             return []
@@ -164,17 +169,17 @@ class _Try:
         ]
 
     def _alone(self, name: str, enough_s: float) -> Trial:
-        side = Side(name, replace(self._pair, replicate=self._first + MIN_REPLICATES), self._conditions)
+        side = Side(name, replace(self.pair, replicate=self.first + self.replicates), self.conditions)
         side.start()
         side.wait()
-        for parts in self._known[self._pair.kind].train:
+        for parts in self.known[self.pair.kind].train:
             if side.failure or side.trained_s >= enough_s:
                 break
             side.train(parts, turn=0, passes=0)
         side.finish()
         side.close()
         trial = side.trial()
-        self._save(trial)
+        self.save(trial)
         return trial
 
     def _attempt(
@@ -191,12 +196,12 @@ class _Try:
     ) -> Attempt:
         rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
         return Attempt(
-            calibration_id=self._conditions.run_id,
-            number=self._pair.replicate,
-            started_at=self._started_at,
-            case_id=self._pair.case.id,
-            framework=self._pair.frameworks[0],
-            planted_share=self._pair.planted_share,
+            calibration_id=self.conditions.run_id,
+            number=self.pair.replicate,
+            started_at=self.started_at,
+            case_id=self.pair.case.id,
+            framework=self.pair.frameworks[0],
+            planted_share=self.pair.planted_share,
             way=way,
             says=str(says),
             ratio=ratio,

@@ -45,7 +45,7 @@ class Silent:
 def settled(tmp_path):
     def settle(**given):
         options = {"batch_size": "50", "train_samples": "1000", "dataset": "synthetic", "epochs": "500"}
-        return config.resolve(options | given, {}, tmp_path)
+        return config.resolve(options | given, {}, tmp_path, config.CALIBRATION_DEFAULTS)
 
     return settle
 
