@@ -169,18 +169,28 @@ class RunDisplay(_Display):
         )
 
     def __enter__(self) -> Self:
+        self._console.print(self._opening(), highlight=False)
+        return super().__enter__()
+
+    def _opening(self) -> str:
         settings, cases = self._plan.settings, len(self._plan.cases)
-        self._console.print(
+        return (
             f"{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
             f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
-            f"{100 * settings.precision:g} % or {_duration(settings.budget_s)} are spent",
-            highlight=False,
+            f"{100 * settings.precision:g} % or {_duration(settings.budget_s)} are spent"
         )
-        return super().__enter__()
 
 
 class CalibrationDisplay(RunDisplay):
     """Follows a calibration; a `CalibrationObserver`. What counts there is a try, not a pair."""
+
+    def _opening(self) -> str:
+        settings = self._plan.settings
+        planted = words.listed(f"{100 * share:g} %" for share in settings.planted)
+        return (
+            f"planted {planted}: {settings.tries} tries each, every try {settings.replicates} pairs and "
+            f"{_duration(settings.try_s)} of measuring, {settings.threads} thread(s)"
+        )
 
     def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
         pass

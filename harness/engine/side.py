@@ -15,7 +15,7 @@ from harness.engine.protocol import Do, Message, dump_spec
 from harness.engine.rounds import Part
 from harness.engine.warming import marked
 from harness.errors import TrialError
-from harness.measure.disturbance import mark
+from harness.measure.disturbance import mark, rounded_up
 from harness.measure.nvml import MemorySampler
 from harness.plan import SIDES, Pair
 from harness.records import (
@@ -174,7 +174,7 @@ class Side:
     def _round(
         self, phase: Phase, reply: Message, epoch: int, turn: int, trained_s: float | None = None
     ) -> None:
-        disturbance = Disturbance(**reply["disturbance"])
+        disturbance = rounded_up(Disturbance(**reply["disturbance"]))
         self._rounds.append(
             Round(
                 **reply | {"disturbance": disturbance},

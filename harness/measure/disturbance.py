@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+from dataclasses import replace
+from statistics import fmean
 from typing import Final
 
 import psutil
@@ -12,7 +14,8 @@ from harness.records import Disturbance
 # Systems count processor time in ticks of 10 ms a core: a difference of less than two may be rounding.
 _TICKS_S: Final = 0.02
 
-# A round is disturbed where others took more of it than this, as a share of its wall time.
+# A round is disturbed where others took more of it than this, as a share of its wall time. On a quiet
+# machine others take a few percent of a core, a neighbour at work takes most of one: few rounds lie between.
 STEAL_SHARE: Final = 0.05
 OTHERS_SHARE: Final = 0.25
 
@@ -21,29 +24,38 @@ class Watch:
     """Counts what happens between `begin` and `end`."""
 
     def begin(self) -> None:
-        self._before = psutil.cpu_times()
+        self._before = _counters()
         self._used = resource.getrusage(resource.RUSAGE_SELF)
 
     def end(self, *, own_cpu_s: float) -> Disturbance:
-        """What happened since `begin`; `own_cpu_s` is what this process used meanwhile."""
-        used, now = resource.getrusage(resource.RUSAGE_SELF), psutil.cpu_times()
+        """What happened since `begin`; `own_cpu_s` is what this process used meanwhile.
+
+        `others_cpu_s` may be below 0 by the rounding of the ticks, so that parts of a round can be added up.
+        """
+        used, now = resource.getrusage(resource.RUSAGE_SELF), _counters()
         steal_s = _passed(self._before, now, ("steal",))
         # Guests are counted as user time too; idle and waiting cores are not at work.
         busy_s = _passed(self._before, now, ("user", "nice", "system", "irq", "softirq"))
         return Disturbance(
             steal_s=steal_s,
-            others_cpu_s=None if busy_s is None else max(0.0, busy_s - own_cpu_s),
+            others_cpu_s=None if busy_s is None else busy_s - own_cpu_s,
             voluntary_switches=used.ru_nvcsw - self._used.ru_nvcsw,
             involuntary_switches=used.ru_nivcsw - self._used.ru_nivcsw,
             frequency_hz=_frequency_hz(),
         )
 
 
+def rounded_up(seen: Disturbance) -> Disturbance:
+    """The same for a whole round: where ticks say less than nothing, others used nothing."""
+    return seen if seen.others_cpu_s is None else replace(seen, others_cpu_s=max(0.0, seen.others_cpu_s))
+
+
 def mark(seen: Disturbance, *, wall_s: float) -> str | None:
     """What disturbed a round of `wall_s` seconds, by a rule fixed in advance; None where nothing did.
 
     `steal`: the hypervisor took more than 5 % of the round. `others`: other processes used more than
-    25 % of one core. Either has to be more than two ticks of the system's clock, too.
+    25 % of one core. Either has to be more than two ticks of the system's clock, too. Nothing but stored
+    columns is looked at, so the rule can be applied again to what is on disk (NaN counts as None).
     """
     for name, taken_s, share in (
         ("steal", seen.steal_s, STEAL_SHARE),
@@ -54,14 +66,34 @@ def mark(seen: Disturbance, *, wall_s: float) -> str | None:
     return None
 
 
-def _passed(before: object, now: object, names: tuple[str, ...]) -> float | None:
+def _counters() -> tuple[float, ...] | None:
+    """Seconds since the start of the system, by name; None where it keeps no count.
+
+    A sandbox may show counters that all stand at zero, as some versions of gVisor do.
+    """
+    now = psutil.cpu_times()
+    return now if any(now) else None
+
+
+def _passed(
+    before: tuple[float, ...] | None, now: tuple[float, ...] | None, names: tuple[str, ...]
+) -> float | None:
     """Seconds that these counters have gone up by, together; None where the system has none of them."""
-    there = [name for name in names if hasattr(now, name)]
+    there = [name for name in names if hasattr(before, name) and hasattr(now, name)]
     if not there:
         return None
     return float(sum(getattr(now, name) - getattr(before, name) for name in there))
 
 
 def _frequency_hz() -> float | None:
-    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
-    return frequency.current * 1e6 if frequency and frequency.current else None
+    """Mean of the cores' present frequency; None where the system tells at best the nominal one."""
+    # Elsewhere psutil gives a constant; on Linux without cpufreq, as in most virtual machines, it does
+    # too, and leaves out the greatest frequency.
+    if not psutil.LINUX:
+        return None
+    try:
+        cores = psutil.cpu_freq(percpu=True)
+    except (NotImplementedError, OSError):  # cpufreq is there and tells no present frequency
+        return None
+    told_mhz = [core.current for core in cores if core.max]  # all are 0 for a core that is off
+    return fmean(told_mhz) * 1e6 if told_mhz else None
