@@ -25,6 +25,7 @@ from harness.measure.doctor import Check
 from harness.parity.certificate import Certificate
 from harness.plan import Pair, Plan
 from harness.records import Attempt, Role, Trial
+from harness.report import words
 from harness.report.answer import all_answers, learned
 from harness.report.telling import calibrated, calibration_told, control_told, told_apart
 from harness.store.frames import Frames
