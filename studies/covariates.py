@@ -19,6 +19,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, ratio_interval
+from harness.analysis.usual import PAIRED
 from harness.plan import SIDES
 from harness.records import Phase
 from harness.store.reader import read_attempts
@@ -35,7 +36,8 @@ def turns(folder: Path) -> pd.DataFrame:
     time, b's less a's) and `disturbed`.
     """
     rounds = pd.read_parquet(folder / CALIBRATION / "rounds")
-    pairs = read_attempts(folder).query("way == @PAIRED").groupby("calibration_id")["replicates"].max()
+    attempts = read_attempts(folder)
+    pairs = attempts[attempts["way"] == PAIRED].groupby("calibration_id")["replicates"].max()
     rounds = rounds.assign(pairs=rounds["run_id"].map(pairs)).dropna(subset="pairs")
     # The last replicate of a try is the one that was measured one side after the other.
     in_turns = rounds["replicate"] % (rounds["pairs"] + 1) != rounds["pairs"]

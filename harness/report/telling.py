@@ -72,11 +72,11 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
             f"of {row['tries']} tries of {row['try_s']:g} s "
             f"({_share(row, 'found_share')}), with the wrong sign in {row['b_faster']}."
         )
-    own = summed[summed["way"] == PAIRED]
-    resolved = float((own["resolved_share"] * own["tries"]).sum() / own["tries"].sum())
+    resolved = summed.loc[summed["way"] == PAIRED, "resolved_share"]
+    span = " to ".join(dict.fromkeys(words.share(end, 0) for end in (resolved.min(), resolved.max())))
     yield (
-        f"As far as these tries tell, a minute of measuring finds a difference of {words.share(resolved, 1)} "
-        f"in {words.share(POWER, 0)} of cases."
+        f"As far as these tries tell, a minute of measuring finds a difference of {span} in "
+        f"{words.share(POWER, 0)} of cases."
     )
 
 
