@@ -22,7 +22,6 @@ from harness.config import Settings
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions, Side
-from harness.measure import host
 from harness.plan import SIDES, Pair
 from harness.records import Attempt, Phase, Trial
 from harness.workload import FRAMEWORKS, Case
@@ -61,20 +60,17 @@ def calibrate(
     A try in which a trial fails says nothing and is left out; its trials are stored all the same.
     """
     with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
-        conditions = Conditions(
+        usual_conditions = Conditions.of(
+            settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
             compile_cache=Path(cache),
-            threads=settings.threads,
-            together=2 * settings.threads <= host.usable_cores(),
-            round_s=settings.round_s,
-            timeout_s=settings.timeout_s,
             certificates={},
-            # Each replicate's two sides share a try's time evenly with those of the others.
-            enough_s=settings.try_s / settings.replicates / len(SIDES),
-            speed_only=True,
         )
+        # Each replicate's two sides share a try's time evenly with those of the others.
+        enough_s = settings.try_s / settings.replicates / len(SIDES)
+        conditions = replace(usual_conditions, enough_s=enough_s, speed_only=True)
         planned = list(tries(settings))
         known: dict[str, dict[str, Rounds]] = {framework: {} for framework in FRAMEWORKS}
         for number, (framework, share) in enumerate(planned):

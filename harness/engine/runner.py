@@ -13,7 +13,6 @@ from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_
 from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions
 from harness.engine.stopping import Budget, Precision
-from harness.measure import host
 from harness.plan import Pair, Plan
 from harness.records import Certification, Role, Trial
 
@@ -42,17 +41,13 @@ def measure(
 
     `certificates` maps the cases' ids to what their trials are stored under.
     """
-    settings = plan.settings
     with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
-        conditions = Conditions(
+        conditions = Conditions.of(
+            plan.settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
             compile_cache=Path(cache),
-            threads=settings.threads,
-            together=2 * settings.threads <= host.usable_cores(),
-            round_s=settings.round_s,
-            timeout_s=settings.timeout_s,
             certificates=certificates,
         )
         return _Run(plan, conditions, save, observer).outcome()

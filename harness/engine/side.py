@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
+from harness.config import Settings
 from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, Message, dump_spec
 from harness.engine.rounds import Part
 from harness.engine.warming import marked
 from harness.errors import TrialError
+from harness.measure import host
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.nvml import MemorySampler
 from harness.plan import SIDES, Pair
@@ -52,6 +55,30 @@ class Conditions:
     certificates: Mapping[str, Certification]
     enough_s: float = math.inf
     speed_only: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        run_id: str,
+        data_root: Path,
+        logs: Path,
+        compile_cache: Path,
+        certificates: Mapping[str, Certification],
+    ) -> Self:
+        """The conditions that a run's settings ask for on this machine."""
+        return cls(
+            run_id=run_id,
+            data_root=data_root,
+            logs=logs,
+            compile_cache=compile_cache,
+            threads=settings.threads,
+            together=2 * settings.threads <= host.usable_cores(),
+            round_s=settings.round_s,
+            timeout_s=settings.timeout_s,
+            certificates=certificates,
+        )
 
 
 class Side:
