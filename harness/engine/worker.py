@@ -25,7 +25,7 @@ import numpy as np
 from harness import mnist, recipe
 from harness.engine.protocol import Do, Message, dump, parse, parse_spec
 from harness.errors import FrameworkMissing, NoEvidence
-from harness.frameworks.base import Adapter, Data
+from harness.frameworks.base import ASKED_SAMPLES, Adapter, Data
 from harness.frameworks.witness import Witness
 from harness.measure import host
 from harness.measure.disturbance import Watch
@@ -182,7 +182,8 @@ class Worker:
 
     def _predict(self, batch_size: int) -> Message:
         """Time calls one by one: many for the percentiles' sake, but no longer than a round."""
-        batches = self.adapter.begin_predictions(batch_size)
+        ready = self.adapter.begin_predictions(batch_size)
+        batches = min(ready, max(1, ASKED_SAMPLES // batch_size))
         calls_s: list[float] = []
         until_s = time.perf_counter() + _PREDICT_S
         while len(calls_s) < _MOST_CALLS and time.perf_counter() < until_s:

@@ -73,6 +73,10 @@ class Pace:
     evaluate_s: float | None
 
 
+# Predictions are asked for about so many test samples, again and again: the same ones of both frameworks,
+# and reading all would take an input pipeline seconds.
+ASKED_SAMPLES: Final = 2000
+
 # Long enough for the clock and for a step that stutters, short beside a round.
 _PACE_S: Final = 0.05
 
@@ -127,7 +131,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def begin_predictions(self, batch_size: int) -> int:
-        """Make batches of the test set ready for `predict`, traced and compiled; how many there are."""
+        """Make batches of the test set ready for `predict`, traced and compiled; how many there are.
+
+        At least the whole batches in its first `ASKED_SAMPLES`, and at least one.
+        """
 
     @abstractmethod
     def predict(self, number: int) -> None:

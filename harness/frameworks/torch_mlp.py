@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Final
 
 import numpy as np
 import torch
@@ -12,17 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
-from harness.frameworks.base import Adapter, Counts, Data, Score
+from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts, Data, Score
 from harness.frameworks.planted import slowed
 from harness.frameworks.torch_layout import to_recipe, to_torch
 from harness.frameworks.torch_matched import GivenMask
 from harness.frameworks.witness import Fact, Witness
 from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
-
-# Predictions are asked for about these test samples, again and again: reading all would take the input
-# pipeline seconds.
-_ASKED_SAMPLES: Final = 2000
 
 _DTYPES = {Precision.FP32: torch.float32, Precision.FP64: torch.float64}
 
@@ -151,7 +146,7 @@ class TorchMlp(Witness):
         )
 
     def begin_predictions(self, batch_size: int) -> int:
-        steps = math.ceil(max(batch_size, _ASKED_SAMPLES) / self.workload.eval_batch_size)
+        steps = math.ceil(max(batch_size, ASKED_SAMPLES) / self.workload.eval_batch_size)
         inputs = torch.cat([batch for batch, _ in self._test_set(steps)])
         self._questions = list(inputs[: len(inputs) // batch_size * batch_size].split(batch_size))
         self.model.eval()

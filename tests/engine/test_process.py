@@ -53,6 +53,15 @@ def test_a_line_that_is_not_an_object_is_a_protocol_error():
             parse(line)
 
 
+def test_predictions_go_round_the_same_few_samples_however_many_are_ready(start, synthetic_root):
+    """Ten batches are ready; the third would fail, and is never asked for."""
+    with start(events={"predict 3": "raise"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        said = worker.ask(Do.PREDICT, timeout_s=60, batch_size=1000)
+        assert said["calls"] > 3
+        worker.ask(Do.FINISH, timeout_s=60)
+
+
 def test_a_worker_answers_and_ends_by_itself(start, synthetic_root):
     with start() as worker:
         started = worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
