@@ -30,7 +30,9 @@ ifneq ($(PYTHON),)
 else
   RUN := $(VENV)/bin/python
   READY := $(VENV)/.installed
-  ifneq ($(findstring cuda,$(DEVICE))$(findstring GPU-,$(DEVICE)),)
+  # "auto" wants CUDA where there is a driver for it.
+  ifneq ($(findstring cuda,$(DEVICE))$(findstring GPU-,$(DEVICE))$(findstring MIG-,$(DEVICE))$(and \
+      $(findstring auto,$(DEVICE)),$(wildcard /proc/driver/nvidia/version)),)
     READY += $(VENV)/.installed-cuda
   endif
 endif
@@ -45,7 +47,7 @@ help: ## Show this page
 	@echo
 	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
 	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
-	@echo '  DEVICE         auto, cpu, cuda, cuda:N; several make a grid'
+	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  EPOCHS         epochs of a trial'
 	@echo '  MODE           loop, eager, compiled, idiomatic'

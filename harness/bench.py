@@ -55,16 +55,11 @@ def prepare(settings: Settings) -> Plan:
     Raises:
         UsageError: an option, a framework, a device or a folder that cannot be used.
     """
-    planned = plan(settings)
+    plan(settings)
     probing.require_frameworks()
     Store(settings.results).prepare()
     _require_writable(settings.reports)
-    for device in settings.device:
-        if device != "auto":
-            probing.require_device(device)
-    if "auto" in settings.device:
-        planned = plan(replace(settings, device=probing.choose(settings.device)))
-    return planned
+    return plan(replace(settings, device=probing.settle(settings.device)))
 
 
 def prepare_calibration(settings: Settings) -> Plan:

@@ -30,7 +30,7 @@ app = typer.Typer(
 Text = str | None
 
 Preset = Annotated[Text, typer.Option(help="smoke (a minute), default (minutes) or thorough (hours).")]
-Device = Annotated[Text, typer.Option(help="auto, cpu, cuda or cuda:N; several make a grid.")]
+Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
 Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]
 ModeNames = Annotated[Text, typer.Option(help="loop, eager, compiled, idiomatic.")]

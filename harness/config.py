@@ -23,7 +23,7 @@ FILE_NAME: Final = "harness.toml"
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
-_DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?")
+_DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?|(GPU|MIG)-[0-9A-Za-z/-]+")
 
 
 class Preset(StrEnum):
@@ -200,7 +200,7 @@ def _preset(option: str, text: str) -> Preset:
 def _devices(option: str, text: str) -> tuple[str, ...]:
     words = tuple(_words(text))
     if not words or not all(_DEVICE.fullmatch(word) for word in words):
-        raise BadOption(option, text, "auto, cpu, cuda or cuda:N, separated by commas or spaces")
+        raise BadOption(option, text, "auto, cpu, cuda, cuda:N or GPU-UUID, separated by commas or spaces")
     return words
 
 

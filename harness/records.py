@@ -45,6 +45,48 @@ class Disturbance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuRound:
+    """What the GPU did while it was a side's turn; None where the card or the driver does not say.
+
+    `energy_j` is the whole card's, the idle side's share of it included. `utilisation` is the mean share
+    of time in which a kernel ran, from 0 to 1, the clocks are medians, `power_w` a mean and
+    `temperature_c` the highest. `throttled_by` names what kept the clocks down, joined by commas.
+    """
+
+    energy_j: float | None
+    utilisation: float | None
+    sm_hz: float | None
+    memory_hz: float | None
+    temperature_c: float | None
+    power_w: float | None
+    throttled_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuUse:
+    """What a trial took of its GPU, as the driver counts it.
+
+    `process_peak_bytes` is the memory of the worker's process and its children, null with a
+    `process_reason` where the driver hides it. `device_peak_bytes` is by how much the memory in use on
+    the whole device grew in this side's turns, at its peak: it holds whatever others did meanwhile.
+    `left_bytes` is what the device still held over the baseline when the pair's workers had gone.
+    `energy_source` is counter or power (integrated). `sample_s` is what taking one of the `samples`
+    took, and `ended_because` why sampling stopped before the trial did, if it did.
+    """
+
+    name: str
+    uuid: str
+    process_peak_bytes: int | None
+    process_reason: str | None
+    device_peak_bytes: int | None
+    left_bytes: int | None
+    energy_source: str | None
+    samples: int
+    sample_s: float | None
+    ended_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
 
@@ -53,7 +95,7 @@ class Round:
     line. `turn` is 0 when this side went first in its turn of the pair, 1 when second. `loss` is the
     mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
     time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
-    `disturbed_by` names what disturbed a round (`measure.disturbance.mark`).
+    `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is None on a CPU.
     """
 
     phase: Phase
@@ -72,6 +114,7 @@ class Round:
     disturbance: Disturbance | None = None
     disturbed_by: str | None = None
     warm_up: bool = False
+    gpu: GpuRound | None = None
 
     @property
     def samples_per_s(self) -> float:
@@ -135,7 +178,8 @@ class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
     `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
-    take longer, 0 outside calibration.
+    take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with
+    the `gpu_reason`.
     """
 
     run_id: str
@@ -156,8 +200,8 @@ class Trial:
     latencies: tuple[Latency, ...]
     parameter_count: int | None
     host_peak_bytes: int | None
-    gpu_peak_bytes: int | None
-    gpu_peak_reason: str | None
+    gpu: GpuUse | None
+    gpu_reason: str | None
     effective: dict[str, str]
     digests: dict[str, str]
     certificate: Certification | None

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from harness.analysis.disturbed import disturbances
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
@@ -111,11 +112,11 @@ def control(
 def undisturbed(
     trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The verdicts without the rounds that were disturbed on either side (`measure.disturbance.mark`).
+    """The verdicts without the rounds that were disturbed on either side (`disturbed.disturbances`).
 
     Columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
     """
-    return verdicts(trials, rounds[rounds["disturbed_by"].isna()], certificates)
+    return verdicts(trials, rounds[disturbances(rounds).isna()], certificates)
 
 
 def _judge_phase(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import harness
+from harness.errors import DeviceUnavailable
+from harness.measure import nvml
 
 # The package is found from any folder, installed or not.
 _IMPORT_ROOT: Final = str(Path(harness.__file__).parent.parent)
@@ -26,7 +28,7 @@ def environment(*, device: str, threads: int, compile_cache: Path) -> dict[str, 
         "TF_ENABLE_ONEDNN_OPTS": "1",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "TF_CPP_MIN_LOG_LEVEL": "1",
-        # CUDA then numbers devices as NVML does. A hidden GPU cannot be used by accident.
+        # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": visible_devices(device, inherited.get("CUDA_VISIBLE_DEVICES")),
         # A cache of its own for each run: compile time does not depend on what ran before it.
@@ -35,9 +37,19 @@ def environment(*, device: str, threads: int, compile_cache: Path) -> dict[str, 
 
 
 def visible_devices(device: str, already: str | None) -> str:
-    """`CUDA_VISIBLE_DEVICES` that leaves a worker its own device, within what the user left visible."""
+    """`CUDA_VISIBLE_DEVICES` that leaves a worker its own device, within what the user left visible.
+
+    By UUID; by place where NVML cannot say it, so that the framework can say in its own words what is wrong.
+    """
     if device == "cpu":
         return ""
+    try:
+        return nvml.gpu_of(device).uuid
+    except DeviceUnavailable:
+        return _by_place(device, already)
+
+
+def _by_place(device: str, already: str | None) -> str:
     index = int(device.partition(":")[2] or 0)
     if already is None:
         return str(index)

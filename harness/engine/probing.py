@@ -60,6 +60,8 @@ def require_device(device: str) -> None:
     """
     if device == "cpu":
         return
+    if nvml.probe().reason is None:
+        nvml.gpu_of(device)
     with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
         answers = list(pool.map(lambda name: ask(name, device), FRAMEWORKS))
     driver = nvml.probe()
@@ -72,16 +74,27 @@ def require_device(device: str) -> None:
     raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
 
 
-def choose(devices: Sequence[str]) -> tuple[str, ...]:
-    """Devices with `auto` settled: the first GPU where NVML sees one that both can use, else the CPU."""
-    return tuple(dict.fromkeys(_automatic() if device == "auto" else device for device in devices))
+def settle(devices: Sequence[str]) -> tuple[str, ...]:
+    """The devices as cases name them, `cpu` or `cuda:N`, each once; all of them can be used.
+
+    `auto` is the first GPU that NVML sees and both frameworks can use, else the CPU.
+
+    Raises:
+        DeviceUnavailable: one line for the first that cannot be used.
+    """
+    settled = []
+    for device in devices:
+        if device == "auto":
+            settled.append(_automatic())
+        else:
+            require_device(device)
+            settled.append(nvml.canonical(device))
+    return tuple(dict.fromkeys(settled))
 
 
 def _automatic() -> str:
-    if nvml.probe().reason is not None:
-        return "cpu"
     try:
-        require_device("cuda")
+        require_device("cuda:0")
     except DeviceUnavailable:
         return "cpu"
-    return "cuda"
+    return "cuda:0"

@@ -10,6 +10,7 @@ from harness.analysis.statistics import Judgement, replicate_log_ratio
 from harness.engine.pairing import turns
 from harness.engine.rounds import Rounds, faster, plan_rounds
 from harness.engine.side import Conditions, Side
+from harness.measure.gpu import GpuSampler
 from harness.plan import SIDES, Pair
 from harness.records import Phase, Role, Round, Trial
 from harness.workload import TEST_SAMPLES
@@ -36,22 +37,31 @@ def run_pair(
     it still returns what both sides have measured, their trials marked so, through `Interrupted.trials`.
     """
     known = {} if known is None else known
-    a, b = (Side(name, pair, conditions) for name in SIDES)
+    gpu = GpuSampler(conditions.gpus[pair.case.device]) if pair.case.device in conditions.gpus else None
+    a, b = (Side(name, pair, conditions, gpu) for name in SIDES)
     sides = {a.name: a, b.name: b}
     try:
         first = random.Random(_seed(pair)).sample([a, b], 2)  # noqa: S311  (order, not secrecy)
-        _start(first, together=conditions.together)
+        # One by one on a GPU: what the device's memory grows by then has one owner.
+        _start(first, together=conditions.together and gpu is None)
         _take_turns(pair, sides, _rounds(pair, sides, conditions, known), conditions, observer)
         for side in sides.values():
             side.finish()
     except KeyboardInterrupt:
         for side in sides.values():
             side.fail("interrupted", "the run was interrupted before this trial finished")
-            side.close()
+        _close(sides, gpu)
         raise Interrupted((a.trial(), b.trial())) from None
+    _close(sides, gpu)
+    return a.trial(), b.trial()
+
+
+def _close(sides: Mapping[str, Side], gpu: GpuSampler | None) -> None:
+    """End both workers; the next pair finds the GPU's memory as this one did."""
     for side in sides.values():
         side.close()
-    return a.trial(), b.trial()
+    if gpu is not None:
+        gpu.stop()
 
 
 def _start(sides: list[Side], *, together: bool) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -17,9 +17,10 @@ from harness.engine.protocol import Do, Message, dump_spec
 from harness.engine.rounds import Part
 from harness.engine.warming import marked
 from harness.errors import TrialError
-from harness.measure import host
+from harness.measure import host, nvml
 from harness.measure.disturbance import mark, rounded_up
-from harness.measure.nvml import MemorySampler
+from harness.measure.gpu import GpuSampler, Turn, summarised
+from harness.measure.nvml import Gpu
 from harness.plan import SIDES, Pair
 from harness.records import (
     Certification,
@@ -40,6 +41,7 @@ class Conditions:
     """What all trials of a run share.
 
     `together` says whether the two workers of a pair start at the same time: there are cores for both.
+    `gpus` has the device behind each name but "cpu", settled before anything is measured.
     A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
     is measured.
     """
@@ -53,6 +55,7 @@ class Conditions:
     round_s: float
     timeout_s: float
     certificates: Mapping[str, Certification]
+    gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     speed_only: bool = False
 
@@ -67,7 +70,11 @@ class Conditions:
         compile_cache: Path,
         certificates: Mapping[str, Certification],
     ) -> Self:
-        """The conditions that a run's settings ask for on this machine."""
+        """The conditions that a run's settings ask for on this machine.
+
+        Raises:
+            DeviceUnavailable: a GPU that is not there.
+        """
         return cls(
             run_id=run_id,
             data_root=data_root,
@@ -78,14 +85,16 @@ class Conditions:
             round_s=settings.round_s,
             timeout_s=settings.timeout_s,
             certificates=certificates,
+            gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
         )
 
 
 class Side:
     """One side of a pair: keeps what was measured, and stays silent once it has failed."""
 
-    def __init__(self, name: str, pair: Pair, conditions: Conditions) -> None:
+    def __init__(self, name: str, pair: Pair, conditions: Conditions, gpu: GpuSampler | None = None) -> None:
         self.name = name
+        self._gpu = gpu
         self.framework = pair.frameworks[SIDES.index(name)]
         suffix = self.framework if pair.role is Role.COMPARISON else f"{self.framework}-{name}"
         self.trial_id = f"{conditions.run_id}-{pair.id}-{suffix}"
@@ -94,13 +103,13 @@ class Side:
         self._conditions = conditions
         self._log_path = conditions.logs / f"{self.trial_id}.log"
         self._worker: WorkerProcess | None = None
-        self._sampler: MemorySampler | None = None
         self._started_at = datetime.now(UTC)
         self._begin_s = time.monotonic()
         self._wall_s = 0.0
         self._startup: Startup | None = None
         self._started: Message = {}
         self._finished: Message = {}
+        self._turn: Turn = ()
         self._rounds: list[Round] = []
         self._latencies: list[Latency] = []
         self.failure: Failure | None = None
@@ -119,7 +128,9 @@ class Side:
             environment(device=device, threads=conditions.threads, compile_cache=conditions.compile_cache),
             self._log_path,
         )
-        self._sampler = MemorySampler(device, self._worker.pid)
+        if self._gpu is not None:
+            self._gpu.follow(self.name, self._worker.pid)
+            self._gpu.begin(self.name)
         try:
             self._worker.tell(Do.START, spec=dump_spec(spec))
         except TrialError as error:
@@ -127,6 +138,8 @@ class Side:
 
     def wait(self) -> None:
         reply = self._hear(Do.START)
+        if self._gpu is not None:
+            self._gpu.end()
         if reply is not None:
             self._started = reply
             self._startup = Startup(**reply["startup"])
@@ -138,20 +151,24 @@ class Side:
 
     def train(self, parts: tuple[Part, ...], turn: int, passes: int) -> None:
         """One training round; each epoch that it completes is evaluated in `passes` passes, off its clock."""
-        replies, evaluations = [], []
+        replies, turns, evaluations = [], [], []
         for part in parts:
             reply = self._ask(Do.TRAIN, epoch=part.epoch, first=part.first, last=part.last)
             if reply is None:
                 break
             replies.append(reply)
+            turns.append(self._turn)
             if passes and part.ends_epoch(self._pair.case.workload):
                 trained_s = self.trained_s + sum(one["wall_s"] for one in replies)
-                evaluations.append((part.epoch, trained_s, self._ask(Do.EVALUATE, passes=passes)))
+                evaluation = self._ask(Do.EVALUATE, passes=passes)
+                evaluations.append((part.epoch, trained_s, evaluation, self._turn))
         if replies:
-            self._round(Phase.TRAIN, _joined(replies), parts[len(replies) - 1].epoch, turn)
-        for epoch, trained_s, evaluation in evaluations:
+            self._round(Phase.TRAIN, _joined(replies), turns, epoch=parts[len(replies) - 1].epoch, turn=turn)
+        for epoch, trained_s, evaluation, watched in evaluations:
             if evaluation is not None:
-                self._round(Phase.EVALUATE, evaluation, epoch, turn, trained_s)
+                self._round(
+                    Phase.EVALUATE, evaluation, [watched], epoch=epoch, turn=turn, trained_s=trained_s
+                )
 
     def predict(self, batch_size: int) -> None:
         reply = self._ask(Do.PREDICT, batch_size=batch_size)
@@ -167,8 +184,6 @@ class Side:
         self.failure = self.failure or Failure(kind=kind, reason=reason)
 
     def close(self) -> None:
-        if self._sampler is not None:
-            self._sampler.stop()
         if self._worker is not None:
             if self.failure is not None:
                 self._worker.kill()
@@ -183,11 +198,15 @@ class Side:
     def _ask(self, do: Do, **details: object) -> Message | None:
         if self.failure is not None or self._worker is None:
             return None
+        if self._gpu is not None:
+            self._gpu.begin(self.name)
         try:
             self._worker.tell(do, **details)
         except TrialError as error:
             self.fail(error.kind, str(error))
-        return self._hear(do)
+        reply = self._hear(do)
+        self._turn = self._gpu.end() if self._gpu is not None else ()
+        return reply
 
     def _hear(self, do: Do) -> Message | None:
         if self.failure is not None or self._worker is None:
@@ -199,9 +218,17 @@ class Side:
             return None
 
     def _round(
-        self, phase: Phase, reply: Message, epoch: int, turn: int, trained_s: float | None = None
+        self,
+        phase: Phase,
+        reply: Message,
+        watched: Sequence[Turn],
+        *,
+        epoch: int,
+        turn: int,
+        trained_s: float | None = None,
     ) -> None:
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))
+        gpu = None if self._gpu is None else summarised(watched)
         self._rounds.append(
             Round(
                 **reply | {"disturbance": disturbance},
@@ -210,14 +237,12 @@ class Side:
                 epoch=epoch + 1,
                 turn=turn,
                 trained_s=trained_s,
-                disturbed_by=mark(disturbance, wall_s=reply["wall_s"]),
+                disturbed_by=mark(disturbance, wall_s=reply["wall_s"], gpu=gpu),
+                gpu=gpu,
             )
         )
 
     def trial(self) -> Trial:
-        gpu_peak_bytes, gpu_peak_reason = (
-            self._sampler.peak() if self._sampler else (None, "the worker did not start")
-        )
         pair, conditions = self._pair, self._conditions
         return Trial(
             run_id=conditions.run_id,
@@ -238,8 +263,8 @@ class Side:
             latencies=tuple(self._latencies),
             parameter_count=self._started.get("parameter_count"),
             host_peak_bytes=self._finished.get("host_peak_bytes"),
-            gpu_peak_bytes=gpu_peak_bytes,
-            gpu_peak_reason=gpu_peak_reason,
+            gpu=self._gpu.use(self.name) if self._gpu is not None else None,
+            gpu_reason=None if self._gpu is not None else "the device is a CPU",
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
             certificate=conditions.certificates.get(pair.case.id) if pair.role is Role.COMPARISON else None,

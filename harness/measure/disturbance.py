@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from harness.records import Disturbance
+from harness.records import Disturbance, GpuRound
 
 # Systems count processor time in ticks of 10 ms a core: a difference of less than two may be rounding.
 _TICKS_S: Final = 0.02
@@ -50,12 +50,13 @@ def rounded_up(seen: Disturbance) -> Disturbance:
     return seen if seen.others_cpu_s is None else replace(seen, others_cpu_s=max(0.0, seen.others_cpu_s))
 
 
-def mark(seen: Disturbance, *, wall_s: float) -> str | None:
+def mark(seen: Disturbance, *, wall_s: float, gpu: GpuRound | None = None) -> str | None:
     """What disturbed a round of `wall_s` seconds, by a rule fixed in advance; None where nothing did.
 
     `steal`: the hypervisor took more than 5 % of the round. `others`: other processes used more than
-    25 % of one core. Either has to be more than two ticks of the system's clock, too. Nothing but stored
-    columns is looked at, so the rule can be applied again to what is on disk (NaN counts as None).
+    25 % of one core. Either has to be more than two ticks of the system's clock, too. `throttled`: heat or
+    a power limit kept the GPU's clocks down. Nothing but stored columns is looked at, so the rule can be
+    applied again to what is on disk (NaN counts as None).
     """
     for name, taken_s, share in (
         ("steal", seen.steal_s, STEAL_SHARE),
@@ -63,7 +64,7 @@ def mark(seen: Disturbance, *, wall_s: float) -> str | None:
     ):
         if taken_s is not None and taken_s > max(_TICKS_S, share * wall_s):
             return name
-    return None
+    return "throttled" if gpu is not None and gpu.throttled_by else None
 
 
 def _counters() -> tuple[float, ...] | None:

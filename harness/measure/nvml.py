@@ -1,28 +1,38 @@
-"""GPU memory through NVML, NVIDIA's management library, by way of `pynvml`.
+"""GPUs as NVML, NVIDIA's management library, knows them, by way of `pynvml`.
 
-NVML's errors become `NvmlError` in one place. Devices are numbered as NVML numbers them, by PCI bus;
-workers are told CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA agrees.
+NVML's errors become `NvmlError` here and nowhere else. NVML numbers devices by PCI bus; CUDA does so only
+when told, and then only those that are visible. A worker is therefore given its device by UUID, which
+means the same to both.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-import psutil
 import pynvml
 
-from harness.errors import NvmlError
+from harness.errors import DeviceUnavailable, NvmlError
 
-SAMPLE_EVERY_S: Final = 0.05
+Told = TypeVar("Told")
+
+# A quantity that this card, driver or user cannot have; every other error means that NVML itself failed.
+_NOT_TOLD: Final = {
+    pynvml.NVML_ERROR_NOT_SUPPORTED,
+    pynvml.NVML_ERROR_NO_PERMISSION,
+    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+    pynvml.NVML_ERROR_NO_DATA,
+    pynvml.NVML_ERROR_NOT_FOUND,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A device as NVML describes it."""
+    """A device, or a slice of one (MIG), as NVML describes it; `index` counts in PCI order."""
 
     index: int
     name: str
@@ -56,85 +66,117 @@ def session() -> Iterator[None]:
         raise NvmlError(str(error)) from error
 
 
+def told(question: Callable[..., Told], *arguments: object) -> Told | None:
+    """NVML's answer inside a session; None where this card, driver or user cannot have it."""
+    try:
+        return question(*arguments)
+    except pynvml.NVMLError as error:
+        if error.value in _NOT_TOLD:
+            return None
+        raise
+
+
+def handle_of(gpu: Gpu) -> object:
+    """What NVML's other calls take for a device, inside a session."""
+    return pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+
+
 def probe() -> NvmlProbe:
     """Ask NVML what there is; never raises."""
     try:
         with session():
             driver = pynvml.nvmlSystemGetDriverVersion()
-            devices = tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+            handles = [
+                pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
+            ]
+            devices = tuple(_gpu(index, handle) for index, handle in enumerate(handles))
     except NvmlError as error:
         return NvmlProbe(driver_version=None, devices=(), reason=str(error))
     reason = None if devices else "the driver sees no GPU"
     return NvmlProbe(driver_version=driver, devices=devices, reason=reason)
 
 
-def _gpu(index: int) -> Gpu:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+def gpu_of(device: str) -> Gpu:
+    """The GPU that `cuda`, `cuda:N`, `GPU-…` or `MIG-…` stands for in this process's environment.
+
+    Raises:
+        DeviceUnavailable: NVML's reason, or which devices are visible when it is none of them.
+    """
+    driver = probe()
+    if driver.reason is not None:
+        raise DeviceUnavailable(f"DEVICE={device}: not available. NVML: {driver.reason}. Use DEVICE=cpu")
+    return chosen(device, visible(os.environ.get("CUDA_VISIBLE_DEVICES"), driver.devices))
+
+
+def visible(setting: str | None, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
+    """The devices that `CUDA_VISIBLE_DEVICES` leaves, in its order; all where it is not set (None).
+
+    As in the CUDA C++ Programming Guide, "CUDA Environment Variables": places in PCI order, UUIDs or
+    their beginnings; what comes after an entry that fits no device is not visible either.
+    """
+    if setting is None:
+        return tuple(gpus)
+    left: list[Gpu] = []
+    for entry in filter(None, map(str.strip, setting.split(","))):
+        fitting = _fitting(entry, gpus)
+        if fitting is None:
+            break
+        left.append(fitting)
+    return tuple(left)
+
+
+def chosen(device: str, left: Sequence[Gpu]) -> Gpu:
+    """The one of the visible devices that `device` stands for.
+
+    Raises:
+        DeviceUnavailable: it is none of them, or more than one.
+    """
+    if device.startswith(("GPU-", "MIG-")):
+        fitting = [gpu for gpu in left if gpu.uuid.startswith(device)]
+    else:
+        fitting = list(left)[int(device.partition(":")[2] or 0) :][:1]
+    if len(fitting) == 1:
+        return fitting[0]
+    there = ", ".join(f"cuda:{place} ({gpu.name}, {gpu.uuid})" for place, gpu in enumerate(left))
+    problem = "fits more than one" if fitting else "is none"
+    raise DeviceUnavailable(f"DEVICE={device}: {problem} of the visible GPUs; use {there or 'DEVICE=cpu'}")
+
+
+def canonical(device: str) -> str:
+    """`cuda:N` for any way to say it, N counting the visible devices; `cpu` and `auto` as they are.
+
+    Raises:
+        DeviceUnavailable: as `gpu_of`.
+    """
+    if not device.startswith(("GPU-", "MIG-")):
+        return "cuda:0" if device == "cuda" else device
+    wanted = gpu_of(device)
+    left = visible(os.environ.get("CUDA_VISIBLE_DEVICES"), probe().devices)
+    return f"cuda:{[gpu.uuid for gpu in left].index(wanted.uuid)}"
+
+
+def _fitting(entry: str, gpus: Sequence[Gpu]) -> Gpu | None:
+    if re.fullmatch(r"\d+", entry):
+        return next((gpu for gpu in gpus if gpu.index == int(entry)), None)
+    if entry.startswith("MIG-"):
+        return _slice(entry)
+    fitting = [gpu for gpu in gpus if gpu.uuid.startswith(entry)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _slice(uuid: str) -> Gpu | None:
+    """A MIG slice; it has no place of its own in PCI order."""
+    try:
+        with session():
+            return _gpu(-1, pynvml.nvmlDeviceGetHandleByUUID(uuid))
+    except NvmlError:
+        return None
+
+
+def _gpu(index: int, handle: object) -> Gpu:
     return Gpu(
         index=index,
         name=pynvml.nvmlDeviceGetName(handle),
         uuid=pynvml.nvmlDeviceGetUUID(handle),
         total_bytes=pynvml.nvmlDeviceGetMemoryInfo(handle).total,
     )
-
-
-class MemorySampler:
-    """Peak GPU memory of a process and its children, sampled by a thread of the parent.
-
-    On a CPU there is nothing to sample and no thread is started.
-    """
-
-    def __init__(self, device: str, pid: int, every_s: float = SAMPLE_EVERY_S) -> None:
-        self._pid = pid
-        self._every_s = every_s
-        self._peak_bytes: int | None = None
-        self._reason: str | None = "not sampled yet"
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
-        if device == "cpu":
-            self._reason = "the device is a CPU"
-            return
-        index = int(device.partition(":")[2] or 0)
-        self._thread = threading.Thread(target=self._watch, args=(index,), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the sampling; harmless when repeated."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def peak(self) -> tuple[int | None, str | None]:
-        """Bytes and None, or None and the reason why there are none."""
-        return self._peak_bytes, None if self._peak_bytes is not None else self._reason
-
-    def _watch(self, index: int) -> None:
-        try:
-            with session():
-                handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-                while not self._ended.wait(self._every_s):
-                    self._sample(handle)
-        except NvmlError as error:
-            self._reason = str(error)
-
-    def _sample(self, handle: object) -> None:
-        family = _family(self._pid)
-        shares = [
-            process.usedGpuMemory
-            for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)
-            if process.pid in family
-        ]
-        if not shares:
-            self._reason = "NVML never listed the worker's process (a container may hide it)"
-        elif None in shares:
-            self._reason = "the driver hides the memory of single processes"
-        else:
-            self._peak_bytes = max(self._peak_bytes or 0, sum(shares))
-
-
-def _family(pid: int) -> set[int]:
-    try:
-        children = psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return set()
-    return {pid, *(child.pid for child in children)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,7 +24,6 @@ MOST_POINTS: Final = 1000
 
 _WIDTH_IN: Final = 7.6
 _FEW_PANELS: Final = 6
-_MEMORY: Final = {"host_peak_bytes": "peak resident memory", "gpu_peak_bytes": "peak GPU memory"}
 _PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
 
 # The verdict as a mark that needs no colour: which side, the same, or (drawn hollow) not known.
@@ -166,17 +165,17 @@ def accuracy(rounds: pd.DataFrame) -> Figure:
     return figure
 
 
-def memory(trials: pd.DataFrame) -> Figure:
-    """Peak memory of a worker by case, median and range over replicates: a panel for the host, one for a GPU.
+def taken(trials: pd.DataFrame, quantities: Mapping[str, str]) -> Figure:
+    """What trials took, by case, median and range over replicates: a panel a quantity that any trial has.
 
-    The GPU's panel is left out where no trial has a value.
+    `quantities` maps columns of `trials` to what the axis says, unit included.
     """
-    kinds = [(column, name) for column, name in _MEMORY.items() if trials[column].notna().any()]
+    kinds = [(column, name) for column, name in quantities.items() if trials[column].notna().any()]
     cases = trials["label"].nunique()
     figure, axes = _grid(len(kinds), height_in=0.8 + 0.42 * cases, share_y=True)
     for axis, (column, name) in zip(axes, kinds, strict=True):
         sns.barplot(
-            data=trials.assign(peak_mib=trials[column] / 2**20), y="label", x="peak_mib", hue="framework",
+            data=trials, y="label", x=column, hue="framework",
             palette=style.COLOURS, hue_order=FRAMEWORKS, saturation=1, estimator="median",
             errorbar=("pi", 100), err_kws={"color": style.INK, "linewidth": 1.2}, legend=False, width=0.7,
             ax=axis,
@@ -184,7 +183,7 @@ def memory(trials: pd.DataFrame) -> Figure:
         for bars, framework in zip(axis.containers, FRAMEWORKS, strict=True):
             for bar in bars:
                 bar.set(hatch=style.HATCHES[framework], edgecolor=style.BAND, linewidth=0)
-        axis.set(xlabel=f"{name}, MiB", ylabel="")
+        axis.set(xlabel=name, ylabel="")
         axis.grid(visible=False, axis="y")
         axis.tick_params(axis="y", labelcolor=style.INK)
     patches = [

@@ -4,6 +4,7 @@ History of `SCHEMA_VERSION`:
 
     1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
     2   sides and controls; warm-up and disturbances of a round; latencies
+    3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the process's
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"
@@ -83,6 +84,15 @@ TRIALS: Final = pa.schema(
         ("host_peak_bytes", pa.int64()),
         ("gpu_peak_bytes", pa.int64()),
         ("gpu_peak_reason", pa.string()),
+        ("gpu_device_peak_bytes", pa.int64()),
+        ("gpu_left_bytes", pa.int64()),
+        ("gpu_name", pa.string()),
+        ("gpu_uuid", pa.string()),
+        ("gpu_energy_source", pa.string()),
+        ("gpu_train_energy_j", pa.float64()),
+        ("gpu_samples", pa.int32()),
+        ("gpu_sample_s", pa.float64()),
+        ("gpu_ended_because", pa.string()),
         ("parameter_count", pa.int32()),
         ("framework_version", pa.string()),
         ("optimizer", pa.string()),
@@ -121,6 +131,13 @@ ROUNDS: Final = pa.schema(
         ("voluntary_switches", pa.int64()),
         ("involuntary_switches", pa.int64()),
         ("frequency_hz", pa.float64()),
+        ("gpu_energy_j", pa.float64()),
+        ("gpu_utilisation", pa.float64()),
+        ("gpu_sm_hz", pa.float64()),
+        ("gpu_memory_hz", pa.float64()),
+        ("gpu_temperature_c", pa.float64()),
+        ("gpu_power_w", pa.float64()),
+        ("gpu_throttled_by", pa.string()),
     ]
 )
 

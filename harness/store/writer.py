@@ -139,8 +139,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "final_test_loss": evaluate[-1].loss if evaluate else None,
         "final_accuracy": evaluate[-1].accuracy if evaluate else None,
         "host_peak_bytes": trial.host_peak_bytes,
-        "gpu_peak_bytes": trial.gpu_peak_bytes,
-        "gpu_peak_reason": trial.gpu_peak_reason,
+        **_gpu_columns(trial, train),
         "parameter_count": trial.parameter_count,
         "framework_version": trial.effective.get("version"),
         "optimizer": trial.effective.get("optimizer"),
@@ -163,6 +162,28 @@ def _startup_columns(startup: Startup | None) -> dict[str, float | None]:
         "build_s": startup.build_s,
         "first_step_s": startup.first_step_s,
         "startup_s": startup.total_s,
+    }
+
+
+def _gpu_columns(trial: Trial, train: list[Round]) -> dict[str, Any]:
+    """`gpu_peak_bytes` is the process's; the training rounds' energy is null where any round's is."""
+    if trial.gpu is None:
+        return {"gpu_peak_reason": trial.gpu_reason}
+    use = trial.gpu
+    energies_j = [one.gpu.energy_j if one.gpu else None for one in train]
+    known_j = [energy_j for energy_j in energies_j if energy_j is not None]
+    return {
+        "gpu_peak_bytes": use.process_peak_bytes,
+        "gpu_peak_reason": use.process_reason,
+        "gpu_device_peak_bytes": use.device_peak_bytes,
+        "gpu_left_bytes": use.left_bytes,
+        "gpu_name": use.name,
+        "gpu_uuid": use.uuid,
+        "gpu_energy_source": use.energy_source,
+        "gpu_train_energy_j": sum(known_j) if known_j and len(known_j) == len(energies_j) else None,
+        "gpu_samples": use.samples,
+        "gpu_sample_s": use.sample_s,
+        "gpu_ended_because": use.ended_because,
     }
 
 
@@ -207,4 +228,5 @@ def _round_columns(one: Round) -> dict[str, Any]:
         "warm_up": one.warm_up,
         "disturbed_by": one.disturbed_by,
         **(asdict(one.disturbance) if one.disturbance else {}),
+        **({f"gpu_{name}": value for name, value in asdict(one.gpu).items()} if one.gpu else {}),
     }

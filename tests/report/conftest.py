@@ -12,7 +12,7 @@ import pytest
 
 from harness.parity.certificate import Certificate, Finding
 from harness.plan import SIDES
-from harness.records import Failure, Phase, Role, Round, Startup, Trial
+from harness.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
 from harness.report.answer import judge
 from harness.report.evidence import evidence
 from harness.report.page import write_page
@@ -191,13 +191,28 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         latencies=(),
         parameter_count=101_770,
         host_peak_bytes=HOST_PEAK_MIB[framework] * 2**20,
-        gpu_peak_bytes=gpu_peak_bytes,
-        gpu_peak_reason="the device is a CPU" if gpu_peak_bytes is None else None,
+        gpu=gpu_use(gpu_peak_bytes) if gpu_peak_bytes else None,
+        gpu_reason=None if gpu_peak_bytes else "the device is a CPU",
         effective={"version": "1.0", "optimizer": "Adam"},
         digests={},
         certificate=None,
         failure=broken,
         log_path="results/logs/one.log",
+    )
+
+
+def gpu_use(process_peak_bytes):
+    return GpuUse(
+        name="Stub GPU",
+        uuid="GPU-stub",
+        process_peak_bytes=process_peak_bytes,
+        process_reason=None,
+        device_peak_bytes=process_peak_bytes,
+        left_bytes=0,
+        energy_source="counter",
+        samples=100,
+        sample_s=0.001,
+        ended_because=None,
     )
 
 

@@ -72,8 +72,9 @@ def test_accuracy_runs_through_the_median_seed_and_shades_the_rest(shown):
 
 
 def test_memory_bars_are_as_long_as_the_peaks(shown):
-    (axis,) = figures.memory(shown().ok).axes
-    widths = [{round(bar.get_width()) for bar in bars} for bars in axis.containers]
+    quantities = {"host_peak_bytes": "memory, bytes", "gpu_peak_bytes": "GPU memory, bytes"}
+    (axis,) = figures.taken(shown().ok, quantities).axes
+    widths = [{round(bar.get_width() / 2**20) for bar in bars} for bars in axis.containers]
     assert widths == [{800}, {500}]
     assert [bars[0].get_hatch() or "" for bars in axis.containers] == ["", "///"]
 
@@ -130,13 +131,11 @@ def test_the_ratios_marked_on_the_axis_have_room_for_their_labels(low, high):
 
 
 def test_gpu_memory_has_a_panel_only_where_it_was_measured(shown):
-    figure = figures.memory(shown(gpu_peak_bytes=300 * 2**20, replicates=2).ok)
-    assert [axis.get_xlabel() for axis in figure.axes] == [
-        "peak resident memory, MiB",
-        "peak GPU memory, MiB",
-    ]
+    quantities = {"host_peak_bytes": "memory, bytes", "gpu_peak_bytes": "GPU memory, bytes"}
+    figure = figures.taken(shown(gpu_peak_bytes=300 * 2**20, replicates=2).ok, quantities)
+    assert [axis.get_xlabel() for axis in figure.axes] == list(quantities.values())
     lengths = {round(bar.get_width()) for container in figure.axes[1].containers for bar in container}
-    assert lengths == {300}
+    assert lengths == {300 * 2**20}
 
 
 def test_start_up_rows_end_in_their_total(shown):

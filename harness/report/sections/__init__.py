@@ -20,6 +20,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         reaching.time_to_accuracy(shown, pictures),
         learning.agreement(shown),
         cost.memory(shown, pictures),
+        cost.energy(shown, pictures),
         cost.startup(shown, pictures),
         speed.evaluation(shown, pictures),
         latency.latency(shown, pictures),

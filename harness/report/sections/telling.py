@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.analysis.calibration import calibration
 from harness.analysis.certified import certified
+from harness.analysis.disturbed import disturbances
 from harness.analysis.verdicts import undisturbed
 from harness.records import Phase
 from harness.report import context, figures, words
@@ -44,7 +45,7 @@ def telling(shown: Evidence, pictures: Path) -> Section:
 def noise(shown: Evidence) -> Section:
     """What disturbed the rounds, and whether the verdicts hold without them."""
     rounds = shown.rounds[shown.rounds["phase"] == Phase.TRAIN]
-    marked = rounds["disturbed_by"].notna()
+    marked = disturbances(rounds).notna()
     settled = ~rounds["warm_up"].eq(True)  # noqa: FBT003  (null in files older than the column)
     recorded = rounds["others_cpu_s"].notna().any()
     return Section(

@@ -1,0 +1,143 @@
+"""A GPU that is watched: whose memory, energy and clocks are whose, and what is null with a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.measure.gpu import Sample, summarised
+from tests.measure.stub_nvml import said
+
+WATCH = """
+import dataclasses, json, os, time
+from pathlib import Path
+os.environ["NVML_STUB_PID"] = str(os.getpid() if {own} else 1)
+from harness.measure.gpu import GpuSampler, summarised
+from harness.measure.nvml import Gpu
+memory = os.environ.get("NVML_STUB_MEMORY")
+def uses(mebibytes):
+    if memory:
+        Path(memory).write_text(str(mebibytes * 2**20))
+uses(100)
+sampler = GpuSampler(Gpu(index=0, name="Stub GPU 0", uuid="{uuid}", total_bytes=1), every_s=0.005)
+sampler.follow("a", os.getpid())
+sampler.follow("b", os.getpid() + 100_000)
+turns = []
+for side, mebibytes in (("a", 400), ("b", 500), ("a", 300)):
+    sampler.begin(side)
+    time.sleep(0.03)
+    uses(mebibytes)
+    turns.append(sampler.end())
+uses({left})
+sampler.stop()
+sampler.stop()
+print(json.dumps([dataclasses.asdict(sampler.use("a")), dataclasses.asdict(sampler.use("b")),
+                  dataclasses.asdict(summarised([turns[0], turns[2]])),
+                  sum(turn[-1].at_s - turn[0].at_s for turn in (turns[0], turns[2]) if turn)]))
+"""
+
+
+def watched(folder, *, own=True, left=100, uuid="GPU-stub-0", **stub):
+    return said(WATCH.format(own=own, left=left, uuid=uuid), folder, **stub)
+
+
+def test_the_peak_of_the_workers_process_is_its_own(nvml_stub):
+    a, b, *_ = watched(nvml_stub, used=3 * 2**30)
+    assert (a["process_peak_bytes"], a["process_reason"]) == (3 * 2**30, None)
+    assert b["process_peak_bytes"] is None
+    assert "never listed the worker's process" in b["process_reason"]
+
+
+def test_other_processes_memory_is_not_the_workers(nvml_stub):
+    a, *_ = watched(nvml_stub, own=False, used=3 * 2**30)
+    assert a["process_peak_bytes"] is None
+    assert "never listed the worker's process" in a["process_reason"]
+
+
+def test_hidden_process_memory_is_null_and_the_devices_growth_stands_in(nvml_stub, tmp_path):
+    a, b, *_ = watched(nvml_stub, hidden=1, memory=tmp_path / "memory")
+    assert a["process_peak_bytes"] is None
+    assert a["process_reason"] == "the driver hides the memory of single processes"
+    assert a["device_peak_bytes"] == 300 * 2**20
+    assert b["device_peak_bytes"] == 100 * 2**20
+
+
+def test_memory_that_came_back_is_nothing_left(nvml_stub, tmp_path):
+    a, *_ = watched(nvml_stub, memory=tmp_path / "memory")
+    assert a["left_bytes"] == 0
+
+
+def test_a_little_that_the_driver_keeps_counts_as_back_and_is_recorded(nvml_stub, tmp_path):
+    a, *_ = watched(nvml_stub, left=110, memory=tmp_path / "memory")
+    assert a["left_bytes"] == 10 * 2**20
+
+
+@pytest.mark.parametrize(("stub", "source"), [({}, "counter"), ({"no_energy": 1}, "power")])
+def test_energy_is_that_of_the_sides_own_turns(nvml_stub, stub, source):
+    """The stub's card takes 100 W, by its counter and by its power."""
+    a, _, gpu, turns_s = watched(nvml_stub, **stub)
+    assert a["energy_source"] == source
+    assert gpu["energy_j"] == pytest.approx(100 * turns_s, rel=0.05)
+    assert gpu["power_w"] == 100
+
+
+def test_clocks_use_and_heat_are_recorded_with_the_cost_of_asking(nvml_stub):
+    a, _, gpu, _ = watched(nvml_stub)
+    assert (gpu["sm_hz"], gpu["memory_hz"]) == (1.98e9, 2.6e9)
+    assert (gpu["temperature_c"], gpu["utilisation"]) == (50, 0.4)
+    assert gpu["throttled_by"] is None
+    assert a["samples"] > 6
+    assert 0 < a["sample_s"] < 0.1
+    assert (a["name"], a["uuid"], a["ended_because"]) == ("Stub GPU 0", "GPU-stub-0", None)
+
+
+def test_what_keeps_the_clocks_down_is_named_and_idling_is_not(nvml_stub):
+    *_, gpu, _ = watched(nvml_stub, throttle=0x1 | 0x4 | 0x40)
+    assert gpu["throttled_by"] == "power cap, heat (hardware)"
+
+
+def test_without_permission_what_is_not_told_is_null(nvml_stub, tmp_path):
+    a, _, gpu, _ = watched(nvml_stub, denied=1, memory=tmp_path / "memory")
+    assert a["process_peak_bytes"] is None
+    assert a["process_reason"]
+    assert (gpu["power_w"], gpu["energy_j"], a["energy_source"]) == (None, None, None)
+    assert gpu["sm_hz"] == 1.98e9
+    assert a["device_peak_bytes"] == 300 * 2**20
+
+
+def test_a_slice_of_a_gpu_tells_its_memory_and_no_more(nvml_stub, tmp_path):
+    a, _, gpu, _ = watched(nvml_stub, uuid="MIG-stub", mig=1, memory=tmp_path / "memory")
+    assert a["device_peak_bytes"] == 300 * 2**20
+    assert a["process_peak_bytes"] is None
+    assert a["ended_because"] is None
+    assert set(gpu.values()) == {None}
+
+
+def test_a_gpu_that_is_lost_in_the_middle_ends_the_sampling_with_the_reason(nvml_stub, tmp_path):
+    a, b, gpu, _ = watched(nvml_stub, lost_after=2, used=5, memory=tmp_path / "memory")
+    assert a["ended_because"] == b["ended_because"] == "GPU is lost"
+    assert a["process_peak_bytes"] == 5
+    assert gpu["energy_j"] is None
+
+
+@pytest.mark.parametrize("stub", [{"fail": 18}, {"uuid": "GPU-stub-7"}])
+def test_a_device_that_cannot_be_watched_ends_with_the_reason_and_raises_nothing(nvml_stub, stub):
+    a, _, gpu, _ = watched(nvml_stub, **stub)
+    assert a["ended_because"]
+    assert a["samples"] == 0
+    assert set(gpu.values()) == {None}
+
+
+def test_a_round_in_parts_adds_up_its_energies_and_keeps_its_worst_heat():
+    def sample(at_s, energy_j, temperature_c):
+        return Sample(
+            at_s=at_s, device_bytes=1, utilisation=0.5, sm_hz=1e9, memory_hz=None,
+            temperature_c=temperature_c, power_w=50.0, energy_j=energy_j, throttles=0,
+        )  # fmt: skip
+
+    first = (sample(0, 10, 40), sample(1, 12, 41))
+    second = (sample(5, 100, 60), sample(6, 105, 50))
+    gpu = summarised([first, second])
+    assert gpu.energy_j == 7
+    assert gpu.temperature_c == 60
+    assert gpu.memory_hz is None
+    assert summarised([first, ()]).energy_j is None
