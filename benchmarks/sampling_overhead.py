@@ -54,13 +54,16 @@ class Turn:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sampling_overhead", description=__doc__)
     parser.add_argument("--device", default="cpu", help="where to train (default: cpu)")
+    parser.add_argument("--dataset", default="mnist", help="(default: mnist)")
     parser.add_argument("--batch-size", default="64", help="(default: 64)")
     parser.add_argument("--replicates", default="8", help="fresh workers a framework (default: 8)")
     parser.add_argument("--rounds", type=int, default=12, help="of each kind and worker (default: 12)")
     parser.add_argument("--output", type=Path, help="write every turn to this CSV file")
     given = parser.parse_args()
-    out, errors = (Console(stderr=stderr, highlight=False, markup=False) for stderr in (False, True))
-    asked = {"device": given.device, "batch_size": given.batch_size, "replicates": given.replicates}
+    out, errors = (
+        Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True) for stderr in (False, True)
+    )
+    asked = {name: getattr(given, name) for name in ("device", "dataset", "batch_size", "replicates")}
     try:
         settings = config.resolve(asked, {}, Path())
         frame = pd.DataFrame([asdict(one) for one in measure(settings, given.rounds)])
