@@ -135,6 +135,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         observer=observer,
     )
     store.save_run(run | _closing_columns(outcome, time.monotonic() - began_s))
+    store.gather(run["run_id"])
     frames = read(settings.results, [run["run_id"]])
     return Run(
         run_id=run["run_id"],

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from harness.analysis.of_trials import trial_numbers
 from harness.analysis.statistics import FloatArray, equivalence_p
 from harness.records import Phase, Status
 from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
@@ -66,7 +67,7 @@ def agreement(
         index=_PAIR, columns="framework", values="final_accuracy", dropna=False
     )
     ended = ended.reindex(columns=list(FRAMEWORKS)).dropna()
-    curves = rounds[rounds["phase"] == Phase.TRAIN].pivot_table(
+    curves = _losses_by_epoch(trials, rounds).pivot_table(
         index=[*_PAIR, "epoch"], columns="framework", values="loss"
     )
     curves = curves.reindex(columns=list(FRAMEWORKS)).dropna()
@@ -79,6 +80,16 @@ def agreement(
         row |= _accuracies(accuracies, margin, alpha) | _losses(losses)
         rows.append(row | {"reason": _reason(row, len(accuracies))})
     return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+
+
+def _losses_by_epoch(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
+    """One row a trial and epoch: the mean `loss` of its training rounds, and whose it is."""
+    train = rounds[rounds["phase"] == Phase.TRAIN]
+    trial, epoch = trial_numbers(train, trials), train["epoch"].to_numpy()
+    means = train["loss"].groupby([trial, epoch]).mean().rename_axis(["trial", "epoch"]).reset_index()
+    means = means[means["trial"] >= 0]
+    whose = trials[[*_PAIR, "framework"]].iloc[means["trial"]].reset_index(drop=True)
+    return whose.assign(epoch=means["epoch"].to_numpy(), loss=means["loss"].to_numpy())
 
 
 def _accuracies(accuracies: pd.DataFrame, margin: float, alpha: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.disturbed import disturbances
+from harness.analysis.of_trials import trial_numbers
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
@@ -23,7 +24,6 @@ from harness.workload import FRAMEWORKS
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
-_ROUND: Final = ["phase", *_PAIR, "round_index"]
 
 # What a verdict says, after the other columns that name its case.
 _DTYPES: Final[dict[Hashable, str]] = {
@@ -153,18 +153,31 @@ def _log_ratios(
 
     `column` tells the two `sides` of a pair apart: the first one's speed is over the second's.
     """
-    sides_finished = trials[trials["status"] == Status.OK].groupby(_PAIR)[column].nunique()
-    pairs = sides_finished[sides_finished == len(sides)].index.to_frame(index=False)
+    finished = trials[trials["status"] == Status.OK].reset_index(drop=True)
+    pair = finished.groupby(_PAIR, sort=False).ngroup()
+    whole = finished[column].groupby(pair).transform("nunique") == len(sides)
+    finished, pair = finished[whole].reset_index(drop=True), pair[whole].reset_index(drop=True)
     settled = rounds[~rounds["warm_up"].eq(True)]  # noqa: FBT003  (null in files older than the column)
-    timed = settled.merge(pairs, on=_PAIR)
-    # Seconds a sample rather than seconds: a ratio of throughputs even if the sides' rounds differ in size.
-    timed = timed.assign(sample_s=timed["wall_s"] / timed["samples"])
-    by_side = {side: timed[timed[column] == side].set_index(_ROUND)["sample_s"] for side in sides}
-    turns = pd.concat(by_side, axis="columns", join="inner").sort_index()
+    trial = trial_numbers(settled, finished)
+    settled, trial = settled[trial >= 0], trial[trial >= 0]
+    timed = pd.DataFrame(
+        {
+            "pair": pair.to_numpy()[trial],
+            "side": finished[column].to_numpy()[trial],
+            "phase": settled["phase"].to_numpy(),
+            "round_index": settled["round_index"].to_numpy(),
+            # Seconds a sample, not seconds: a ratio of throughputs even if the sides' rounds differ in size.
+            "sample_s": (settled["wall_s"] / settled["samples"]).to_numpy(),
+        }
+    )
+    key = ["pair", "phase", "round_index"]
+    one, other = (timed[timed["side"] == side].drop(columns="side") for side in sides)
+    turns = one.merge(other, on=key, suffixes=("", "_other")).sort_values(key)
+    case_of = dict(zip(pair, finished["case_id"], strict=True))
     log_ratios: dict[tuple[str, str], list[float]] = {}
-    for (phase, case_id, *_), pair in turns.groupby(level=["phase", *_PAIR]):
-        log_ratio = replicate_log_ratio(pair[sides[0]], pair[sides[1]])
-        log_ratios.setdefault((str(phase), str(case_id)), []).append(log_ratio)
+    for (number, phase), together in turns.groupby(["pair", "phase"], sort=False):
+        log_ratio = replicate_log_ratio(together["sample_s"], together["sample_s_other"])
+        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(log_ratio)
     return log_ratios
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import pandas as pd
@@ -37,8 +38,11 @@ class Answer:
     verdict: str | None
 
 
+@lru_cache(maxsize=4)
 def judge(frames: Frames) -> pd.DataFrame:
     """Verdicts of all cases, each held against its certificate: no certificate, no verdict.
+
+    Kept for the frames of the last calls: page and terminal ask for the same ones several times.
 
     Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order.
     """
@@ -66,9 +70,15 @@ def refusals(frames: Frames) -> list[Answer]:
     ]
 
 
+@lru_cache(maxsize=4)
+def agreed(frames: Frames) -> pd.DataFrame:
+    """What the timed trials learned (`analysis.agreement`), labelled; kept as `judge` is."""
+    return labelled(agreement(frames.trials, frames.rounds), cases(frames.trials))
+
+
 def learned(frames: Frames) -> str:
     """Whether the timed trials themselves ended at the same accuracy, in one sentence."""
-    rows = agreement(frames.trials, frames.rounds)
+    rows = agreed(frames)
     agree = int(rows["accuracies_agree"].eq(True).sum())  # noqa: FBT003  (a value to match, with nulls)
     widest = rows["accuracy_difference"].abs().max()
     if pd.isna(widest):

@@ -22,6 +22,9 @@ from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 # More replicates than this are drawn as their range.
 MOST_POINTS: Final = 1000
 
+# A line through more epochs than this carries no marks.
+_MOST_MARKERS: Final = 20
+
 _WIDTH_IN: Final = 7.6
 _FEW_PANELS: Final = 6
 _PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
@@ -150,14 +153,23 @@ def accuracy(rounds: pd.DataFrame) -> Figure:
     """Test accuracy by epoch: the median over replicates and, shaded, from lowest to highest."""
     panels = list(dict.fromkeys(rounds["label"]))
     figure, axes = _grid(len(panels), height_in=2.5 if len(panels) <= _FEW_PANELS else 2.0, share_y=True)
+    # Summed up here, in one go: seaborn would do it epoch by epoch.
+    groups = rounds.groupby(["label", "framework", "epoch"], sort=True, observed=True)["accuracy"]
+    summed = groups.agg(accuracy="median", lowest="min", highest="max").reset_index()
     for axis, panel in zip(axes, panels, strict=True):
-        shown = rounds[rounds["label"] == panel]
+        shown = summed[summed["label"] == panel]
+        marked = style.MARKERS if shown["epoch"].nunique() <= _MOST_MARKERS else False
         sns.lineplot(
-            data=shown, x="epoch", y="accuracy", hue="framework", style="framework", markers=style.MARKERS,
+            data=shown, x="epoch", y="accuracy", hue="framework", style="framework", markers=marked,
             dashes=style.DASHES, palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS,
-            estimator="median", errorbar=("pi", 100), legend=False, markersize=5,
-            markeredgecolor=style.PAPER, ax=axis,
+            estimator=None, legend=False, markersize=5, markeredgecolor=style.PAPER, ax=axis,
         )  # fmt: skip
+        for framework in FRAMEWORKS:
+            side = shown[shown["framework"] == framework]
+            axis.fill_between(
+                side["epoch"], side["lowest"], side["highest"], color=style.COLOURS[framework], alpha=0.2,
+                linewidth=0,
+            )  # fmt: skip
         axis.xaxis.set_major_locator(FixedLocator(_thin(sorted(set(shown["epoch"])))))
         axis.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=1, symbol=" %"))
         axis.set(title=panel, xlabel="epoch", ylabel="test accuracy" if axis is axes[0] else "")

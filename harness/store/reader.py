@@ -9,11 +9,21 @@ from typing import Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import dataset
 
 from harness.errors import ResultsUnusable
 from harness.records import Role
 from harness.store.frames import Frames
-from harness.store.schema import ATTEMPTS, CALIBRATION, CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema import (
+    ATTEMPTS,
+    CALIBRATION,
+    CERTIFICATES,
+    REPEATED,
+    ROUNDS,
+    RUNS,
+    SCHEMA_VERSION,
+    TRIALS,
+)
 
 LATEST: Final = "latest"
 EVERYTHING: Final = "all"
@@ -50,7 +60,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     ids = list(dict.fromkeys(chosen))
     runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
     trials = _table(_files(folder / "trials", ids), TRIALS)
-    rounds = _table(_files(folder / "rounds", ids), ROUNDS)
+    rounds = _table(_files(folder / "rounds", ids), ROUNDS, REPEATED)
     # Files of schema 1 know no roles: what they hold are comparisons.
     is_control, of_control = (frame["role"].eq(Role.CONTROL) for frame in (trials, rounds))
     return Frames(
@@ -79,8 +89,12 @@ def _of_this_machine(attempts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame
 
 
 def _files(folder: Path, ids: list[str]) -> list[Path]:
-    """A trial's file is named after its run, so no file has to be opened to choose it."""
-    return sorted(path for run_id in ids for path in folder.glob(f"{run_id}-*.parquet"))
+    """One file of a run that was gathered, else one a trial, each named after its run."""
+    found: list[Path] = []
+    for run_id in ids:
+        whole = folder / f"{run_id}.parquet"
+        found += [whole] if whole.is_file() else sorted(folder.glob(f"{run_id}-*.parquet"))
+    return found
 
 
 def _certificates(folder: Path, runs: pd.DataFrame) -> list[Path]:
@@ -88,24 +102,45 @@ def _certificates(folder: Path, runs: pd.DataFrame) -> list[Path]:
     return [path for name in wanted if (path := folder / "certificates" / f"{name}.parquet").is_file()]
 
 
-def _table(paths: list[Path], schema: pa.Schema) -> pd.DataFrame:
-    tables = [schema.empty_table(), *(_read(path, schema) for path in paths)]
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+def _table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pd.DataFrame:
+    """The files as one frame in the schema's columns, null where a file was written before a column was.
+
+    `repeated` columns hold few different words: they become categories, which take a byte or two a row.
+
+    Raises:
+        ResultsUnusable: a damaged file, or one written by a newer version.
+    """
+    if not paths:
+        empty: pd.DataFrame = schema.empty_table().to_pandas()
+        return empty
+    words = pa.dictionary(pa.int32(), pa.string())
+    wanted = pa.schema([field.with_type(words) if field.name in repeated else field for field in schema])
+    files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
+    try:
+        table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ResultsUnusable(_damaged(paths) or f"{paths[0].parent}: cannot be read ({error})") from error
+    newest = max(table.column("schema_version").to_pylist(), default=0)
+    if newest > SCHEMA_VERSION:
+        raise ResultsUnusable(
+            f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "
+            "update it"
+        )
+    # A table's memory goes as its columns are converted: a million rounds are not held twice.
+    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(self_destruct=True, split_blocks=True)
     return frame
 
 
-def _read(path: Path, schema: pa.Schema) -> pa.Table:
-    try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ResultsUnusable(f"{path}: cannot be read ({error})") from error
-    versions = table.column("schema_version").to_pylist() if "schema_version" in table.column_names else []
-    newest = max(versions, default=0)
-    if newest > SCHEMA_VERSION:
-        raise ResultsUnusable(
-            f"{path}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; update it"
-        )
-    for field in schema:
-        if field.name not in table.column_names:  # written before there was such a column
-            table = table.append_column(field, pa.nulls(len(table), field.type))
-    return table.select(schema.names).cast(schema)
+def _damaged(paths: list[Path]) -> str | None:
+    """The first file that is no parquet file, and what is wrong with it."""
+    for path in paths:
+        try:
+            pq.read_metadata(path)
+        except (OSError, pa.ArrowInvalid) as error:
+            return f"{path}: cannot be read ({error})"
+    return None
+
+
+def _newest(paths: list[Path]) -> Path:
+    """The file with the newest schema."""
+    return max(paths, key=lambda path: pq.read_table(path, columns=["schema_version"]).column(0)[0].as_py())

@@ -141,6 +141,12 @@ ROUNDS: Final = pa.schema(
     ]
 )
 
+# Columns of the rounds that name the trial, the same in all its rows.
+REPEATED: Final = (
+    *(name for name, kind in _IDENTITY if kind == pa.string()),
+    "phase",
+)
+
 # One row a run: where, with what and how it was measured. `status` is running, finished or interrupted;
 # a run that still says running after its process has gone was killed.
 RUNS: Final = pa.schema(

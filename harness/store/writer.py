@@ -1,4 +1,4 @@
-"""Records become parquet files: typed, one file a trial, moved into place whole."""
+"""Records become parquet files: typed, one file a trial until its run has ended, moved into place whole."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Store:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryFile(dir=self.folder / name):
                     pass
+            self._clear_gathered()
         except OSError as error:
             reason = error.strerror or str(error)
             raise ResultsUnusable(
@@ -54,6 +56,26 @@ class Store:
         rounds = [identity | _round_columns(one) for one in trial.rounds]
         write_table(self.folder / "rounds" / name, rounds, ROUNDS)
         write_table(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
+
+    def gather(self, run_id: str) -> None:
+        """The files of a run that has ended become one a table: thousands of small ones are slow to read.
+
+        Raises:
+            ResultsUnusable: when the one cannot be written; the many are then still there.
+        """
+        for name, schema in (("rounds", ROUNDS), ("trials", TRIALS)):
+            parts = sorted((self.folder / name).glob(f"{run_id}-*.parquet"))
+            if parts:
+                table = pa.concat_tables([pq.ParquetFile(part).read().cast(schema) for part in parts])
+                _place(table, self.folder / name / f"{run_id}.parquet")
+        self._clear_gathered()
+
+    def _clear_gathered(self) -> None:
+        """Remove the parts of what has been gathered, also where that was cut short."""
+        for name, run in product(("rounds", "trials"), (self.folder / "runs").glob("*.parquet")):
+            if (self.folder / name / run.name).is_file():
+                for part in (self.folder / name).glob(f"{run.stem}-*.parquet"):
+                    part.unlink()
 
     def save_attempts(self, attempts: Sequence[Attempt], where: Mapping[str, Any]) -> None:
         """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""
@@ -76,7 +98,10 @@ def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
     Raises:
         ResultsUnusable: when the file cannot be written.
     """
-    table = pa.Table.from_pylist(rows, schema=schema)
+    _place(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def _place(table: pa.Table, path: Path) -> None:
     table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
     # The leading dot keeps a half-written file out of every reader's sight.
     partial = path.with_name(f".{path.name}.{os.getpid()}")

@@ -24,6 +24,7 @@ def run(*, replicates=10, accuracy_gap=0.0, accuracy_sd=0.001, loss_gap=0.0, los
                 "case_id": case_id,
                 "run_id": "run",
                 "pair_id": f"{case_id}-r{replicate}",
+                "trial_id": f"{case_id}-r{replicate}-{framework}",
                 "framework": framework,
             }
             accuracy = 0.975 + side * accuracy_gap + accuracy_sd * rng.normal()

@@ -38,7 +38,7 @@ class Records:
                 trial = {
                     "run_id": run_id,
                     "pair_id": f"{case_id}-r{replicate}",
-                    "trial_id": f"{case_id}-r{replicate}-{framework}",
+                    "trial_id": f"{run_id}-{case_id}-r{replicate}-{framework}",
                     "case_id": case_id,
                     "framework": framework,
                     "device": "cpu",
@@ -162,7 +162,7 @@ def test_sides_whose_rounds_differ_in_samples_are_compared_by_throughput():
 
 def test_a_pair_with_a_failed_side_does_not_count_and_the_reason_says_why():
     run = Records().measure("a", 1.2, replicates=MIN_REPLICATES)
-    run.fail("a-r1-pytorch", "no answer in 30 s")
+    run.fail("run-a-r1-pytorch", "no answer in 30 s")
     row = of(verdicts(run.trials, run.rounds), "a")
     assert row["replicates"] == MIN_REPLICATES - 1
     assert row["verdict"] == Verdict.INCONCLUSIVE
@@ -172,7 +172,7 @@ def test_a_pair_with_a_failed_side_does_not_count_and_the_reason_says_why():
 
 
 def test_a_case_in_which_nothing_finished_is_inconclusive_and_has_no_ratio():
-    run = Records().measure("a", replicates=1).fail("a-r0-pytorch", "out of memory")
+    run = Records().measure("a", replicates=1).fail("run-a-r0-pytorch", "out of memory")
     row = of(verdicts(run.trials, run.rounds), "a")
     assert (row["replicates"], row["verdict"]) == (0, Verdict.INCONCLUSIVE)
     assert math.isnan(row["speed_ratio"])

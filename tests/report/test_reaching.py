@@ -21,7 +21,7 @@ def told(frames, tmp_path):
     def section(*, missing=(), unclocked=False, **kind):
         built = frames(epochs=3, **kind)
         rounds = built.rounds
-        epoch_s = rounds["framework"].map({"tensorflow": 2.0, "pytorch": 3.0})
+        epoch_s = rounds["framework"].astype("str").map({"tensorflow": 2.0, "pytorch": 3.0})
         trained_s = rounds["epoch"] * epoch_s * (1 + 0.01 * rounds["replicate"])
         missed = rounds[["framework", "replicate"]].apply(tuple, axis="columns").isin(missing)
         accuracy = rounds["accuracy"].where(

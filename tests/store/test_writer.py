@@ -222,3 +222,43 @@ def test_a_file_of_a_newer_version_is_refused(store):
     pq.write_table(pa.table(table, schema=RUNS), path)
     with pytest.raises(ResultsUnusable, match="written with schema 99"):
         read(store.folder)
+
+
+def test_a_run_that_has_ended_is_one_file_a_table_and_reads_the_same(store):
+    for framework in ("tensorflow", "pytorch"):
+        store.save_trial(trial(framework=framework))
+    store.save_run({"run_id": "r1"})
+    before = read(store.folder, ["r1"])
+    store.gather("r1")
+    for name in ("trials", "rounds"):
+        assert [path.name for path in (store.folder / name).iterdir()] == ["r1.parquet"]
+    after = read(store.folder, ["r1"])
+    keys = ["trial_id", "phase", "round_index"]
+    pd.testing.assert_frame_equal(after.trials.sort_values("trial_id"), before.trials.sort_values("trial_id"))
+    pd.testing.assert_frame_equal(after.rounds[keys].astype(str), before.rounds[keys].astype(str))
+
+
+def test_gathering_that_was_cut_short_counts_nothing_twice_and_is_finished_by_the_next_run(store):
+    """The whole file is in place, and the parts are still there, as after a power cut between the two."""
+    store.save_trial(trial())
+    store.save_run({"run_id": "r1"})
+    parts = {name: next((store.folder / name).iterdir()) for name in ("trials", "rounds")}
+    contents = {name: path.read_bytes() for name, path in parts.items()}
+    store.gather("r1")
+    for name, path in parts.items():
+        path.write_bytes(contents[name])
+    assert len(read(store.folder, ["r1"]).trials) == 1
+    Store(store.folder).prepare()
+    assert len(pd.read_parquet(store.folder / "trials")) == 1
+
+
+def test_gathering_one_run_leaves_the_files_of_others(store):
+    for run_id in ("r1", "r2"):
+        store.save_trial(trial(run_id=run_id))
+        store.save_run({"run_id": run_id})
+    store.gather("r1")
+    assert sorted(path.name for path in (store.folder / "trials").iterdir()) == [
+        "r1.parquet",
+        "r2-p-pytorch.parquet",
+    ]
+    assert len(read(store.folder, ["all"]).trials) == 2

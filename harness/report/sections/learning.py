@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from harness.analysis import agreement as analysis
 from harness.analysis.certified import certified
 from harness.records import Phase
 from harness.report import context, figures, words
-from harness.report.answer import learned
+from harness.report.answer import agreed, learned
 from harness.report.context import Section
 from harness.report.evidence import Evidence
 from harness.report.sections.drawing import CASE, by_framework, drawn
@@ -95,9 +94,7 @@ def agreement(shown: Evidence) -> Section:
         + learned(shown.frames),
         table=context.table(
             "Agreement of the two frameworks, each case, in percentage points",
-            analysis.agreement(shown.trials, shown.rounds).merge(
-                shown.trials[["case_id", "label"]].drop_duplicates(), on="case_id"
-            ),
+            agreed(shown.frames),
             (
                 *CASE,
                 ("seeds", "replicates", words.count),
