@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from harness.errors import ResultsUnusable
 from harness.records import Role
 from harness.store.frames import Frames
+from harness.store.naming import LATEST, counted_back, is_latest, locate
 from harness.store.schema import ATTEMPTS, CALIBRATION, CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 
-LATEST: Final = "latest"
 EVERYTHING: Final = "all"
 
 # A calibration says something about runs on the same machine only.
@@ -28,21 +28,19 @@ def run_ids(folder: Path) -> list[str]:
 
 
 def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
-    """Frames of the runs named in `wanted`: identifiers, `latest`, or `all`.
+    """Frames of the runs named in `wanted`: identifiers, `latest`, `latest~1`, or `all`.
 
     Raises:
         ResultsUnusable: a folder without runs, an unknown identifier, a damaged file, or a file written
             by a newer version.
     """
-    known = run_ids(folder)
-    if not known:
-        raise ResultsUnusable(f"RESULTS={folder}: holds no runs; `make bench` makes one")
+    known = _known(folder)
     chosen: list[str] = []
     for name in wanted:
         if name == EVERYTHING:
             chosen += known
-        elif name == LATEST:
-            chosen.append(known[-1])
+        elif is_latest(name):
+            chosen.append(counted_back(name, known, folder))
         elif name in known:
             chosen.append(name)
         else:
@@ -64,10 +62,42 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     )
 
 
+def read_named(results: Path, name: str) -> Frames:
+    """Frames of the one run that `name` means (see `naming.locate`).
+
+    Raises:
+        ResultsUnusable: as `read`, and a path that names no run.
+    """
+    folder, run = locate(results, name)
+    if run == EVERYTHING:
+        raise ResultsUnusable(f"run {run}: several runs; name one")
+    return read(folder, [run])
+
+
+def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All runs of a results folder and their trials, oldest run first, without rounds and controls.
+
+    Raises:
+        ResultsUnusable: a folder without runs, or a file that cannot be read.
+    """
+    known = _known(folder)
+    trials = _table(_files(folder / "trials", known), TRIALS)
+    of_controls = trials["role"].eq(Role.CONTROL)
+    runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS)
+    return runs, trials[~of_controls].reset_index(drop=True)
+
+
 def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:
     """Tries of the calibrations in a results folder, of one or of all; empty where there are none."""
     pattern = f"{calibration_id}*.parquet"
     return _table(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS)
+
+
+def _known(folder: Path) -> list[str]:
+    known = run_ids(folder)
+    if not known:
+        raise ResultsUnusable(f"RESULTS={folder}: holds no runs; `make bench` makes one")
+    return known
 
 
 def _of_this_machine(attempts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
