@@ -17,7 +17,7 @@ from harness.config import Settings, choice
 from harness.errors import NotComparable, ResultsUnusable
 from harness.report.comparison import Comparison
 from harness.report.exchange import Format, exported
-from harness.store.reader import read, read_named, read_trials
+from harness.store.reader import chosen, read, read_named, read_trials
 
 HISTORY_NAME: Final = "history.html"
 
@@ -94,7 +94,7 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
         ResultsUnusable: a run that is not there, or a file that cannot be written.
     """
     wanted = choice("FORMAT", form, Format)
-    text = exported(read(settings.results, names), wanted)
+    text = exported([read(settings.results, [one]) for one in chosen(settings.results, names)], wanted)
     if output is not None:
         try:
             output.write_text(text, encoding="utf-8")
@@ -104,7 +104,7 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
 
 
 def _refusal(one: Obstacle) -> str:
-    refusal = f"{one.key}: {one.a} in A, {one.b} in B; the runs cannot be compared"
+    refusal = f"{one.key}: {one.a} in A, {one.b} in B"
     if one.machine:
-        return f"{refusal} but as machines (--across-machines)"
-    return refusal
+        return f"{refusal}; --across-machines compares the machines themselves"
+    return f"{refusal}; these runs cannot be compared"

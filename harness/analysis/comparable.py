@@ -26,6 +26,9 @@ _OWN: Final = {
 _NESTED: Final = {"config_json": "config", "environment_json": "environment", "packages_json": "packages"}
 _PLACES: Final = {"config.results", "config.reports", "config.data_dir"}
 
+# What is said of a setting that the other run has and this one has not.
+_ABSENT: Final = "absent"
+
 # What makes the work of a case, beside what its name says.
 _WORK: Final = ("synthetic", "train_samples", "test_samples", "eval_batch_size", "data_sha256")
 
@@ -62,7 +65,7 @@ def differences(a: Frames, b: Frames) -> pd.DataFrame:
     """In what the provenance of two runs differs: one row a column or setting, `what`, `a` and `b`."""
     facts_a, facts_b = dict(_facts(_run(a))), dict(_facts(_run(b)))
     rows = [
-        {"what": what, "a": facts_a.get(what), "b": facts_b.get(what)}
+        {"what": what, "a": facts_a.get(what, _ABSENT), "b": facts_b.get(what, _ABSENT)}
         for what in dict.fromkeys([*facts_a, *facts_b])
         if facts_a.get(what) != facts_b.get(what)
     ]

@@ -66,6 +66,12 @@ def notes(compared: Comparison) -> list[str]:
             "The runs come from different machines: a ratio says how these machines with their versions "
             "compare, not what a version changed."
         )
+    alike = _alike(compared.changes)
+    if alike:
+        said.append(
+            f"In {words.plural(alike, 'comparison')} both frameworks changed alike, so look at the machine "
+            "first: what one framework changed would show in its speed over the other's."
+        )
     only = [_only(compared.a, compared.b, "A"), _only(compared.b, compared.a, "B")]
     return said + [one for one in only if one]
 
@@ -116,6 +122,7 @@ def document(compared: Comparison) -> dict[str, Any]:
         "a": run_a,
         "b": run_b,
         "across_machines": compared.across_machines,
+        "answers": [*notes(compared), *(f"{one.says}." for one in answers(compared))],
         "changes": records(compared.changes),
         "differences": records(compared.differences),
         "too_slow": len(compared.too_slow),
@@ -182,18 +189,18 @@ def _labelled(compared: Comparison) -> pd.DataFrame:
 def _answer(group: pd.DataFrame) -> Answer:
     first = group.iloc[0]
     phase, change = Phase(first["phase"]), Change(first["change"])
-    verb, where = _DID[phase], words.framework(first["framework"])
+    subject = f"{words.framework(first['framework'])} {_DID[phase]}"
     batches = f"in {words.plural(len(group), 'case')}"
     measured = group.dropna(subset="speed_ratio")
     least, most = words.ratio(measured["speed_ratio"].min()), words.ratio(measured["speed_ratio"].max())
     span = least if least == most else f"{least} to {most}"
     says = {
-        Change.FASTER: f"{verb} faster in B {batches}: {span} times as fast as in A",
-        Change.SLOWER: f"{verb} slower in B {batches}: {span} times as fast as in A",
-        Change.EQUIVALENT: f"{verb} as fast in B as in A, within 3 %, {batches}",
-        Change.INCONCLUSIVE: f"no difference found, and none ruled out, {batches}",
+        Change.FASTER: f"{subject} faster in B {batches}: {span} times as fast as in A",
+        Change.SLOWER: f"{subject} slower in B {batches}: {span} times as fast as in A",
+        Change.EQUIVALENT: f"{subject} as fast in B as in A, within 3 %, {batches}",
+        Change.INCONCLUSIVE: f"whether {subject} at another speed is open {batches}",
     }[change]
-    return Answer(where=f"{where}, {phase}", says=says, sure=_evidence(group), verdict=None)
+    return Answer(where="B against A", says=says, sure=_evidence(group), verdict=None)
 
 
 def _evidence(group: pd.DataFrame) -> str:
@@ -226,6 +233,14 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
         words.ratio(row["relative_ratio"]),
         words.interval(row["relative_ratio_low"], row["relative_ratio_high"]),
     )
+
+
+def _alike(changes: pd.DataFrame) -> int:
+    """Cases, training and evaluation apart, in which both got faster or slower and neither over the other."""
+    called = changes[changes["change"].isin([Change.FASTER, Change.SLOWER])]
+    alone = (called["relative_ratio_low"] > 1) | (called["relative_ratio_high"] < 1)
+    sizes = called[~alone].groupby(["case_id", "phase", "change"]).size()
+    return int((sizes == len(words.FRAMEWORK_NAMES)).sum())
 
 
 def _only(here: Frames, there: Frames, name: str) -> str | None:

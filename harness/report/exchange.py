@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -39,32 +39,40 @@ class Format(StrEnum):
     GITHUB = "github-action-benchmark"
 
 
-def exported(frames: Frames, form: Format) -> str:
-    """What these runs say, as text of the wanted format that ends with a line break."""
+def exported(runs: Sequence[Frames], form: Format) -> str:
+    """What runs say, each by itself, as text of the wanted format that ends with a line break.
+
+    `runs` are frames of one run each.
+    """
     write: dict[Format, Callable[[], str]] = {
-        Format.CSV: lambda: _flat(frames).to_csv(index=False, lineterminator="\n"),
-        Format.JSON: lambda: as_json(answer(frames)),
-        Format.MARKDOWN: lambda: markdown(_table(frames)),
-        Format.GITHUB: lambda: as_json(_github(frames)),
+        Format.CSV: lambda: _flat(runs).to_csv(index=False, lineterminator="\n"),
+        Format.JSON: lambda: as_json(document(runs)),
+        Format.MARKDOWN: lambda: markdown(_table(runs)),
+        Format.GITHUB: lambda: as_json([entry for run in runs for entry in _github(run)]),
     }
     return write[form]()
 
 
-def answer(frames: Frames, page: Path | None = None, results: Path | None = None) -> dict[str, Any]:
-    """Runs, verdicts, speeds, refusals and control of these runs; null where there is nothing to say."""
-    judged = judge(frames)
-    speeds = throughput(frames.trials)
+def document(
+    runs: Sequence[Frames], *, results: Path | None = None, page: Path | None = None
+) -> dict[str, Any]:
+    """Runs with their answers, verdicts, speeds, refusals and control; null where there is nothing to say."""
     return {
         "shape": SHAPE,
-        "runs": records(frames.runs[_RUN]),
+        "runs": [_run(frames) for frames in runs],
+        "results": None if results is None else str(results),
+        "page": None if page is None else str(page),
+    }
+
+
+def _run(frames: Frames) -> dict[str, Any]:
+    (run,) = records(frames.runs[_RUN])
+    speeds = throughput(frames.trials)
+    return run | {
         "answers": [f"{one.where}: {one.says}." for one in all_answers(frames)],
-        "verdicts": [_verdict(row, speeds) for row in records(judged)],
+        "verdicts": [_verdict(row, speeds) for row in records(judge(frames))],
         "uncertified": _uncertified(frames),
         "control": _control(frames),
-        "paths": {
-            "results": None if results is None else str(results),
-            "page": None if page is None else str(page),
-        },
     }
 
 
@@ -126,30 +134,30 @@ def _control(frames: Frames) -> dict[str, Any] | None:
     }
 
 
-def _flat(frames: Frames) -> pd.DataFrame:
-    """One row a case and phase; a framework's speeds in columns that begin with its name."""
+def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
+    """One row a run, case and phase; a framework's speeds in columns that begin with its name."""
     rows = []
-    for one in answer(frames)["verdicts"]:
-        sides = {name: one.pop(name) or {} for name in words.FRAMEWORK_NAMES}
-        wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
-        rows.append(one | wings)
+    for run in document(runs)["runs"]:
+        for one in run["verdicts"]:
+            sides = {name: one.pop(name) or {} for name in words.FRAMEWORK_NAMES}
+            wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
+            rows.append({"run_id": run["run_id"], **one, **wings})
     return pd.DataFrame(rows)
 
 
-def _table(frames: Frames) -> Table:
-    rows = tuple(_shown(row) for row in _flat(frames).to_dict("records"))
-    headers = ("case", "phase", "TensorFlow samples/s", "PyTorch samples/s", "ratio", "interval",
-               "replicates", "verdict")  # fmt: skip
+def _table(runs: Sequence[Frames]) -> Table:
     return Table(
         caption="TensorFlow's speed over PyTorch's",
-        headers=headers,
-        rows=rows,
-        numeric=(False, False, True, True, True, True, True, False),
-    )
+        headers=("run", "case", "phase", "TensorFlow samples/s", "PyTorch samples/s", "ratio", "interval",
+                 "replicates", "verdict"),
+        rows=tuple(_shown(row) for row in records(_flat(runs))),
+        numeric=(False, False, False, True, True, True, True, True, False),
+    )  # fmt: skip
 
 
-def _shown(row: Mapping[Any, Any]) -> tuple[str, ...]:
+def _shown(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
+        words.plain(row["run_id"]),
         words.plain(row["case_id"]),
         row["phase"],
         words.number(row["tensorflow_samples_per_s"]),

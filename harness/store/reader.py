@@ -27,6 +27,26 @@ def run_ids(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "runs").glob("*.parquet") if not path.name.startswith("."))
 
 
+def chosen(folder: Path, wanted: Sequence[str]) -> list[str]:
+    """Identifiers of the runs that `wanted` names (see `read`), each once.
+
+    Raises:
+        ResultsUnusable: a folder without runs, or a name that is none of its runs.
+    """
+    known = _known(folder)
+    ids: list[str] = []
+    for name in wanted:
+        if name == EVERYTHING:
+            ids += known
+        elif is_latest(name):
+            ids.append(counted_back(name, known, folder))
+        elif name in known:
+            ids.append(name)
+        else:
+            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
+    return list(dict.fromkeys(ids))
+
+
 def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     """Frames of the runs named in `wanted`: identifiers, `latest`, `latest~1`, or `all`.
 
@@ -34,18 +54,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         ResultsUnusable: a folder without runs, an unknown identifier, a damaged file, or a file written
             by a newer version.
     """
-    known = _known(folder)
-    chosen: list[str] = []
-    for name in wanted:
-        if name == EVERYTHING:
-            chosen += known
-        elif is_latest(name):
-            chosen.append(counted_back(name, known, folder))
-        elif name in known:
-            chosen.append(name)
-        else:
-            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
-    ids = list(dict.fromkeys(chosen))
+    ids = chosen(folder, wanted)
     runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
     trials = _table(_files(folder / "trials", ids), TRIALS)
     rounds = _table(_files(folder / "rounds", ids), ROUNDS)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 from rich.console import Console
@@ -13,12 +15,14 @@ from rich.table import Table
 from harness.analysis.calibration import calibration
 from harness.bench import Run
 from harness.measure.doctor import Check
-from harness.report.answer import all_answers, learned
-from harness.report.exchange import answer
-from harness.report.exchange import as_json as to_json
+from harness.report import exchange, words
+from harness.report.answer import Answer, all_answers, learned
 from harness.report.telling import calibrated, calibration_told, control_told, told_apart
 from harness.store.frames import Frames
 from harness.workload import Dataset
+
+# With what is said after them, more would not fit on a screen of 24 lines.
+_MOST_ANSWERS: Final = 4
 
 
 def show_calibration(attempts: pd.DataFrame) -> None:
@@ -38,7 +42,7 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
     """The answer, as the page gives it, and where the page is; as JSON for other programs."""
     outcome = run.outcome
     if as_json:
-        show_text(to_json(answer(run.frames, run.page, results)))
+        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.page)))
     else:
         show_report(run.frames, run.page)
     Console(stderr=True).print(
@@ -56,13 +60,26 @@ def show_text(text: str) -> None:
 def show_report(frames: Frames, page: Path) -> None:
     """The answer in words, as the page gives it, and where the page is."""
     console = Console(highlight=False)
-    for one in all_answers(frames):
+    found = all_answers(frames)
+    show_answers(console, found[:_MOST_ANSWERS])
+    if len(found) > _MOST_ANSWERS:
+        console.print(f"and {words.plural(len(found) - _MOST_ANSWERS, 'more answer')} on the page")
+    calibrations = calibration_told(frames)
+    # How often it is wrong, and what it resolves; what stands between these is on the page.
+    for sentence in (
+        learned(frames),
+        control_told(frames),
+        *dict.fromkeys((calibrations[0], calibrations[-1])),
+    ):
+        console.print(escape(sentence))
+    console.print(f"page: {escape(str(page))}", soft_wrap=True)
+
+
+def show_answers(console: Console, found: Sequence[Answer]) -> None:
+    """Each answer, and below it how sure that is."""
+    for one in found:
         console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
         console.print(f"  {escape(one.sure)}")
-    console.print(escape(learned(frames)))
-    for sentence in (control_told(frames), *calibration_told(frames)):
-        console.print(escape(sentence))
-    console.print(f"page: {escape(str(page))}")
 
 
 def show_proofs(proofs: pd.DataFrame) -> None:

@@ -11,12 +11,11 @@ from rich.table import Table as Grid
 
 from harness.analysis.history import History
 from harness.report import comparison, past
-from harness.report.answer import Answer
 from harness.report.comparison import Comparison
 from harness.report.context import Table
 from harness.report.exchange import as_json, markdown
 from harness.runs import Shown
-from harness.terminal.answers import show_text
+from harness.terminal.answers import show_answers, show_text
 
 # Narrower than this, a table of ten columns breaks its cells.
 _ROOM_COLUMNS: Final = 100
@@ -35,7 +34,7 @@ def show_comparison(compared: Comparison, shown: Shown, page: Path | None) -> No
 def show_history(found: History, page: Path) -> None:
     """Every shift that was found, and where the figures are."""
     console = Console(highlight=False)
-    _say(console, past.answers(found))
+    show_answers(console, past.answers(found))
     for sentence in past.notes(found):
         console.print(escape(sentence))
     console.print(f"page: {escape(str(page))}", soft_wrap=True)
@@ -45,7 +44,7 @@ def _table(compared: Comparison, page: Path | None) -> None:
     console = Console(highlight=False)
     for sentence in comparison.notes(compared):
         console.print(f"[bold]{escape(sentence)}[/bold]")
-    _say(console, comparison.answers(compared))
+    show_answers(console, comparison.answers(compared))
     if console.width >= _ROOM_COLUMNS:
         console.print()
         console.print(_grid(comparison.table(compared)))
@@ -64,12 +63,6 @@ def _markdown(compared: Comparison) -> str:
     limit = comparison.gate(compared)
     tables = [markdown(comparison.table(compared)), markdown(comparison.differences(compared))]
     return "\n\n".join([*said, *([limit] if limit else []), *tables])
-
-
-def _say(console: Console, answers: list[Answer]) -> None:
-    for one in answers:
-        console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
-        console.print(f"  {escape(one.sure)}")
 
 
 def _say_differences(console: Console, found: Table) -> None:
