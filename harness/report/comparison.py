@@ -18,6 +18,7 @@ from harness.report.exchange import SHAPE, records
 from harness.store.frames import Frames
 
 _DID: Final = {Phase.TRAIN: "trains", Phase.EVALUATE: "evaluates"}
+_NAMES: Final = {Phase.TRAIN: "Training", Phase.EVALUATE: "Evaluation"}
 _MOST_LISTED: Final = 3
 
 
@@ -200,7 +201,7 @@ def _answer(group: pd.DataFrame) -> Answer:
         Change.EQUIVALENT: f"{subject} as fast in B as in A, within 3 %, {batches}",
         Change.INCONCLUSIVE: f"whether {subject} at another speed is open {batches}",
     }[change]
-    return Answer(where="B against A", says=says, sure=_evidence(group), verdict=None)
+    return Answer(where=_NAMES[phase], says=says, sure=_evidence(group), verdict=None)
 
 
 def _evidence(group: pd.DataFrame) -> str:

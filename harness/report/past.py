@@ -13,7 +13,10 @@ from harness.report import context, style, timelines, words
 from harness.report.answer import Answer
 from harness.report.context import Page, Section
 
-_SUBJECTS: Final = {**words.FRAMEWORK_NAMES, RATIO: "TensorFlow's speed over PyTorch's"}
+_SUBJECTS: Final = {
+    **{name: f"{said}'s speed" for name, said in words.FRAMEWORK_NAMES.items()},
+    RATIO: "TensorFlow's speed over PyTorch's",
+}
 
 
 def answers(past: History) -> list[Answer]:

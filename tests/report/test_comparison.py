@@ -138,8 +138,9 @@ def test_the_history_marks_the_run_from_which_a_framework_was_slower(ask, stored
         )
     status, said, _ = ask("history")
     assert status == 0
-    assert "PyTorch is 0.91 times what it was from run 20260109T000000-0008 (2026-01-09) on" in in_one_line(
-        said
+    assert (
+        "PyTorch's speed is 0.91 times what it was from run 20260109T000000-0008 (2026-01-09) on"
+        in in_one_line(said)
     )
     html = (tmp_path / "reports" / "history.html").read_text(encoding="utf-8")
     assert html.count("<svg") == 1
