@@ -164,13 +164,16 @@ def _points(trials: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     pairs = pairs.assign(**{RATIO: pairs[TENSORFLOW] - pairs[PYTORCH]})
     long = pairs.melt(ignore_index=False, var_name="series", value_name="log_value").dropna().reset_index()
     means = long.groupby(["case_id", "series", "run_id"])["log_value"].agg(["mean", "size"]).reset_index()
+    cases = trials[["case_id", "device", "mode", "batch_size"]].drop_duplicates("case_id")
+    cases = cases.sort_values(["device", "mode", "batch_size"], kind="stable").reset_index(drop=True)
     means = means.assign(
+        place=means["case_id"].map({name: place for place, name in enumerate(cases["case_id"])}),
         number=means["run_id"].map({name: number for number, name in enumerate(order, start=1)}),
         value=np.exp(means["mean"]),
         replicates=means["size"],
         rank=means["series"].map(SERIES.index),
     )
-    ordered = means.sort_values(["case_id", "rank", "number"])
+    ordered = means.sort_values(["place", "rank", "number"])
     return ordered[list(_POINTS)].astype(_POINTS).reset_index(drop=True)
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from harness.analysis.calibration import calibration
 from harness.bench import Run
 from harness.measure.doctor import Check
-from harness.report import exchange, words
+from harness.report import context, exchange, words
 from harness.report.answer import Answer, all_answers, learned
 from harness.report.telling import calibrated, calibration_told, control_told, told_apart
 from harness.store.frames import Frames
@@ -60,6 +60,8 @@ def show_text(text: str) -> None:
 def show_report(frames: Frames, page: Path) -> None:
     """The answer in words, as the page gives it, and where the page is."""
     console = Console(highlight=False)
+    for warning in context.warnings(frames):
+        console.print(escape(warning))
     found = all_answers(frames)
     show_answers(console, found[:_MOST_ANSWERS])
     if len(found) > _MOST_ANSWERS:
