@@ -15,6 +15,7 @@ from harness.analysis.compare import compare as judge
 from harness.analysis.history import History
 from harness.config import Settings, choice
 from harness.errors import NotComparable, ResultsUnusable
+from harness.report import words
 from harness.report.comparison import Comparison
 from harness.report.exchange import Format, exported
 from harness.store.reader import chosen, read, read_named, read_trials
@@ -104,7 +105,7 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
 
 
 def _refusal(one: Obstacle) -> str:
-    refusal = f"{one.key}: {one.a} in A, {one.b} in B"
+    refusal = f"{words.plain(one.key)}: {words.plain(one.a)} in A, {words.plain(one.b)} in B"
     if one.machine:
         return f"{refusal}; --across-machines compares the machines themselves"
     return f"{refusal}; these runs cannot be compared"

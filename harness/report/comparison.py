@@ -85,7 +85,9 @@ def gate(compared: Comparison) -> str | None:
     limit = f"more than {100 * shares.iloc[0]:g} % longer"
     slow = compared.too_slow
     if slow.empty:
-        return f"Nothing is shown to take {limit} in B."
+        unknown = int(compared.changes["too_slow"].isna().sum())
+        untested = f"; {unknown} of {len(compared.changes)} could not be judged" if unknown else ""
+        return f"Nothing is shown to take {limit} in B{untested}."
     named = "; ".join(
         f"{words.framework(row['framework'])} {_DID[Phase(row['phase'])]} {words.plain(row['case_id'])}"
         for row in slow.head(_MOST_LISTED).to_dict("records")

@@ -90,13 +90,13 @@ def markdown(table: Table) -> str:
     """A table as GitHub and most other renderers of Markdown take it."""
     marks = ["---:" if numeric else "---" for numeric in table.numeric]
     lines = [table.headers, tuple(marks), *table.rows]
-    return "".join("| " + " | ".join(_cell(cell) for cell in line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(escaped(cell) for cell in line) + " |\n" for line in lines)
 
 
-def _cell(text: str) -> str:
-    """Text that ends no cell and starts no markup."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{char}" if char in "\\|*_`[]" else char for char in escaped)
+def escaped(text: str) -> str:
+    """Text that ends no cell and starts no markup in Markdown."""
+    inert = text.replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{char}" if char in "\\|*_`[]" else char for char in inert)
 
 
 def _plain(value: Any) -> Any:

@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from harness.analysis.history import History
-from harness.report import comparison, past
+from harness.report import comparison, past, words
 from harness.report.comparison import Comparison
 from harness.report.context import Table
-from harness.report.exchange import as_json, markdown
+from harness.report.exchange import as_json, escaped, markdown
 from harness.runs import Shown
 from harness.terminal.answers import show_answers, show_text
 
@@ -57,12 +57,13 @@ def _table(compared: Comparison, page: Path | None) -> None:
 
 
 def _markdown(compared: Comparison) -> str:
-    run_a, run_b = compared.ids
+    run_a, run_b = (words.plain(one) for one in compared.ids)
     said = [f"Run B ({run_b}) against run A ({run_a}).", *comparison.notes(compared)]
     said += [f"{one.where}: {one.says}." for one in comparison.answers(compared)]
     limit = comparison.gate(compared)
+    said += [limit] if limit else []
     tables = [markdown(comparison.table(compared)), markdown(comparison.differences(compared))]
-    return "\n\n".join([*said, *([limit] if limit else []), *tables])
+    return "\n\n".join([*map(escaped, said), *tables])
 
 
 def _say_differences(console: Console, found: Table) -> None:

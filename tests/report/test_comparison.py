@@ -80,6 +80,23 @@ def test_runs_of_two_machines_are_refused_until_that_is_what_is_asked(ask, befor
     assert "The runs come from different machines" in said
 
 
+def test_a_hostile_host_name_stays_text_wherever_it_is_told(ask, before, stored):
+    elsewhere = stored("elsewhere", run=LATER | {"hostname": "<b>|\x1b[31m\u202e"})
+    _, _, error = ask("compare", before, elsewhere)
+    assert "hostname: quiet in A, <b>|\\u001b[31m\\u202e in B" in error
+    _, said, _ = ask("compare", before, elsewhere, "--across-machines", "--format", "markdown")
+    assert "| hostname | quiet | &lt;b>\\|\\\\u001b\\[31m\\\\u202e |" in said
+
+
+def test_what_could_not_be_judged_is_counted_beside_the_limit(ask, stored):
+    few = stored("few", replicates=2)
+    status, said, _ = ask("compare", few, few, "--fail-if-slower", "5%")
+    assert status == 0
+    assert "Nothing is shown to take more than 5 % longer in B; 8 of 8 could not be judged." in in_one_line(
+        said
+    )
+
+
 def test_a_failed_certificate_is_refused_even_across_machines(ask, before, stored):
     status, _, error = ask(
         "compare", before, stored("after", uncertified=(64,), run=LATER), "--across-machines"
