@@ -60,6 +60,7 @@ class Settings:
     data_dir: Path | None
     results: Path
     reports: Path
+    fail_if_slower: float | None
 
 
 _DEFAULTS: Final[dict[str, str]] = {
@@ -84,6 +85,7 @@ _DEFAULTS: Final[dict[str, str]] = {
     "data_dir": "",
     "results": "results",
     "reports": "reports",
+    "fail_if_slower": "",
 }
 
 # What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
@@ -186,7 +188,12 @@ def _choices(option: str, text: str, kind: type[Choice]) -> tuple[Choice, ...]:
     return values
 
 
-def _choice(option: str, text: str, kind: type[Choice]) -> Choice:
+def choice(option: str, text: str, kind: type[Choice]) -> Choice:
+    """The one value of `kind` that the text names.
+
+    Raises:
+        BadOption: another text, or several values.
+    """
     values = _choices(option, text, kind)
     if len(values) != 1:
         raise BadOption(option, text, "one of " + ", ".join(kind))
@@ -194,7 +201,7 @@ def _choice(option: str, text: str, kind: type[Choice]) -> Choice:
 
 
 def _preset(option: str, text: str) -> Preset:
-    return _choice(option, text, Preset)
+    return choice(option, text, Preset)
 
 
 def _devices(option: str, text: str) -> tuple[str, ...]:
@@ -269,7 +276,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "batch_size": lambda option, text: _whole_list(option, text, most=FULL_TRAIN_SAMPLES),
     "epochs": lambda option, text: _whole_list(option, text, most=MOST_EPOCHS),
     "mode": lambda option, text: _choices(option, text, Mode),
-    "dataset": lambda option, text: _choice(option, text, Dataset),
+    "dataset": lambda option, text: choice(option, text, Dataset),
     "seed": lambda option, text: _whole(option, text, least=0, most=2**32 - 1),
     "train_samples": lambda option, text: _whole(option, text, least=1, most=FULL_TRAIN_SAMPLES),
     "eval_batch_size": lambda option, text: _whole(option, text, least=1, most=TEST_SAMPLES),
@@ -286,6 +293,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "data_dir": lambda _, text: Path(text) if text else None,
     "results": _folder,
     "reports": _folder,
+    "fail_if_slower": lambda option, text: _share(option, text) if text else None,
 }
 
 # The name under which the user knows an option: the Makefile's variable.

@@ -7,6 +7,7 @@
     │   ├── FrameworkMissing     a framework that is not installed
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
     │   ├── NotDivisible         a mode that lets nobody in between its training steps
+    │   ├── NotComparable        two runs whose ratio would not mean what it says
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
     │   └── NoEvidence           an adapter that cannot be asked what it does
@@ -59,6 +60,10 @@ class DataUnavailable(UsageError):
 
 
 class NotDivisible(UsageError):
+    pass
+
+
+class NotComparable(UsageError):
     pass
 
 

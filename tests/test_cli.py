@@ -125,12 +125,32 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
     assert list(runs["status"]) == ["finished"]
     assert runs["trials_ok"].item() == 20
 
+    told = json.loads(harness("export", "--format", "json").stdout)
+    assert [one["verdict"] for one in told["runs"][0]["verdicts"]] == [None, None]
+
     before = done.stdout
     (tmp_path / "reports" / "summary.html").unlink()
     again = harness("report")
     assert again.returncode == 0
     assert again.stdout == before
     assert (tmp_path / "reports" / "summary.html").is_file()
+
+
+@pytest.mark.slow
+def test_for_machines_the_answer_is_json_and_all_that_stands_on_standard_output(harness, synthetic_root):
+    done = harness(
+        "bench", "--json", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
+        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (run,) = told["runs"]
+    assert (told["results"], told["page"]) == ("results", "reports/summary.html")
+    assert (run["status"], run["trials_ok"]) == ("finished", 4)
+    assert run["stopped_because"]
+    assert {one["replicates"] for one in run["verdicts"]} == {1}
+    assert "replicate 1" in done.stderr
 
 
 @pytest.mark.slow

@@ -173,7 +173,7 @@ def _log_ratios(
     key = ["pair", "phase", "round_index"]
     one, other = (timed[timed["side"] == side].drop(columns="side") for side in sides)
     turns = one.merge(other, on=key, suffixes=("", "_other")).sort_values(key)
-    case_of = dict(zip(pair, finished["case_id"], strict=True))
+    case_of: dict[Hashable, str] = dict(zip(pair, finished["case_id"], strict=True))
     log_ratios: dict[tuple[str, str], list[float]] = {}
     for (number, phase), together in turns.groupby(["pair", "phase"], sort=False):
         log_ratio = replicate_log_ratio(together["sample_s"], together["sample_s_other"])

@@ -29,11 +29,24 @@ def write_page(frames: Frames, folder: Path) -> Path:
     """
     if frames.trials.empty and frames.certificates.empty:
         raise ResultsUnusable("these runs hold neither trials nor certificates, so there is nothing to draw")
-    path = folder / PAGE_NAME
-    partial = path.with_name(f".{PAGE_NAME}.{os.getpid()}")
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-        partial.write_text(render(frames, folder / "figures"), encoding="utf-8")
+        page = _page(frames, folder / "figures")
+    except OSError as error:
+        raise ResultsUnusable(f"{folder}: cannot be written ({error.strerror or error})") from error
+    return publish(page, folder / PAGE_NAME)
+
+
+def publish(page: context.Page, path: Path) -> Path:
+    """Write a page to `path`, whole or not at all; every value is escaped but the figures' own SVG.
+
+    Raises:
+        ResultsUnusable: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(_html(page), encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -42,10 +55,9 @@ def write_page(frames: Frames, folder: Path) -> Path:
     return path
 
 
-def render(frames: Frames, pictures: Path) -> str:
-    """The page as HTML; every value is escaped by the template but the figures' own SVG."""
+def _page(frames: Frames, pictures: Path) -> context.Page:
     judged = judge(frames)
-    page = context.Page(
+    return context.Page(
         title="TensorFlow or PyTorch?",
         subject=context.subject(frames),
         answers=tuple(all_answers(frames)),
@@ -57,6 +69,9 @@ def render(frames: Frames, pictures: Path) -> str:
         footer=f"evenmatch {__version__}; {words.plural(len(frames.runs), 'run')}, "
         f"{words.plural(len(frames.trials), 'trial')}; drawn {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     )
+
+
+def _html(page: context.Page) -> str:
     template = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report", "."),
         autoescape=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from harness.workload import PYTORCH, TENSORFLOW
@@ -98,3 +98,8 @@ def listed(items: Iterable[object]) -> str:
 
 def plural(amount: int, noun: str) -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+def interval(low: Any, high: Any, form: Callable[[Any], str] = ratio) -> str:
+    """Both ends of an interval; a dash where there is none."""
+    return MISSING if low is None or not math.isfinite(low) else f"{form(low)} to {form(high)}"

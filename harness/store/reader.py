@@ -14,6 +14,7 @@ from pyarrow import dataset
 from harness.errors import ResultsUnusable
 from harness.records import Role
 from harness.store.frames import Frames
+from harness.store.naming import LATEST, counted_back, is_latest, locate
 from harness.store.schema import (
     ATTEMPTS,
     CALIBRATION,
@@ -25,7 +26,6 @@ from harness.store.schema import (
     TRIALS,
 )
 
-LATEST: Final = "latest"
 EVERYTHING: Final = "all"
 
 # A calibration says something about runs on the same machine only.
@@ -37,27 +37,34 @@ def run_ids(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "runs").glob("*.parquet") if not path.name.startswith("."))
 
 
+def chosen(folder: Path, wanted: Sequence[str]) -> list[str]:
+    """Identifiers of the runs that `wanted` names (see `read`), each once.
+
+    Raises:
+        ResultsUnusable: a folder without runs, or a name that is none of its runs.
+    """
+    known = _known(folder)
+    ids: list[str] = []
+    for name in wanted:
+        if name == EVERYTHING:
+            ids += known
+        elif is_latest(name):
+            ids.append(counted_back(name, known, folder))
+        elif name in known:
+            ids.append(name)
+        else:
+            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
+    return list(dict.fromkeys(ids))
+
+
 def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
-    """Frames of the runs named in `wanted`: identifiers, `latest`, or `all`.
+    """Frames of the runs named in `wanted`: identifiers, `latest`, `latest~1`, or `all`.
 
     Raises:
         ResultsUnusable: a folder without runs, an unknown identifier, a damaged file, or a file written
             by a newer version.
     """
-    known = run_ids(folder)
-    if not known:
-        raise ResultsUnusable(f"RESULTS={folder}: holds no runs; `make bench` makes one")
-    chosen: list[str] = []
-    for name in wanted:
-        if name == EVERYTHING:
-            chosen += known
-        elif name == LATEST:
-            chosen.append(known[-1])
-        elif name in known:
-            chosen.append(name)
-        else:
-            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
-    ids = list(dict.fromkeys(chosen))
+    ids = chosen(folder, wanted)
     runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
     trials = _table(_files(folder / "trials", ids), TRIALS)
     rounds = _table(_files(folder / "rounds", ids), ROUNDS, REPEATED)
@@ -74,10 +81,42 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     )
 
 
+def read_named(results: Path, name: str) -> Frames:
+    """Frames of the one run that `name` means (see `naming.locate`).
+
+    Raises:
+        ResultsUnusable: as `read`, and a path that names no run.
+    """
+    folder, run = locate(results, name)
+    if run == EVERYTHING:
+        raise ResultsUnusable(f"run {run}: several runs; name one")
+    return read(folder, [run])
+
+
+def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All runs of a results folder and their trials, oldest run first, without rounds and controls.
+
+    Raises:
+        ResultsUnusable: a folder without runs, or a file that cannot be read.
+    """
+    known = _known(folder)
+    trials = _table(_files(folder / "trials", known), TRIALS)
+    of_controls = trials["role"].eq(Role.CONTROL)
+    runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS)
+    return runs, trials[~of_controls].reset_index(drop=True)
+
+
 def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:
     """Tries of the calibrations in a results folder, of one or of all; empty where there are none."""
     pattern = f"{calibration_id}*.parquet"
     return _table(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS)
+
+
+def _known(folder: Path) -> list[str]:
+    known = run_ids(folder)
+    if not known:
+        raise ResultsUnusable(f"RESULTS={folder}: holds no runs; `make bench` makes one")
+    return known
 
 
 def _of_this_machine(attempts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

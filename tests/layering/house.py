@@ -25,7 +25,7 @@ FLOORS = (
     ("harness.engine",),
     ("harness.analysis",),
     ("harness.report",),
-    ("harness.bench",),
+    ("harness.bench", "harness.runs"),
     ("harness.terminal", "harness.cli", "harness.__main__"),
 )  # fmt: skip
 
@@ -37,12 +37,17 @@ CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.
 MAY_PRINT = {
     "harness.cli",
-    "harness.terminal",
+    "harness.cli.results",
+    "harness.terminal.answers",
+    "harness.terminal.live",
+    "harness.terminal.over_time",
     "harness.frameworks.torchvision_download",
     "harness.frameworks.scripted",
 }
 MAY_EXIT = {
     "harness.cli",
+    "harness.cli.measure",
+    "harness.cli.results",
     "harness.engine.worker",
     "harness.frameworks.torchvision_download",
     "harness.frameworks.scripted",

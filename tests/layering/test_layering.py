@@ -71,7 +71,8 @@ def test_help_imports_nothing_heavy():
 
 @pytest.mark.slow
 def test_the_parent_never_imports_a_framework():
-    code = "import harness.bench, harness.terminal, harness.report.page"
+    rooms = ("bench", "runs", "terminal.live", "terminal.answers", "terminal.over_time", "report.page")
+    code = "import " + ", ".join(f"harness.{room}" for room in rooms)
     loaded = imported_by("-c", code)
     assert "pandas" in loaded
     assert not loaded & house.FRAMEWORKS

@@ -61,11 +61,13 @@ def build(
     gpu_peak_bytes=None,
     modes=(Mode.LOOP,),
     control_ratio=1.0,
+    slowed=1.0,
     **work,
 ):
     """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's.
 
-    `control_ratio` is what the control finds, where the truth is 1.
+    `control_ratio` is what the control finds, where the truth is 1. In comparisons both frameworks take
+    `slowed` times as long.
     """
     store = Store(folder)
     store.prepare()
@@ -84,7 +86,7 @@ def build(
                 case=case,
                 framework=framework,
                 replicate=replicate,
-                factor=ratio if framework == "pytorch" else 1.0,
+                factor=slowed * (ratio if framework == "pytorch" else 1.0),
                 broken=fail if (framework, replicate) == ("pytorch", 0) else None,
                 gpu_peak_bytes=gpu_peak_bytes,
                 speeds=speeds,
@@ -114,6 +116,17 @@ def frames(tmp_path):
     """A builder of frames, each call in a results folder of its own (see `build`)."""
     calls = count()
     return lambda **kind: build(tmp_path / f"results-{next(calls)}", **kind)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A builder of runs on disk: in the results folder of the given name, which is returned (see `build`)."""
+
+    def made(name, **kind):
+        build(tmp_path / name, **kind)
+        return tmp_path / name
+
+    return made
 
 
 @pytest.fixture

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 
-from harness.analysis.calibration import calibration
 from harness.analysis.statistics import Judgement, Verdict
-from harness.bench import Run
-from harness.measure.doctor import Check
 from harness.parity.certificate import Certificate
 from harness.plan import Pair, Plan
 from harness.records import Attempt, Role, Trial
 from harness.report import words
-from harness.report.answer import all_answers, learned
-from harness.report.telling import calibrated, calibration_told, control_told, told_apart
-from harness.store.frames import Frames
-from harness.workload import Case, Dataset
+from harness.workload import Case
 
 _LOG_EVERY_S: Final = 10.0
 
@@ -207,70 +198,6 @@ class CalibrationDisplay(RunDisplay):
         )
         left = _duration(elapsed_s / done * (tries - done))
         self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}", highlight=False)
-
-
-def show_calibration(attempts: pd.DataFrame) -> None:
-    """How often each way was wrong, and what the project's own could tell apart."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("planted", "way", "tries", "wrong", "found", "open", "held", "±"):
-        table.add_column(heading, overflow="fold")
-    for row in calibration(attempts).to_dict("records"):
-        table.add_row(*(escape(cell) for cell in calibrated(row)))
-    console = Console(highlight=False)
-    console.print(table)
-    for sentence in told_apart(attempts):
-        console.print(escape(sentence))
-
-
-def show_run(run: Run) -> None:
-    """The answer, as the page gives it, and where the page is."""
-    outcome = run.outcome
-    show_report(run.frames, run.page)
-    Console(stderr=True).print(
-        f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
-        f"it ended because {outcome.stopped_because}",
-        highlight=False,
-    )
-
-
-def show_report(frames: Frames, page: Path) -> None:
-    """The answer in words, as the page gives it, and where the page is."""
-    console = Console(highlight=False)
-    for one in all_answers(frames):
-        console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
-        console.print(f"  {escape(one.sure)}")
-    console.print(escape(learned(frames)))
-    for sentence in (control_told(frames), *calibration_told(frames)):
-        console.print(escape(sentence))
-    console.print(f"page: {escape(str(page))}")
-
-
-def show_proofs(proofs: pd.DataFrame) -> None:
-    """One row a case: does its certificate hold, and if not, what was found."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("case", "certificate", "holds", "found"):
-        table.add_column(heading, overflow="fold")
-    for row in proofs.to_dict("records"):
-        found = "" if row["holds"] else f"{row['failed_check']}: {row['reason']}"
-        table.add_row(
-            escape(row["case_id"]), row["certificate_id"][:12], "yes" if row["holds"] else "no", escape(found)
-        )
-    Console().print(table)
-
-
-def show_data(dataset: Dataset, root: Path) -> None:
-    Console(highlight=False).print(f"{dataset.value}: verified in {escape(str(root))}")
-
-
-def show_checks(checks: list[Check]) -> None:
-    """One row a check; what is missing says what that disables."""
-    table = Table(box=None, show_header=True, header_style="bold", pad_edge=False)
-    for heading in ("", "check", "said", "disables"):
-        table.add_column(heading, overflow="fold")
-    for check in checks:
-        mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
-        table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
-    Console().print(table)
 
 
 def _duration(seconds: float) -> str:

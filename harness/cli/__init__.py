@@ -1,0 +1,57 @@
+"""The `harness` command: the only place, with `terminal/`, that prints or exits.
+
+Heavy imports wait inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from harness import __version__
+from harness.cli.measure import bench, calibrate, data, doctor, parity
+from harness.cli.results import compare, export, history, report
+from harness.errors import HarnessError
+
+_COMMANDS: Final = (bench, parity, calibrate, report, compare, history, export, data, doctor)
+
+app = typer.Typer(
+    name="harness",
+    help="TensorFlow or PyTorch: which is faster for this work, on this machine, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _command in _COMMANDS:
+    app.command()(_command)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback)
+    if wanted:
+        typer.echo(f"harness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """TensorFlow or PyTorch: which is faster for this work, on this machine, and how sure are we?"""
+
+
+def main() -> None:
+    """Run the command; what was raised on purpose becomes one line and its exit status."""
+    try:
+        app()
+    except HarnessError as error:
+        typer.echo(f"harness: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("harness: interrupted", err=True)
+        sys.exit(130)

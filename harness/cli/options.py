@@ -1,0 +1,52 @@
+"""What the commands of `harness` share: their options, the settings that these make, and what was typed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.config import Settings, resolve
+
+Text = str | None
+
+Preset = Annotated[Text, typer.Option(help="smoke (a minute), default (minutes) or thorough (hours).")]
+Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
+BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
+Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]
+ModeNames = Annotated[Text, typer.Option(help="loop, eager, compiled, idiomatic.")]
+DatasetName = Annotated[Text, typer.Option(help="mnist, fashion-mnist or synthetic.")]
+Seed = Annotated[Text, typer.Option(help="Seed of the first replicate.")]
+TrainSamples = Annotated[Text, typer.Option(help="Train on the first N samples only.")]
+EvalBatchSize = Annotated[Text, typer.Option(help="Batch size of an evaluation pass.")]
+Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto leaves one core free.")]
+Replicates = Annotated[Text, typer.Option(help="At most this many pairs of each case.")]
+Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
+Precision = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
+RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
+Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
+AllowMismatch = Annotated[
+    bool | None,
+    typer.Option("--allow-mismatch", help="Measure cases whose certificate failed too, and mark them."),
+]
+DataDir = Annotated[Text, typer.Option(help="Folder with the four idx files, raw or .gz.")]
+Results = Annotated[Text, typer.Option(help="Folder of the parquet files.")]
+Reports = Annotated[Text, typer.Option(help="Folder of the page.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="The answer as JSON, and nothing else on standard output.")
+]
+
+
+def settings_of(defaults: Mapping[str, str] | None = None, **given: Text) -> Settings:
+    """Settings from what was given, the environment and `harness.toml` in the working folder."""
+    return resolve(given, os.environ, Path.cwd(), defaults)
+
+
+def typed() -> str:
+    """The command that was typed, ready to be pasted into a shell."""
+    return shlex.join(["harness", *sys.argv[1:]])

@@ -1,0 +1,84 @@
+"""The commands that read what is on disk: report, compare, history, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import Reports, Results, Text, settings_of, typed
+
+RunNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[RUN]...", help="Run identifiers, latest, latest~1 or all.")
+]
+_SIDE = "latest, latest~1, an identifier, a results folder or RESULTS/runs/RUN.parquet."
+
+
+def report(runs: RunNames = None, *, results: Results = None, reports: Reports = None) -> None:
+    """Draw the page again from what is on disk."""
+    settings = settings_of(results=results, reports=reports)
+    from harness import bench as session  # noqa: PLC0415
+    from harness.terminal.answers import show_report  # noqa: PLC0415
+
+    frames, page = session.report(settings, runs or ["latest"])
+    show_report(frames, page)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help=f"The run before: {_SIDE}")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The run after, named alike.")],
+    *,
+    fail_if_slower: Annotated[
+        Text, typer.Option(help="Exit with 1 where B surely takes longer by more than this, such as 5%.")
+    ] = None,
+    across_machines: Annotated[
+        bool, typer.Option("--across-machines", help="Compare runs of different machines, too.")
+    ] = False,
+    form: Annotated[str, typer.Option("--format", help="table, markdown or json.")] = "table",
+    page: Annotated[Path | None, typer.Option(help="Write the comparison as a page, too.")] = None,
+    results: Results = None,
+) -> None:
+    """Say what changed from run A to run B, for each framework and case, and how sure that is."""
+    settings = settings_of(results=results, fail_if_slower=fail_if_slower)
+    from harness import runs  # noqa: PLC0415
+    from harness.terminal.over_time import show_comparison  # noqa: PLC0415
+
+    shown = runs.shown_as(form)
+    compared = runs.compare(settings, a, b, across_machines=across_machines)
+    written = None if page is None else runs.write_comparison(compared, page, typed())
+    show_comparison(compared, shown, written)
+    if len(compared.too_slow):
+        raise typer.Exit(1)
+
+
+def history(
+    *,
+    results: Results = None,
+    reports: Reports = None,
+) -> None:
+    """Draw every case over the runs of a results folder, and mark where it shifted."""
+    settings = settings_of(results=results, reports=reports)
+    from harness import runs  # noqa: PLC0415
+    from harness.terminal.over_time import show_history  # noqa: PLC0415
+
+    past, page = runs.history(settings, typed())
+    show_history(past, page)
+
+
+def export(
+    names: RunNames = None,
+    *,
+    form: Annotated[
+        str, typer.Option("--format", help="csv, json, markdown or github-action-benchmark.")
+    ] = "json",
+    output: Annotated[Path | None, typer.Option(help="File to write; standard output without it.")] = None,
+    results: Results = None,
+) -> None:
+    """Write what runs say for other programs."""
+    settings = settings_of(results=results)
+    from harness import runs  # noqa: PLC0415
+
+    text = runs.export(settings, names or ["latest"], form, output)
+    if output is None:
+        typer.echo(text, nl=False)

@@ -1,0 +1,183 @@
+"""What is said of runs, for other programs: JSON, CSV, Markdown, and github-action-benchmark's format.
+
+The JSON's shape is described in docs/OUTPUT.md. It only grows: a field is neither renamed nor removed without
+a new `shape`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.analysis.certified import certified
+from harness.analysis.throughput import throughput
+from harness.analysis.verdicts import control
+from harness.report import words
+from harness.report.answer import all_answers, judge
+from harness.report.context import Table
+from harness.store.frames import Frames
+
+SHAPE: Final = 1
+
+_RUN: Final = [
+    "run_id", "status", "stopped_because", "started_at", "wall_s", "trials_ok", "trials_failed", "hostname",
+    "cpu_model", "threads", "tensorflow_version", "torch_version", "harness_version", "git_commit", "command",
+]  # fmt: skip
+_WINGS: Final = ["replicates", "samples_per_s", "samples_per_s_low", "samples_per_s_high"]
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    GITHUB = "github-action-benchmark"
+
+
+def exported(runs: Sequence[Frames], form: Format) -> str:
+    """What runs say, each by itself, as text of the wanted format that ends with a line break.
+
+    `runs` are frames of one run each.
+    """
+    write: dict[Format, Callable[[], str]] = {
+        Format.CSV: lambda: _flat(runs).to_csv(index=False, lineterminator="\n"),
+        Format.JSON: lambda: as_json(document(runs)),
+        Format.MARKDOWN: lambda: markdown(_table(runs)),
+        Format.GITHUB: lambda: as_json([entry for run in runs for entry in _github(run)]),
+    }
+    return write[form]()
+
+
+def document(
+    runs: Sequence[Frames], *, results: Path | None = None, page: Path | None = None
+) -> dict[str, Any]:
+    """Runs with their answers, verdicts, speeds, refusals and control; null where there is nothing to say."""
+    return {
+        "shape": SHAPE,
+        "runs": [_run(frames) for frames in runs],
+        "results": None if results is None else str(results),
+        "page": None if page is None else str(page),
+    }
+
+
+def _run(frames: Frames) -> dict[str, Any]:
+    (run,) = records(frames.runs[_RUN])
+    speeds = throughput(frames.trials)
+    return run | {
+        "answers": [f"{one.where}: {one.says}." for one in all_answers(frames)],
+        "verdicts": [_verdict(row, speeds) for row in records(judge(frames))],
+        "uncertified": _uncertified(frames),
+        "control": _control(frames),
+    }
+
+
+def as_json(value: Any) -> str:
+    """JSON that every reader takes: no NaN, other characters as they are, a line break at its end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain values: None where nothing is known, times as text."""
+    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def markdown(table: Table) -> str:
+    """A table as GitHub and most other renderers of Markdown take it."""
+    marks = ["---:" if numeric else "---" for numeric in table.numeric]
+    lines = [table.headers, tuple(marks), *table.rows]
+    return "".join("| " + " | ".join(escaped(cell) for cell in line) + " |\n" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Text that ends no cell and starts no markup in Markdown."""
+    inert = text.replace("&", "&amp;").replace("<", "&lt;")
+    return "".join(f"\\{char}" if char in "\\|*_`[]" else char for char in inert)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is pd.NaT or value is pd.NA:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value
+
+
+def _verdict(row: Mapping[str, Any], speeds: pd.DataFrame) -> dict[str, Any]:
+    """A verdict with both frameworks' own speeds. What is shown only is left to the page."""
+    own = speeds[(speeds["case_id"] == row["case_id"]) & (speeds["phase"] == row["phase"])]
+    sides = {one["framework"]: {name: one[name] for name in _WINGS} for one in records(own)}
+    kept = {name: value for name, value in row.items() if name not in {"panel", "label"}}
+    return kept | {name: sides.get(name) for name in words.FRAMEWORK_NAMES}
+
+
+def _uncertified(frames: Frames) -> list[dict[str, Any]]:
+    proofs = certified(frames.certificates)
+    return records(proofs.loc[~proofs["holds"], ["case_id", "failed_check", "reason"]])
+
+
+def _control(frames: Frames) -> dict[str, Any] | None:
+    judged = control(frames.controls, frames.control_rounds)
+    if judged is None or judged.interval is None:
+        return None
+    interval = judged.interval
+    return {
+        "speed_ratio": interval.estimate,
+        "speed_ratio_low": interval.low,
+        "speed_ratio_high": interval.high,
+        "replicates": interval.replicates,
+        "called_different": judged.verdict.endswith("faster"),
+    }
+
+
+def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
+    """One row a run, case and phase; a framework's speeds in columns that begin with its name."""
+    rows = []
+    for run in document(runs)["runs"]:
+        for one in run["verdicts"]:
+            sides = {name: one.pop(name) or {} for name in words.FRAMEWORK_NAMES}
+            wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
+            rows.append({"run_id": run["run_id"], **one, **wings})
+    return pd.DataFrame(rows)
+
+
+def _table(runs: Sequence[Frames]) -> Table:
+    return Table(
+        caption="TensorFlow's speed over PyTorch's",
+        headers=("run", "case", "phase", "TensorFlow samples/s", "PyTorch samples/s", "ratio", "interval",
+                 "replicates", "verdict"),
+        rows=tuple(_shown(row) for row in records(_flat(runs))),
+        numeric=(False, False, False, True, True, True, True, True, False),
+    )  # fmt: skip
+
+
+def _shown(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        words.plain(row["run_id"]),
+        words.plain(row["case_id"]),
+        row["phase"],
+        words.number(row["tensorflow_samples_per_s"]),
+        words.number(row["pytorch_samples_per_s"]),
+        words.ratio(row["speed_ratio"]),
+        words.interval(row["speed_ratio_low"], row["speed_ratio_high"]),
+        words.count(row["replicates"]),
+        words.MISSING if row["verdict"] is None else row["verdict"],
+    )
+
+
+def _github(frames: Frames) -> list[dict[str, Any]]:
+    """`customBiggerIsBetter` of github-action-benchmark: an entry a case, phase, framework and run."""
+    return [
+        {
+            "name": f"{row['case_id']} {row['phase']} {row['framework']}",
+            "unit": "samples/s",
+            "value": row["samples_per_s"],
+            "range": words.interval(row["samples_per_s_low"], row["samples_per_s_high"], words.number),
+            "extra": f"run {row['run_id']}, {words.plural(row['replicates'], 'replicate')}",
+        }
+        for row in records(throughput(frames.trials))
+    ]

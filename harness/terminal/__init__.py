@@ -1,0 +1,1 @@
+"""What the terminal shows: live displays while something goes on, and what is said at the end."""

@@ -1,0 +1,112 @@
+"""What a command says at its end: the answer in words, tables, and where the rest is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.analysis.calibration import calibration
+from harness.bench import Run
+from harness.measure.doctor import Check
+from harness.report import context, exchange, words
+from harness.report.answer import Answer, all_answers, learned
+from harness.report.telling import calibrated, calibration_told, control_told, told_apart
+from harness.store.frames import Frames
+from harness.workload import Dataset
+
+# With what is said after them, more would not fit on a screen of 24 lines.
+_MOST_ANSWERS: Final = 4
+
+
+def show_calibration(attempts: pd.DataFrame) -> None:
+    """How often each way was wrong, and what the project's own could tell apart."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("planted", "way", "tries", "wrong", "found", "open", "held", "±"):
+        table.add_column(heading, overflow="fold")
+    for row in calibration(attempts).to_dict("records"):
+        table.add_row(*(escape(cell) for cell in calibrated(row)))
+    console = Console(highlight=False)
+    console.print(table)
+    for sentence in told_apart(attempts):
+        console.print(escape(sentence))
+
+
+def show_run(run: Run, results: Path, *, as_json: bool) -> None:
+    """The answer, as the page gives it, and where the page is; as JSON for other programs."""
+    outcome = run.outcome
+    if as_json:
+        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.page)))
+    else:
+        show_report(run.frames, run.page)
+    Console(stderr=True).print(
+        f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
+        f"it ended because {outcome.stopped_because}",
+        highlight=False,
+    )
+
+
+def show_text(text: str) -> None:
+    """Text for another program, as it is: no wrapping, no colour, no markup."""
+    sys.stdout.write(text)
+
+
+def show_report(frames: Frames, page: Path) -> None:
+    """The answer in words, as the page gives it, and where the page is."""
+    console = Console(highlight=False)
+    for warning in context.warnings(frames):
+        console.print(escape(warning))
+    found = all_answers(frames)
+    show_answers(console, found[:_MOST_ANSWERS])
+    if len(found) > _MOST_ANSWERS:
+        console.print(f"and {words.plural(len(found) - _MOST_ANSWERS, 'more answer')} on the page")
+    calibrations = calibration_told(frames)
+    # How often it is wrong, and what it resolves; what stands between these is on the page.
+    for sentence in (
+        learned(frames),
+        control_told(frames),
+        *dict.fromkeys((calibrations[0], calibrations[-1])),
+    ):
+        console.print(escape(sentence))
+    console.print(f"page: {escape(str(page))}", soft_wrap=True)
+
+
+def show_answers(console: Console, found: Sequence[Answer]) -> None:
+    """Each answer, and below it how sure that is."""
+    for one in found:
+        console.print(f"[bold]{escape(one.where)}: {escape(one.says)}.[/bold]")
+        console.print(f"  {escape(one.sure)}")
+
+
+def show_proofs(proofs: pd.DataFrame) -> None:
+    """One row a case: does its certificate hold, and if not, what was found."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("case", "certificate", "holds", "found"):
+        table.add_column(heading, overflow="fold")
+    for row in proofs.to_dict("records"):
+        found = "" if row["holds"] else f"{row['failed_check']}: {row['reason']}"
+        table.add_row(
+            escape(row["case_id"]), row["certificate_id"][:12], "yes" if row["holds"] else "no", escape(found)
+        )
+    Console().print(table)
+
+
+def show_data(dataset: Dataset, root: Path) -> None:
+    Console(highlight=False).print(f"{dataset.value}: verified in {escape(str(root))}")
+
+
+def show_checks(checks: list[Check]) -> None:
+    """One row a check; what is missing says what that disables."""
+    table = Table(box=None, show_header=True, header_style="bold", pad_edge=False)
+    for heading in ("", "check", "said", "disables"):
+        table.add_column(heading, overflow="fold")
+    for check in checks:
+        mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
+        table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
+    Console().print(table)

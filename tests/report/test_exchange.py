@@ -1,0 +1,66 @@
+"""What other programs are given: shapes that hold, and text that cannot break out of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from harness.report.context import Table
+from harness.report.exchange import Format, as_json, document, exported, markdown
+
+
+def test_the_document_holds_every_verdict_with_both_speeds(frames):
+    (run,) = json.loads(as_json(document([frames(ratio=1.5)])))["runs"]
+    assert [(one["batch_size"], one["phase"]) for one in run["verdicts"]] == [
+        (64, "train"),
+        (64, "evaluate"),
+        (512, "train"),
+        (512, "evaluate"),
+    ]
+    first = run["verdicts"][0]
+    assert first["verdict"] == "tensorflow faster"
+    assert first["speed_ratio_low"] < first["speed_ratio"] < first["speed_ratio_high"]
+    assert first["tensorflow"]["samples_per_s"] / first["pytorch"]["samples_per_s"] == pytest.approx(
+        1.5, rel=0.02
+    )
+    assert run["stopped_because"]
+    assert run["control"]["called_different"] is False
+    assert run["uncertified"] == []
+
+
+def test_what_is_not_known_is_null_and_never_nan(frames):
+    (run,) = json.loads(as_json(document([frames(replicates=1, uncertified=(64,))])))["runs"]
+    assert run["verdicts"][0]["verdict"] is None
+    assert run["verdicts"][0]["speed_ratio_low"] is None
+    assert run["uncertified"][0]["failed_check"] == "optimizer"
+
+
+def test_runs_are_exported_each_by_itself(frames):
+    runs = [frames(ratio=1.5), frames(ratio=3.0, run={"run_id": "20260102T000000-beef"})]
+    rows = list(csv.DictReader(io.StringIO(exported(runs, Format.CSV))))
+    assert [row["run_id"][:8] for row in rows] == ["20260101"] * 4 + ["20260102"] * 4
+    assert float(rows[4]["pytorch_samples_per_s"]) == pytest.approx(
+        float(rows[0]["pytorch_samples_per_s"]) / 2, rel=0.02
+    )
+
+
+def test_github_action_benchmark_gets_name_unit_value_range_and_extra(frames):
+    entries = json.loads(exported([frames()], Format.GITHUB))
+    assert len(entries) == 2 * 2 * 2
+    assert {frozenset(entry) for entry in entries} == {frozenset({"name", "unit", "value", "range", "extra"})}
+    assert len({entry["name"] for entry in entries}) == len(entries)
+    assert all(isinstance(entry["value"], float) and entry["value"] > 0 for entry in entries)
+
+
+def test_markdown_has_a_line_a_verdict(frames):
+    lines = exported([frames()], Format.MARKDOWN).splitlines()
+    assert len(lines) == 2 + 4
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_hostile_text_ends_no_cell_and_starts_no_markup():
+    table = Table(caption="", headers=("a",), rows=(("<script>|`x`[y]",),), numeric=(False,))
+    assert markdown(table).splitlines()[-1] == "| &lt;script>\\|\\`x\\`\\[y\\] |"
