@@ -105,8 +105,8 @@ def bench(
     from harness import bench as session  # noqa: PLC0415
     from harness.terminal import DataDisplay, ProofDisplay, RunDisplay, show_run  # noqa: PLC0415
 
-    planned = session.prepare(settings)
     with DataDisplay() as display:
+        planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
     with ProofDisplay(len(planned.cases)) as display:
         proofs = session.prove(planned, data_root, display)
@@ -155,8 +155,8 @@ def parity(
     from harness import bench as session  # noqa: PLC0415
     from harness.terminal import DataDisplay, ProofDisplay, show_proofs  # noqa: PLC0415
 
-    planned = session.prepare(settings)
     with DataDisplay() as display:
+        planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
     with ProofDisplay(len(planned.cases)) as display:
         proofs = session.prove(planned, data_root, display)
@@ -207,8 +207,8 @@ def calibrate(
     from harness import bench as session  # noqa: PLC0415
     from harness.terminal import CalibrationDisplay, DataDisplay, show_calibration  # noqa: PLC0415
 
-    planned = session.prepare_calibration(settings)
     with DataDisplay() as display:
+        planned = session.prepare_calibration(settings, display)
         data_root = session.find_data(settings, display)
     with CalibrationDisplay(planned) as display:
         attempts = session.calibrate(planned, data_root, usual=usual, observer=display)
