@@ -49,8 +49,8 @@ class Run:
     page: Path
 
 
-def prepare(settings: Settings) -> Plan:
-    """Refuse, before any work, whatever cannot be carried out as asked.
+def prepare(settings: Settings, reporter: Reporter) -> Plan:
+    """Refuse, before any work, whatever cannot be carried out as asked; say what became of DEVICE=auto.
 
     Raises:
         UsageError: an option, a framework, a device or a folder that cannot be used.
@@ -59,10 +59,10 @@ def prepare(settings: Settings) -> Plan:
     probing.require_frameworks()
     Store(settings.results).prepare()
     _require_writable(settings.reports)
-    return plan(replace(settings, device=probing.settle(settings.device)))
+    return plan(replace(settings, device=probing.settle(settings.device, reporter)))
 
 
-def prepare_calibration(settings: Settings) -> Plan:
+def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     """As `prepare`, for the one case that a calibration repeats.
 
     Raises:
@@ -81,7 +81,7 @@ def prepare_calibration(settings: Settings) -> Plan:
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
-    return prepare(replace(settings, epochs=(MOST_EPOCHS,)))
+    return prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
 
 
 def find_data(settings: Settings, reporter: Reporter) -> Path:

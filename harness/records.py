@@ -49,8 +49,9 @@ class GpuRound:
     """What the GPU did while it was a side's turn; None where the card or the driver does not say.
 
     `energy_j` is the whole card's, the idle side's share of it included. `utilisation` is the mean share
-    of time in which a kernel ran, from 0 to 1, the clocks are medians, `power_w` a mean and
-    `temperature_c` the highest. `throttled_by` names what kept the clocks down, joined by commas.
+    of time in which a kernel ran, from 0 to 1, the clocks are medians, `power_w` a mean (of what many cards
+    average over a second, which short turns share) and `temperature_c` the highest. `throttled_by` names
+    what kept the clocks down, joined by commas.
     """
 
     energy_j: float | None

@@ -74,9 +74,19 @@ def test_a_gpu_under_two_names_is_one_case(on_stub, tmp_path):
     assert set(trials["gpu_uuid"]) == {"GPU-stub-1"}
 
 
-def test_auto_takes_the_first_visible_gpu(on_stub, tmp_path):
-    assert on_stub("bench", "--device", "auto", *SMALL).returncode == 0
-    assert set(table(tmp_path, "trials")["device"]) == {"cuda:0"}
+def test_auto_takes_the_first_visible_gpu_and_says_so(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "auto", *SMALL, visible="1,0")
+    assert done.returncode == 0, done.stderr
+    assert "DEVICE=auto: cuda:0 (Stub GPU 1, GPU-stub-1)" in done.stderr
+    assert set(table(tmp_path, "trials")["gpu_uuid"]) == {"GPU-stub-1"}
+
+
+def test_auto_without_a_gpu_takes_the_cpu_and_says_why(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "auto", *SMALL, fail=18)
+    assert done.returncode == 0, done.stderr
+    assert "DEVICE=auto: cpu. NVML: " in done.stderr
+    assert "version mismatch" in done.stderr
+    assert set(table(tmp_path, "trials")["device"]) == {"cpu"}
 
 
 def test_a_gpu_that_is_lost_in_the_middle_loses_nothing_that_was_measured(on_stub, tmp_path):

@@ -236,6 +236,11 @@ def test_a_cuda_device_adds_the_second_lock_once(clone, device):
     assert clone.asked("setup", f"DEVICE={device}") == []
 
 
+def test_auto_adds_the_second_lock_where_there_is_a_driver_only(clone):
+    there = Path("/proc/driver/nvidia/version").exists()
+    assert clone.lock_files_installed("setup", "DEVICE=auto") == list(LOCKS if there else LOCKS[:2])
+
+
 def test_a_later_call_without_cuda_leaves_the_second_lock_installed(clone):
     clone.asked("setup", "DEVICE=cuda")
     assert clone.asked("setup") == []

@@ -84,8 +84,8 @@ def bench(
     from harness.terminal.answers import show_run  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay  # noqa: PLC0415
 
-    planned = session.prepare(settings)
     with DataDisplay() as display:
+        planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
     with ProofDisplay(len(planned.cases)) as display:
         proofs = session.prove(planned, data_root, display)
@@ -134,8 +134,8 @@ def parity(
     from harness.terminal.answers import show_proofs  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay  # noqa: PLC0415
 
-    planned = session.prepare(settings)
     with DataDisplay() as display:
+        planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
     with ProofDisplay(len(planned.cases)) as display:
         proofs = session.prove(planned, data_root, display)
@@ -186,8 +186,8 @@ def calibrate(
     from harness.terminal.answers import show_calibration  # noqa: PLC0415
     from harness.terminal.live import CalibrationDisplay, DataDisplay  # noqa: PLC0415
 
-    planned = session.prepare_calibration(settings)
     with DataDisplay() as display:
+        planned = session.prepare_calibration(settings, display)
         data_root = session.find_data(settings, display)
     with CalibrationDisplay(planned) as display:
         attempts = session.calibrate(planned, data_root, usual=usual, observer=display)

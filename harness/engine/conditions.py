@@ -50,6 +50,8 @@ def visible_devices(device: str, already: str | None) -> str:
 
 
 def _by_place(device: str, already: str | None) -> str:
+    if not device.startswith("cuda"):
+        return device  # A UUID stands for itself.
     index = int(device.partition(":")[2] or 0)
     if already is None:
         return str(index)

@@ -15,6 +15,7 @@ from harness.engine.protocol import Do
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.measure import nvml
 from harness.measure.doctor import Probed
+from harness.progress import Reporter
 from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # What is imported under a framework's name; looked for without importing it.
@@ -74,10 +75,10 @@ def require_device(device: str) -> None:
     raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
 
 
-def settle(devices: Sequence[str]) -> tuple[str, ...]:
+def settle(devices: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
     """The devices as cases name them, `cpu` or `cuda:N`, each once; all of them can be used.
 
-    `auto` is the first GPU that NVML sees and both frameworks can use, else the CPU.
+    What became of `auto` is said: the first GPU that NVML and both frameworks can use, else the CPU.
 
     Raises:
         DeviceUnavailable: one line for the first that cannot be used.
@@ -85,16 +86,22 @@ def settle(devices: Sequence[str]) -> tuple[str, ...]:
     settled = []
     for device in devices:
         if device == "auto":
-            settled.append(_automatic())
+            settled.append(_automatic(reporter))
         else:
             require_device(device)
             settled.append(nvml.canonical(device))
     return tuple(dict.fromkeys(settled))
 
 
-def _automatic() -> str:
-    try:
-        require_device("cuda:0")
-    except DeviceUnavailable:
-        return "cpu"
-    return "cuda:0"
+def _automatic(reporter: Reporter) -> str:
+    for place, gpu in enumerate(nvml.left_visible()):
+        device = f"cuda:{place}"
+        try:
+            require_device(device)
+        except DeviceUnavailable as error:
+            reporter.notice(str(error))
+        else:
+            reporter.notice(f"DEVICE=auto: {device} ({gpu.name}, {gpu.uuid})")
+            return device
+    reporter.notice(f"DEVICE=auto: cpu. NVML: {nvml.probe().reason or 'no visible GPU can be used'}")
+    return "cpu"

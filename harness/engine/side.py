@@ -116,7 +116,11 @@ class Side:
 
     def start(self) -> None:
         """Start the worker and tell it what to do; `wait` until it is ready."""
-        device, conditions = self._pair.case.device, self._conditions
+        conditions = self._conditions
+        device = self._pair.case.device
+        if device in conditions.gpus:
+            # By UUID: should one GPU be lost during a run, places would count differently.
+            device = conditions.gpus[device].uuid
         spec = TrialSpec(
             framework=self.framework,
             case=self._pair.seeded_case,

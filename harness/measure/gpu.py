@@ -170,11 +170,12 @@ class GpuSampler:
     def _count_device(self, sample: Sample) -> None:
         """Give what the device's memory has grown by to the side whose turn it is."""
         self._energy_source = (
-            "counter" if sample.energy_j is not None else "power" if sample.power_w else None
+            "counter" if sample.energy_j is not None else "power" if sample.power_w is not None else None
         )
         if sample.device_bytes is None:
             return
-        grown_bytes = sample.device_bytes - (self._last_bytes or sample.device_bytes)
+        before_bytes = sample.device_bytes if self._last_bytes is None else self._last_bytes
+        grown_bytes = sample.device_bytes - before_bytes
         self._last_bytes = sample.device_bytes
         if self._turn_of is not None:
             seen = self._sides[self._turn_of]

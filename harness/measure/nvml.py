@@ -20,6 +20,10 @@ from harness.errors import DeviceUnavailable, NvmlError
 
 Told = TypeVar("Told")
 
+# A device that is there and cannot be used: a container or a cgroup keeps it back, or it fell off the bus.
+# CUDA does not count it either.
+_OUT_OF_REACH: Final = {pynvml.NVML_ERROR_NO_PERMISSION, pynvml.NVML_ERROR_GPU_IS_LOST}
+
 # A quantity that this card, driver or user cannot have; every other error means that NVML itself failed.
 _NOT_TOLD: Final = {
     pynvml.NVML_ERROR_NOT_SUPPORTED,
@@ -32,12 +36,16 @@ _NOT_TOLD: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """A device, or a slice of one (MIG), as NVML describes it; `index` counts in PCI order."""
+    """A device, or a slice of one (MIG), as NVML describes it.
+
+    `index` counts the devices within reach in PCI order; `total_bytes` is None where a device shares the
+    host's memory.
+    """
 
     index: int
     name: str
     uuid: str
-    total_bytes: int
+    total_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +90,27 @@ def handle_of(gpu: Gpu) -> object:
 
 
 def probe() -> NvmlProbe:
-    """Ask NVML what there is; never raises."""
+    """Ask NVML what there is; never raises. One device out of reach leaves the others as they are."""
+    devices: list[Gpu] = []
+    reason = "the driver sees no GPU"
     try:
         with session():
             driver = pynvml.nvmlSystemGetDriverVersion()
-            handles = [
-                pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())
-            ]
-            devices = tuple(_gpu(index, handle) for index, handle in enumerate(handles))
+            for place in range(pynvml.nvmlDeviceGetCount()):
+                try:
+                    devices.append(_gpu(len(devices), pynvml.nvmlDeviceGetHandleByIndex(place)))
+                except pynvml.NVMLError as error:
+                    if error.value not in _OUT_OF_REACH:
+                        raise
+                    reason = str(error)
     except NvmlError as error:
         return NvmlProbe(driver_version=None, devices=(), reason=str(error))
-    reason = None if devices else "the driver sees no GPU"
-    return NvmlProbe(driver_version=driver, devices=devices, reason=reason)
+    return NvmlProbe(driver_version=driver, devices=tuple(devices), reason=None if devices else reason)
+
+
+def left_visible() -> tuple[Gpu, ...]:
+    """The devices that this process's environment leaves to CUDA, in CUDA's order; none without NVML."""
+    return visible(os.environ.get("CUDA_VISIBLE_DEVICES"), probe().devices)
 
 
 def gpu_of(device: str) -> Gpu:
@@ -102,10 +119,16 @@ def gpu_of(device: str) -> Gpu:
     Raises:
         DeviceUnavailable: NVML's reason, or which devices are visible when it is none of them.
     """
-    driver = probe()
-    if driver.reason is not None:
-        raise DeviceUnavailable(f"DEVICE={device}: not available. NVML: {driver.reason}. Use DEVICE=cpu")
-    return chosen(device, visible(os.environ.get("CUDA_VISIBLE_DEVICES"), driver.devices))
+    return _found(device)[1]
+
+
+def canonical(device: str) -> str:
+    """`cuda:N` for any way to name a GPU, N counting the visible devices; `cpu` as it is.
+
+    Raises:
+        DeviceUnavailable: as `gpu_of`.
+    """
+    return device if device == "cpu" else f"cuda:{_found(device)[0]}"
 
 
 def visible(setting: str | None, gpus: Sequence[Gpu]) -> tuple[Gpu, ...]:
@@ -142,17 +165,14 @@ def chosen(device: str, left: Sequence[Gpu]) -> Gpu:
     raise DeviceUnavailable(f"DEVICE={device}: {problem} of the visible GPUs; use {there or 'DEVICE=cpu'}")
 
 
-def canonical(device: str) -> str:
-    """`cuda:N` for any way to say it, N counting the visible devices; `cpu` and `auto` as they are.
-
-    Raises:
-        DeviceUnavailable: as `gpu_of`.
-    """
-    if not device.startswith(("GPU-", "MIG-")):
-        return "cuda:0" if device == "cuda" else device
-    wanted = gpu_of(device)
-    left = visible(os.environ.get("CUDA_VISIBLE_DEVICES"), probe().devices)
-    return f"cuda:{[gpu.uuid for gpu in left].index(wanted.uuid)}"
+def _found(device: str) -> tuple[int, Gpu]:
+    """The GPU that a name stands for, after its place among the visible ones."""
+    driver = probe()
+    if driver.reason is not None:
+        raise DeviceUnavailable(f"DEVICE={device}: not available. NVML: {driver.reason}. Use DEVICE=cpu")
+    left = visible(os.environ.get("CUDA_VISIBLE_DEVICES"), driver.devices)
+    gpu = chosen(device, left)
+    return left.index(gpu), gpu
 
 
 def _fitting(entry: str, gpus: Sequence[Gpu]) -> Gpu | None:
@@ -174,9 +194,10 @@ def _slice(uuid: str) -> Gpu | None:
 
 
 def _gpu(index: int, handle: object) -> Gpu:
+    memory = told(pynvml.nvmlDeviceGetMemoryInfo, handle)
     return Gpu(
         index=index,
         name=pynvml.nvmlDeviceGetName(handle),
         uuid=pynvml.nvmlDeviceGetUUID(handle),
-        total_bytes=pynvml.nvmlDeviceGetMemoryInfo(handle).total,
+        total_bytes=None if memory is None else memory.total,
     )

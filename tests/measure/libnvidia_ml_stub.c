@@ -10,6 +10,8 @@
  *   NVML_STUB_DENIED      no permission for processes, power  NVML_STUB_MIG         a slice: memory and no more
  *   NVML_STUB_FAIL        error of the start                  NVML_STUB_FAIL_LATE   error of the end
  *   NVML_STUB_LOST_AFTER  questions for memory after which the device is lost
+ *   NVML_STUB_OUT         the device that is out of reach, and NVML_STUB_OUT_WITH its error (4: no permission)
+ *   NVML_STUB_SHARED      the devices share the host's memory and tell none of their own
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +49,7 @@ int nvmlSystemGetDriverVersion(char *text, unsigned int size) { snprintf(text, s
 int nvmlDeviceGetCount_v2(unsigned int *count) { *count = (unsigned int)number("NVML_STUB_GPUS", 2); return OK; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device) {
     if (index >= (unsigned int)number("NVML_STUB_GPUS", 2)) return INVALID;
+    if (index == (unsigned int)number("NVML_STUB_OUT", -1)) return (int)number("NVML_STUB_OUT_WITH", NO_PERMISSION);
     *device = &gpus[index];
     return OK;
 }
@@ -71,6 +74,7 @@ int nvmlDeviceGetMemoryInfo(void *device, memory_t *memory) {
     (void)device;
     memory_questions++;
     if (lost()) return LOST;
+    if (getenv("NVML_STUB_SHARED")) return NOT_SUPPORTED;
     memory->total = 8ULL << 30;
     memory->used = 1ULL << 30;
     if (file) {

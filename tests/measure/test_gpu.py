@@ -17,7 +17,7 @@ memory = os.environ.get("NVML_STUB_MEMORY")
 def uses(mebibytes):
     if memory:
         Path(memory).write_text(str(mebibytes * 2**20))
-uses(100)
+uses({before})
 sampler = GpuSampler(Gpu(index=0, name="Stub GPU 0", uuid="{uuid}", total_bytes=1), every_s=0.005)
 sampler.follow("a", os.getpid())
 sampler.follow("b", os.getpid() + 100_000)
@@ -36,8 +36,8 @@ print(json.dumps([dataclasses.asdict(sampler.use("a")), dataclasses.asdict(sampl
 """
 
 
-def watched(folder, *, own=True, left=100, uuid="GPU-stub-0", **stub):
-    return said(WATCH.format(own=own, left=left, uuid=uuid), folder, **stub)
+def watched(folder, *, own=True, before=100, left=100, uuid="GPU-stub-0", **stub):
+    return said(WATCH.format(own=own, before=before, left=left, uuid=uuid), folder, **stub)
 
 
 def test_the_peak_of_the_workers_process_is_its_own(nvml_stub):
@@ -61,6 +61,11 @@ def test_hidden_process_memory_is_null_and_the_devices_growth_stands_in(nvml_stu
     assert b["device_peak_bytes"] == 100 * 2**20
 
 
+def test_growth_counts_from_a_device_that_held_nothing(nvml_stub, tmp_path):
+    a, b, *_ = watched(nvml_stub, before=0, left=0, memory=tmp_path / "memory")
+    assert (a["device_peak_bytes"], b["device_peak_bytes"]) == (400 * 2**20, 100 * 2**20)
+
+
 def test_memory_that_came_back_is_nothing_left(nvml_stub, tmp_path):
     a, *_ = watched(nvml_stub, memory=tmp_path / "memory")
     assert a["left_bytes"] == 0
@@ -77,13 +82,13 @@ def test_energy_is_that_of_the_sides_own_turns(nvml_stub, stub, source):
     a, _, gpu, turns_s = watched(nvml_stub, **stub)
     assert a["energy_source"] == source
     assert gpu["energy_j"] == pytest.approx(100 * turns_s, rel=0.05)
-    assert gpu["power_w"] == 100
+    assert gpu["power_w"] == pytest.approx(100)
 
 
 def test_clocks_use_and_heat_are_recorded_with_the_cost_of_asking(nvml_stub):
     a, _, gpu, _ = watched(nvml_stub)
     assert (gpu["sm_hz"], gpu["memory_hz"]) == (1.98e9, 2.6e9)
-    assert (gpu["temperature_c"], gpu["utilisation"]) == (50, 0.4)
+    assert (gpu["temperature_c"], gpu["utilisation"]) == (50, pytest.approx(0.4))
     assert gpu["throttled_by"] is None
     assert a["samples"] > 6
     assert 0 < a["sample_s"] < 0.1

@@ -62,11 +62,34 @@ def test_a_driver_that_refuses_is_quoted(nvml_stub, code, reason):
     assert probe["devices"] == []
 
 
+@pytest.mark.parametrize("code", [4, 15])
+def test_a_gpu_out_of_reach_leaves_the_others_and_takes_no_place(nvml_stub, code):
+    """Another container's, or one that fell off the bus; CUDA does not count it either."""
+    devices = said(PROBE, nvml_stub, out=0, out_with=code)["devices"]
+    assert [(gpu["index"], gpu["uuid"]) for gpu in devices] == [(0, "GPU-stub-1")]
+    assert said(CHOOSE.format(device="cuda"), nvml_stub, out=0, out_with=code) == ["GPU-stub-1", "cuda:0"]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(4, "Insufficient Permissions"), (15, "GPU is lost")])
+def test_when_every_gpu_is_out_of_reach_the_reason_is_told(nvml_stub, code, reason):
+    probe = said(PROBE, nvml_stub, gpus=1, out=0, out_with=code)
+    assert (probe["devices"], probe["reason"]) == ([], reason)
+
+
+def test_a_lost_gpus_worker_never_gets_its_neighbour(nvml_stub):
+    assert said(WORKERS.format(device="GPU-stub-0"), nvml_stub, out=0, out_with=15) == "GPU-stub-0"
+
+
+def test_a_gpu_that_shares_the_hosts_memory_has_no_size_of_its_own(nvml_stub):
+    assert said(PROBE, nvml_stub, shared=1)["devices"][0]["total_bytes"] is None
+
+
 @pytest.mark.parametrize(
     ("device", "visible", "uuid", "canonical"),
     [
         ("cuda", None, "GPU-stub-0", "cuda:0"),
         ("cuda:1", None, "GPU-stub-1", "cuda:1"),
+        ("cuda:01", None, "GPU-stub-1", "cuda:1"),
         ("GPU-stub-1", None, "GPU-stub-1", "cuda:1"),
         ("cuda", "1,0", "GPU-stub-1", "cuda:0"),
         ("cuda:1", "1,0", "GPU-stub-0", "cuda:1"),
