@@ -14,7 +14,7 @@ import typer.main
 
 from harness import cli
 
-REPOSITORY = Path(cli.__file__).parents[1]
+REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
 
 # Stands for python3, for .venv/bin/python and for .venv/bin/uv: logs its arguments, makes what the real
