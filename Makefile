@@ -8,7 +8,7 @@ REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode \
-  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates PRECISION=--precision \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within \
   ROUND=--round TIMEOUT=--timeout \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
@@ -56,7 +56,7 @@ help: ## Show this page
 	@echo '  THREADS        threads of each framework, or auto'
 	@echo '  BUDGET         seconds to measure for'
 	@echo '  REPLICATES     at most this many pairs of each case'
-	@echo '  PRECISION      stop a case when its ratio is known within this, such as 2%'
+	@echo '  WITHIN         stop a case when its ratio is known within this, such as 2%'
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'

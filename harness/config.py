@@ -50,7 +50,7 @@ class Settings:
     threads: int
     replicates: int
     budget_s: float
-    precision: float
+    within: float
     round_s: float
     timeout_s: float
     tries: int
@@ -75,7 +75,7 @@ _DEFAULTS: Final[dict[str, str]] = {
     "threads": "auto",
     "replicates": "20",
     "budget_s": "240",
-    "precision": "2%",
+    "within": "2%",
     "round_s": "0.2",
     "timeout_s": "600",
     "tries": "10",
@@ -99,7 +99,7 @@ _PRESETS: Final[dict[Preset, dict[str, str]]] = {
         "mode": "loop,eager,compiled,idiomatic",
         "replicates": "100",
         "budget_s": "7200",
-        "precision": "1%",
+        "within": "1%",
     },
 }
 
@@ -283,7 +283,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "threads": _threads,
     "replicates": lambda option, text: _whole(option, text, least=1, most=10_000),
     "budget_s": _seconds,
-    "precision": _share,
+    "within": _share,
     "round_s": _seconds,
     "timeout_s": _seconds,
     "tries": lambda option, text: _whole(option, text, least=1, most=10_000),

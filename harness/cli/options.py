@@ -27,7 +27,7 @@ EvalBatchSize = Annotated[Text, typer.Option(help="Batch size of an evaluation p
 Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto leaves one core free.")]
 Replicates = Annotated[Text, typer.Option(help="At most this many pairs of each case.")]
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
-Precision = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
+Within = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
 RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
 AllowMismatch = Annotated[
