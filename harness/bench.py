@@ -71,13 +71,15 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     for option, values in (
         ("DEVICE", settings.device),
         ("MODE", settings.mode),
+        ("PRECISION", settings.precision),
         ("BATCH", settings.batch_size),
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
-    if settings.mode == (Mode.IDIOMATIC,) and any(settings.planted):
-        steps = ", ".join(mode for mode in Mode if mode is not Mode.IDIOMATIC)
-        raise BadOption("MODE", Mode.IDIOMATIC, f"{steps}: a slow-down is planted inside the training step")
+    undivided = {Mode.IDIOMATIC, Mode.GRAPH}
+    if {*settings.mode} <= undivided and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode not in undivided)
+        raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.

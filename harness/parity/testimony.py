@@ -21,7 +21,14 @@ from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
 from harness.parity.rehearsal import Rehearsal, rehearse
 from harness.recipe import Floats, Order
-from harness.workload import Mode, Precision, TrialSpec, Workload
+from harness.workload import (
+    LOSS_SCALE,
+    LOSS_SCALE_GROWTH_STEPS,
+    Mode,
+    Precision,
+    TrialSpec,
+    Workload,
+)
 
 # Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
 FULL_BATCHES: Final = 6
@@ -36,6 +43,9 @@ FULL_LARGE_BATCHES: Final = 2
 EAGER_STEPS: Final = 256
 
 DROPOUT_ROWS: Final = 4000
+
+# Type of the activations where it is not that of the weights.
+_COMPUTE: Final = {Precision.BF16: "bfloat16", Precision.FP16: "float16"}
 
 Open = Callable[[TrialSpec], Witness]
 Read = Callable[[TrialSpec], Data]
@@ -101,6 +111,7 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
 
 def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
     work = spec.case.workload
+    scaled = work.precision is Precision.FP16
     number = recipe.dtype_of(work.precision).type
     adam = work.adam
     asked_constants = {
@@ -125,7 +136,10 @@ def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> Non
         "interop_threads": 1,
         "device": "cpu" if spec.case.device == "cpu" else "gpu",
         "precision": recipe.dtype_of(work.precision).name,
-        "tf32": False,
+        "compute": _COMPUTE.get(work.precision, recipe.dtype_of(work.precision).name),
+        "tf32": work.precision is Precision.TF32,
+        "loss_scale": LOSS_SCALE if scaled else 1.0,
+        "loss_scale_growth_steps": LOSS_SCALE_GROWTH_STEPS if scaled else 0,
     }
     reported = witness.settings()
     for name, setting in asked_settings.items():
