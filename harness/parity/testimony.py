@@ -18,6 +18,7 @@ import numpy as np
 from harness import recipe
 from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
+from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.rehearsal import Rehearsal, rehearse
 from harness.recipe import Floats, Order
@@ -55,10 +56,11 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     """Everything that one framework can say about one case."""
     evidence = Evidence()
     _as_timed(evidence, spec, open_witness, read)
-    rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read)
+    timed = spec.case.workload.precision
+    rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read, ROUNDOFF.get(timed, 0.0))
     evidence.measured["loss reduction/loss"] = np.array(rehearsal.first_loss)
     evidence.measured["loss reduction/gradient"] = rehearsal.first_gradient
-    precisions = tuple(dict.fromkeys((Precision.FP64, spec.case.workload.precision)))
+    precisions = tuple(dict.fromkeys((Precision.FP64, timed)))
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for precision in precisions:
         gc.collect()
@@ -199,10 +201,10 @@ def _epoch(evidence: Evidence, witness: Witness, order: Order) -> None:
     evidence.fact("epoch", "last batch", asked=len(asked[-1]), found=len(held[-1]))
 
 
-def _rehearse(spec: TrialSpec, read: Read) -> Rehearsal:
+def _rehearse(spec: TrialSpec, read: Read, roundoff: float) -> Rehearsal:
     data = read(spec)
     inputs = np.asarray(data.train_inputs, np.float64)
-    return rehearse(spec.case.workload, inputs, data.train_labels)
+    return rehearse(spec.case.workload, inputs, data.train_labels, roundoff)
 
 
 def _step_by_step(

@@ -18,6 +18,11 @@ pytestmark = pytest.mark.slow
 # What two sides can share, so that comparing them shows nothing.
 SHARED = "gradient times the batch size"
 
+# The case is in fp32, so no other precision's steps are proven beside float64's.
+CHECKS_OF_THE_CASE = [
+    check for check in CHECKS if check not in ("steps in tf32", "steps in bf16", "steps in fp16")
+]
+
 # The faults that the certificate was asked to catch, and the side that they are planted in.
 ASKED_FOR = [
     "batch order shifted by one batch",
@@ -100,7 +105,7 @@ def test_every_planted_fault_is_caught(caught, capsys):
     assert [fault for fault, checks in faults.items() if not checks] == []
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", CHECKS_OF_THE_CASE)
 def test_without_this_check_a_planted_fault_would_pass(caught, check):
     alone = Counter(checks[0] for checks in caught.values() if len(checks) == 1)
     assert alone[check]
