@@ -17,7 +17,7 @@ import pandas as pd
 from harness import cache, mnist
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.config import Settings
-from harness.engine import calibrating, probing
+from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
@@ -121,6 +121,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     store = Store(settings.results)
     began_s = time.monotonic()
     run = _opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
+    run |= footprint.columns(settings.device)
     store.save_run(run)
     held = {
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])

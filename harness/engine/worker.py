@@ -308,7 +308,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> int:
         replies.flush()
         if "error" in reply:
             return 1
-        if request["do"] in {Do.FINISH, Do.PROBE}:
+        if request["do"] == Do.FINISH:
             return 0
     return 0
 

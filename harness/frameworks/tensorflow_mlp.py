@@ -27,11 +27,15 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.tensorflow_idiomatic import TensorFlowIdiomatic  # noqa: PLC0415  (its subclass)
 
         return TensorFlowIdiomatic(spec)
+    if spec.case.mode is Mode.GRAPH:
+        from harness.frameworks.tensorflow_graph import TensorFlowGraph  # noqa: PLC0415  (its subclass)
+
+        return TensorFlowGraph(spec)
     return TensorFlowMlp(spec)
 
 
 def probe(device: str) -> str:
-    """Say which device TensorFlow would use.
+    """Say which device TensorFlow would use; on a GPU, once it has run a kernel there.
 
     Raises:
         DeviceUnavailable: when TensorFlow registers no GPU; it does so silently, so the reason is told
@@ -43,6 +47,8 @@ def probe(device: str) -> str:
     if not gpus:
         built = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU-only build")
         raise DeviceUnavailable(f"TensorFlow {tf.__version__} (built for CUDA {built}): it registered no GPU")
+    with tf.device("/GPU:0"):
+        tf.zeros(1).numpy()
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU")
     return f"TensorFlow {tf.__version__} on {name}"
 
@@ -89,7 +95,8 @@ class TensorFlowMlp(TensorFlowTestimony):
         self.model.set_weights(list(weights.named().values()))
         # Dropout's random state is among the model's variables, so it is put back with the rest.
         self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
-        self._train_step, self._eval_step = self._steps()
+        self._train_step = self._in_mode(self._step)
+        self._eval_step = self._in_mode(self._evaluate)
         self._forward = self._in_mode(self._logits)
 
     def reset(self) -> None:
@@ -201,26 +208,21 @@ class TensorFlowMlp(TensorFlowTestimony):
             epsilon=adam.epsilon,
         )
 
-    def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        scaled = self.workload.precision is Precision.FP16
+    def _step(self, batch: tf.Tensor) -> None:
+        inputs = tf.gather(self._train_inputs, batch)
+        labels = tf.gather(self._train_labels, batch)
+        with tf.GradientTape() as tape:
+            loss = self._loss(labels, self.model(inputs, training=True))
+            scaled = self.optimizer.scale_loss(loss) if self.workload.precision is Precision.FP16 else loss
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
 
-        def train_step(batch: tf.Tensor) -> None:
-            inputs = tf.gather(self._train_inputs, batch)
-            labels = tf.gather(self._train_labels, batch)
-            with tf.GradientTape() as tape:
-                loss = self._loss(labels, self.model(inputs, training=True))
-                target = self.optimizer.scale_loss(loss) if scaled else loss
-            variables = self.model.trainable_variables
-            self.optimizer.apply(tape.gradient(target, variables), variables)
-            self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
-
-        def eval_step(inputs: tf.Tensor, labels: tf.Tensor) -> None:
-            logits = self._logits(inputs)
-            right = tf.argmax(logits, axis=1) == labels
-            self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
-            self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
-
-        return self._in_mode(train_step), self._in_mode(eval_step)
+    def _evaluate(self, inputs: tf.Tensor, labels: tf.Tensor) -> None:
+        logits = self._logits(inputs)
+        right = tf.argmax(logits, axis=1) == labels
+        self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
+        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
 
     def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as the case's mode runs it."""

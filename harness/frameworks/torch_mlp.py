@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
@@ -27,11 +28,15 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.torch_idiomatic import TorchIdiomatic  # noqa: PLC0415  (needs torchvision)
 
         return TorchIdiomatic(spec)
+    if spec.case.mode is Mode.GRAPH:
+        from harness.frameworks.torch_graph import TorchGraph  # noqa: PLC0415  (its subclass)
+
+        return TorchGraph(spec)
     return TorchMlp(spec)
 
 
 def probe(device: str) -> str:
-    """Say which device PyTorch would use.
+    """Say which device PyTorch would use; on a GPU, once it has run a kernel there.
 
     Raises:
         DeviceUnavailable: with PyTorch's own words, when it cannot use the device.
@@ -187,7 +192,7 @@ class TorchMlp(TorchTestimony):
             "mkldnn": str(torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "deterministic": str(torch.are_deterministic_algorithms_enabled()),
-            "step": "torch.compile" if self.spec.case.mode is Mode.COMPILED else "eager",
+            "step": self._step_kind(),
         }
 
     def _begin_counting(self) -> None:
@@ -214,13 +219,14 @@ class TorchMlp(TorchTestimony):
             return GivenMask(work.largest_batch, work.hidden_units)
         return nn.Dropout(work.dropout_rate)
 
-    def _adam(self) -> torch.optim.Adam:
+    def _adam(self, **kernel: bool) -> torch.optim.Adam:
         adam = self.workload.adam
         return torch.optim.Adam(
             self.model.parameters(),
             lr=adam.learning_rate,
             betas=(adam.beta_1, adam.beta_2),
             eps=adam.epsilon,
+            **kernel,
         )
 
     def _cross_entropy(self, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -235,6 +241,15 @@ class TorchMlp(TorchTestimony):
         self._logits_of = torch.compile(self._logits, **options)
         self.optimizer.step = torch.compile(self.optimizer.step, dynamic=False)
         self._update = self.precision.update(self.optimizer)
+
+    def _step_kind(self) -> str:
+        if self.spec.case.mode is not Mode.COMPILED:
+            return "eager"
+        if self.device.type == "cpu":
+            return "torch.compile"
+        # Inductor leaves a CUDA graph out, with a word in the log, where something stands in its way.
+        skipped = counters["inductor"]["cudagraph_skips"]
+        return f"torch.compile (CUDA graphs, {skipped} left out)"
 
     def _optimizer_variant(self) -> str:
         group = self.optimizer.param_groups[0]

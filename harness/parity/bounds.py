@@ -54,8 +54,10 @@ _STEPS: Final = {
     Precision.FP32: StepBounds(loss=1e-5, gradient=1e-4, weight=1e-4),
 }
 
-# A logit, and a gradient, goes through some eight roundings of its own, and twice that on its two sides.
-_ROUNDINGS: Final = 16
+# So many roundings, on both sides together, may part a logit, and a gradient: that of a bias is a sum over
+# the batch whose terms, each rounded, nearly cancel.
+_LOGIT_ROUNDINGS: Final = 16
+_GRADIENT_ROUNDINGS: Final = 32
 
 # Where rounding decides the sign of a gradient, Adam steps up on one side and down on the other.
 _STEPS_APART: Final = 10
@@ -66,14 +68,14 @@ def bounds_for(precision: Precision) -> Bounds:
     roundoff = ROUNDOFF.get(precision, 0.0)
     narrow = StepBounds(
         # Losses are means over a batch, in float32, of logits that are each off by a few u.
-        loss=roundoff / 2,
-        gradient=_ROUNDINGS * roundoff,
+        loss=roundoff,
+        gradient=_GRADIENT_ROUNDINGS * roundoff,
         weight=_STEPS_APART * Adam().learning_rate,
     )
     return Bounds(
         steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
         test_loss=max(1e-5, roundoff / 4),
-        logit=max(1e-4, _ROUNDINGS * roundoff),
+        logit=max(1e-4, _LOGIT_ROUNDINGS * roundoff),
         # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
         # them where numbers are coarse.
         accuracy=2 / TEST_SAMPLES + roundoff,

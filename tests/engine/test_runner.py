@@ -191,6 +191,25 @@ def test_a_worker_that_never_starts_is_a_row_with_its_reason(run, event, kind):
     assert failed.rounds == ()
 
 
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [({"events": {"train 2": "memory"}}, "out of memory"), ({"place": "gpu"}, "wrong device")],
+)
+def test_a_case_without_memory_or_on_another_device_is_a_row_and_the_grid_goes_on(
+    run, tmp_path, script, kind
+):
+    _, trials = run({"pytorch": script}, epochs="3", batch_size="100,500")
+    assert {(one.framework, one.failure and one.failure.kind) for one in trials} == {
+        ("tensorflow", None),
+        ("pytorch", kind),
+    }
+    assert len({one.case.id for one in trials}) == 2
+    rows = pd.concat([pd.read_parquet(one) for one in (tmp_path / "results" / "trials").glob("*.parquet")])
+    failed = rows[rows["status"] == "failed"]
+    assert set(failed["failure_kind"]) == {kind}
+    assert failed["host_peak_bytes"].gt(10_000_000).all()
+
+
 def test_both_sides_drew_the_same_weights_order_and_data(run):
     _, trials = run(epochs="2")
     first, second = (trial.digests for trial in trials)
