@@ -183,7 +183,7 @@ class Side:
             )
 
     def finish(self) -> None:
-        self._finished = self._ask(Do.FINISH) or {}
+        self._finished = self._ask(Do.FINISH) or self._finished
 
     def fail(self, kind: str, reason: str) -> None:
         self.failure = self.failure or Failure(kind=kind, reason=reason)
