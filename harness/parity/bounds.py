@@ -9,6 +9,7 @@ in float16 and TF32. That they neither pass faults nor fail correct code was the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,12 +22,13 @@ from harness.workload import TEST_SAMPLES, Adam, Precision
 class StepBounds:
     """Largest difference that rounding may make while training.
 
-    `loss` relative, `gradient` relative to the parameter's largest gradient of the step, `weight`
-    absolute.
+    `loss` relative, `kernel_gradient` and `bias_gradient` relative to the parameter's largest gradient of
+    the step, `weight` absolute.
     """
 
     loss: float
-    gradient: float
+    kernel_gradient: float
+    bias_gradient: float
     weight: float
 
 
@@ -50,32 +52,35 @@ class Bounds:
 ROUNDOFF: Final = {Precision.TF32: 2.0**-11, Precision.BF16: 2.0**-8, Precision.FP16: 2.0**-11}
 
 _STEPS: Final = {
-    Precision.FP64: StepBounds(loss=1e-12, gradient=1e-11, weight=1e-10),
-    Precision.FP32: StepBounds(loss=1e-5, gradient=1e-4, weight=1e-4),
+    Precision.FP64: StepBounds(loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10),
+    Precision.FP32: StepBounds(loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4),
 }
 
-# So many roundings, on both sides together, may part a logit, and a gradient: that of a bias is a sum over
-# the batch whose terms, each rounded, nearly cancel.
-_LOGIT_ROUNDINGS: Final = 16
-_GRADIENT_ROUNDINGS: Final = 32
+# So many roundings, on both sides together, may part a logit or a kernel's gradient.
+_ROUNDINGS: Final = 16
+
+# A bias's gradient is a sum over the batch, and TensorFlow's kernel for a CPU adds up in bfloat16 itself: an
+# error that grows with the square root of the number of terms (Higham and Mary 2019), here times this.
+_SUM_ROUNDINGS: Final = 4
 
 # Where rounding decides the sign of a gradient, Adam steps up on one side and down on the other.
 _STEPS_APART: Final = 10
 
 
-def bounds_for(precision: Precision) -> Bounds:
+def bounds_for(precision: Precision, batch_size: int) -> Bounds:
     """The bounds of a case whose timed trials compute in this precision."""
     roundoff = ROUNDOFF.get(precision, 0.0)
     narrow = StepBounds(
         # Losses are means over a batch, in float32, of logits that are each off by a few u.
         loss=roundoff,
-        gradient=_GRADIENT_ROUNDINGS * roundoff,
+        kernel_gradient=_ROUNDINGS * roundoff,
+        bias_gradient=_SUM_ROUNDINGS * math.sqrt(batch_size) * roundoff,
         weight=_STEPS_APART * Adam().learning_rate,
     )
     return Bounds(
         steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
         test_loss=max(1e-5, roundoff / 4),
-        logit=max(1e-4, _LOGIT_ROUNDINGS * roundoff),
+        logit=max(1e-4, _ROUNDINGS * roundoff),
         # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
         # them where numbers are coarse.
         accuracy=2 / TEST_SAMPLES + roundoff,

@@ -33,7 +33,7 @@ def judge(
     The `bounds` are those of the timed precision where they are not given.
     """
     found: list[Finding] = []
-    within = bounds or bounds_for(_timed(tensorflow))
+    within = bounds or bounds_for(_timed(tensorflow), _batch_size(tensorflow))
     for name, check in (CHECKS if checks is None else checks).items():
         try:
             found.extend(check(tensorflow, pytorch, within))
@@ -87,12 +87,13 @@ def _steps(precision: Precision) -> Check:
         check, within = f"steps in {precision}", bounds.steps[precision]
         sides = _both(tensorflow, pytorch, f"{precision}/loss")
         yield _within((check, "loss"), sides, within.loss, _RELATIVE)
-        for kind, bound, measure in (
-            ("gradients", within.gradient, _OF_LARGEST),
-            ("weights", within.weight, _ABSOLUTE),
+        for kind, of_kernel, of_bias, measure in (
+            ("gradients", within.kernel_gradient, within.bias_gradient, _OF_LARGEST),
+            ("weights", within.weight, within.weight, _ABSOLUTE),
         ):
             prefix = f"{precision}/{kind}/"
             for name in [one for one in tensorflow.measured if one.startswith(prefix)]:
+                bound = of_bias if name.endswith("bias") else of_kernel
                 quantity = f"{kind} of {name.removeprefix(prefix)}"
                 yield _within((check, quantity), _both(tensorflow, pytorch, name), bound, measure)
 
@@ -165,6 +166,10 @@ def _timed(side: Evidence) -> Precision:
     """The precision of the timed trials: the last that was proven in."""
     proven = side.measured.get("precisions", np.array([Precision.FP64.value]))
     return Precision(str(proven[-1]))
+
+
+def _batch_size(side: Evidence) -> int:
+    return int(side.measured.get("batch size", np.array(1)))
 
 
 def _both(tensorflow: Evidence, pytorch: Evidence, name: str) -> tuple[Array, Array]:

@@ -61,6 +61,7 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     evidence.measured["loss reduction/loss"] = np.array(rehearsal.first_loss)
     evidence.measured["loss reduction/gradient"] = rehearsal.first_gradient
     precisions = tuple(dict.fromkeys((Precision.FP64, timed)))
+    evidence.measured["batch size"] = np.array(spec.case.workload.batch_size)
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for precision in precisions:
         gc.collect()
