@@ -7,12 +7,12 @@ SHELL := /bin/sh
 REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device RESULTS=--results
-BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode \
-  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates PRECISION=--precision \
+BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within \
   ROUND=--round TIMEOUT=--timeout \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
-CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates DEVICE=--device BATCH=--batch-size MODE=--mode \
+CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
@@ -50,13 +50,14 @@ help: ## Show this page
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  EPOCHS         epochs of a trial'
-	@echo '  MODE           loop, eager, compiled, idiomatic'
+	@echo '  MODE           loop, eager, compiled, idiomatic; on a GPU also graph'
+	@echo '  PRECISION      fp32, bf16, fp64; on a GPU also tf32, fp16'
 	@echo '  DATASET        mnist, fashion-mnist, synthetic'
 	@echo '  SEED           seed of the first replicate'
 	@echo '  THREADS        threads of each framework, or auto'
 	@echo '  BUDGET         seconds to measure for'
 	@echo '  REPLICATES     at most this many pairs of each case'
-	@echo '  PRECISION      stop a case when its ratio is known within this, such as 2%'
+	@echo '  WITHIN         stop a case when its ratio is known within this, such as 2%'
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'

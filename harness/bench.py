@@ -17,7 +17,7 @@ import pandas as pd
 from harness import cache, mnist
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.config import Settings
-from harness.engine import calibrating, probing
+from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
@@ -71,13 +71,15 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     for option, values in (
         ("DEVICE", settings.device),
         ("MODE", settings.mode),
+        ("PRECISION", settings.precision),
         ("BATCH", settings.batch_size),
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
-    if settings.mode == (Mode.IDIOMATIC,) and any(settings.planted):
-        steps = ", ".join(mode for mode in Mode if mode is not Mode.IDIOMATIC)
-        raise BadOption("MODE", Mode.IDIOMATIC, f"{steps}: a slow-down is planted inside the training step")
+    undivided = {Mode.IDIOMATIC, Mode.GRAPH}
+    if {*settings.mode} <= undivided and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode not in undivided)
+        raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
@@ -119,6 +121,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     store = Store(settings.results)
     began_s = time.monotonic()
     run = _opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
+    run |= footprint.columns(settings.device)
     store.save_run(run)
     held = {
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from harness.errors import BadOption
-from harness.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode
+from harness.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode, Precision
 
 ENVIRONMENT_PREFIX: Final = "HARNESS_"
 FILE_NAME: Final = "harness.toml"
@@ -43,6 +43,7 @@ class Settings:
     batch_size: tuple[int, ...]
     epochs: tuple[int, ...]
     mode: tuple[Mode, ...]
+    precision: tuple[Precision, ...]
     dataset: Dataset
     seed: int
     train_samples: int
@@ -50,7 +51,7 @@ class Settings:
     threads: int
     replicates: int
     budget_s: float
-    precision: float
+    within: float
     round_s: float
     timeout_s: float
     tries: int
@@ -68,6 +69,7 @@ _DEFAULTS: Final[dict[str, str]] = {
     "batch_size": "64,512",
     "epochs": "5",
     "mode": "loop",
+    "precision": "fp32",
     "dataset": "mnist",
     "seed": "0",
     "train_samples": str(FULL_TRAIN_SAMPLES),
@@ -75,7 +77,7 @@ _DEFAULTS: Final[dict[str, str]] = {
     "threads": "auto",
     "replicates": "20",
     "budget_s": "240",
-    "precision": "2%",
+    "within": "2%",
     "round_s": "0.2",
     "timeout_s": "600",
     "tries": "10",
@@ -99,7 +101,7 @@ _PRESETS: Final[dict[Preset, dict[str, str]]] = {
         "mode": "loop,eager,compiled,idiomatic",
         "replicates": "100",
         "budget_s": "7200",
-        "precision": "1%",
+        "within": "1%",
     },
 }
 
@@ -276,6 +278,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "batch_size": lambda option, text: _whole_list(option, text, most=FULL_TRAIN_SAMPLES),
     "epochs": lambda option, text: _whole_list(option, text, most=MOST_EPOCHS),
     "mode": lambda option, text: _choices(option, text, Mode),
+    "precision": lambda option, text: _choices(option, text, Precision),
     "dataset": lambda option, text: choice(option, text, Dataset),
     "seed": lambda option, text: _whole(option, text, least=0, most=2**32 - 1),
     "train_samples": lambda option, text: _whole(option, text, least=1, most=FULL_TRAIN_SAMPLES),
@@ -283,7 +286,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "threads": _threads,
     "replicates": lambda option, text: _whole(option, text, least=1, most=10_000),
     "budget_s": _seconds,
-    "precision": _share,
+    "within": _share,
     "round_s": _seconds,
     "timeout_s": _seconds,
     "tries": lambda option, text: _whole(option, text, least=1, most=10_000),

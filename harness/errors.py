@@ -14,6 +14,8 @@
     ├── TrialError               a worker did not finish its trial; becomes a row, never ends a run
     │   ├── WorkerDied           the process ended early (its exit status or signal is named)
     │   ├── WorkerFailed         the adapter raised; the message is its own
+    │   │   ├── OutOfMemory      the GPU, or the host, had no memory left
+    │   │   └── WrongDevice      the framework works elsewhere than where it was told to
     │   ├── WorkerSilent         no answer before the deadline
     │   └── ProtocolError        an answer that the parent cannot read
     └── NvmlError                the driver's management library refused or is absent
@@ -24,7 +26,8 @@ a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class HarnessError(Exception):
@@ -80,9 +83,13 @@ class NoEvidence(CertificateFailed):
 
 
 class TrialError(HarnessError):
-    """Stops one trial; `kind` is the word stored in the trial's row."""
+    """Stops one trial; `kind` is the word stored in the trial's row, `facts` what the worker still knew."""
 
     kind: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, facts: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.facts = facts or {}
 
 
 class WorkerDied(TrialError):
@@ -91,6 +98,14 @@ class WorkerDied(TrialError):
 
 class WorkerFailed(TrialError):
     kind: ClassVar[str] = "raised"
+
+
+class OutOfMemory(WorkerFailed):
+    kind: ClassVar[str] = "out of memory"
+
+
+class WrongDevice(WorkerFailed):
+    kind: ClassVar[str] = "wrong device"
 
 
 class WorkerSilent(TrialError):

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import product
 from typing import Final
 
 from harness.config import Settings
+from harness.errors import BadOption
 from harness.records import Role
-from harness.workload import FRAMEWORKS, Case, Workload
+from harness.workload import FRAMEWORKS, Case, Mode, Precision, Workload
 
 SIDES: Final[tuple[str, str]] = ("a", "b")
+
+# TF32 and CUDA graphs are a GPU's, and no ordinary processor computes in fp16: it is emulated there.
+_NOT_ON_A_CPU: Final[dict[str, set[StrEnum]]] = {
+    "PRECISION": {Precision.TF32, Precision.FP16},
+    "MODE": {Mode.GRAPH},
+}
 
 # Enough rounds to take turns; a control need not learn anything.
 _CONTROL_EPOCHS: Final = 2
@@ -87,17 +95,22 @@ class Plan:
 
 
 def plan(settings: Settings) -> Plan:
-    """Span the grid device x mode x epochs x batch size.
+    """Span the grid device x mode x precision x epochs x batch size.
 
     Raises:
-        BadOption: when a combination is not allowed, such as a batch larger than the training set.
+        BadOption: when a combination is not allowed, such as a batch larger than the training set or a
+            number format that the device does not have.
     """
+    if "cpu" in settings.device:
+        _require_on_a_cpu("MODE", settings.mode)
+        _require_on_a_cpu("PRECISION", settings.precision)
     cases = tuple(
         Case(
             workload=Workload(
                 dataset=settings.dataset,
                 batch_size=batch_size,
                 epochs=epochs,
+                precision=precision,
                 seed=settings.seed,
                 train_samples=settings.train_samples,
                 eval_batch_size=settings.eval_batch_size,
@@ -105,8 +118,16 @@ def plan(settings: Settings) -> Plan:
             device=device,
             mode=mode,
         )
-        for device, mode, epochs, batch_size in product(
-            settings.device, settings.mode, settings.epochs, settings.batch_size
+        for device, mode, precision, epochs, batch_size in product(
+            settings.device, settings.mode, settings.precision, settings.epochs, settings.batch_size
         )
     )
     return Plan(settings=settings, cases=cases)
+
+
+def _require_on_a_cpu(option: str, asked: Sequence[StrEnum]) -> None:
+    elsewhere = _NOT_ON_A_CPU[option]
+    for value in asked:
+        if value in elsewhere:
+            allowed = ", ".join(one for one in type(value) if one not in elsewhere)
+            raise BadOption(option, value, f"{allowed} with DEVICE=cpu, or a GPU alone")

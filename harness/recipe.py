@@ -24,7 +24,8 @@ FloatType = np.dtype[np.floating[Any]]
 Order = NDArray[np.int64]
 
 _DTYPES: Final[dict[Precision, FloatType]] = {
-    Precision.FP32: np.dtype(np.float32),
+    # The narrower formats are conversions inside the step; weights and inputs stay in float32.
+    **dict.fromkeys((Precision.FP32, Precision.TF32, Precision.BF16, Precision.FP16), np.dtype(np.float32)),
     Precision.FP64: np.dtype(np.float64),
 }
 

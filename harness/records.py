@@ -88,6 +88,19 @@ class GpuUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllocatorUse:
+    """A framework's own count of its memory on the GPU, from the first round on.
+
+    In use is what tensors take; reserved is what the allocator has taken from the driver for them. Only
+    like may be compared with like, so what a framework does not say is None, with the `reason`.
+    """
+
+    peak_in_use_bytes: int | None
+    peak_reserved_bytes: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
 
@@ -97,6 +110,7 @@ class Round:
     mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
     time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
     `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is None on a CPU.
+    `device_s` is `wall_s` by the device's own clock, None where the framework offers none.
     """
 
     phase: Phase
@@ -116,6 +130,7 @@ class Round:
     disturbed_by: str | None = None
     warm_up: bool = False
     gpu: GpuRound | None = None
+    device_s: float | None = None
 
     @property
     def samples_per_s(self) -> float:
@@ -208,6 +223,7 @@ class Trial:
     certificate: Certification | None
     failure: Failure | None
     log_path: str
+    allocator: AllocatorUse | None = None
 
     @property
     def status(self) -> Status:

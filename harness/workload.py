@@ -27,6 +27,11 @@ PIXEL_STD: Final = 0.3081
 FLOAT32_0_9: Final = 0.8999999761581421
 FLOAT32_0_999: Final = 0.9990000128746033
 
+# Loss scaling in fp16, alike in both: doubled after so many steps without an overflow, halved at one. Keras
+# starts here. PyTorch starts at twice as much, which fp16 itself cannot hold.
+LOSS_SCALE: Final = 2.0**15
+LOSS_SCALE_GROWTH_STEPS: Final = 2000
+
 
 class Mode(StrEnum):
     """How a framework executes a training step; each pairs the frameworks' own ways of doing the same."""
@@ -35,12 +40,21 @@ class Mode(StrEnum):
     EAGER = "eager"
     COMPILED = "compiled"
     IDIOMATIC = "idiomatic"
+    GRAPH = "graph"
 
 
 class Precision(StrEnum):
-    """Number format of weights, activations and gradients."""
+    """Number format of a training step.
+
+    `fp32` and `fp64` are IEEE throughout. `tf32` rounds the factors of fp32 products to 10 bits. `bf16` and
+    `fp16` are the frameworks' own mixed precision: products, activations and their gradients are of 16
+    bits; weights, optimiser, softmax and loss stay in fp32. In `fp16` the loss is scaled.
+    """
 
     FP32 = "fp32"
+    TF32 = "tf32"
+    BF16 = "bf16"
+    FP16 = "fp16"
     FP64 = "fp64"
 
 

@@ -2,7 +2,8 @@
 
 Proves one case with many seeds, in one pair of workers, and holds every finding's difference against its
 bound. A finding that fails is a false alarm. A few minutes on two cores. Writes
-`margins-<mode>-b<batch>.csv`: one row a check and quantity.
+`margins-<mode>-b<batch>.csv`, after the mode the precision where it is not fp32: one row a check and
+quantity.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from harness.engine.protocol import Do, dump_spec
 from harness.parity import evidence
 from harness.parity.certificate import Finding
 from harness.parity.judge import judge
-from harness.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
 
 # Enough for a whole epoch with a partial batch at its end: what a seed changes does not need more.
 TRAIN_SAMPLES = 6000
@@ -47,6 +48,7 @@ def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[int, 
                 batch_size=options.batch,
                 train_samples=max(TRAIN_SAMPLES, 7 * options.batch),
                 epochs=2,
+                precision=options.precision,
                 seed=seed,
             )
             case = Case(workload=work, device="cpu", mode=options.mode)
@@ -90,13 +92,15 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--mode", type=Mode, default=Mode.LOOP)
+    parser.add_argument("--precision", type=Precision, default=Precision.FP32)
     parser.add_argument("--dataset", type=Dataset, default=Dataset.MNIST)
     parser.add_argument("--out", type=Path, default=Path("docs/parity"))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="evenmatch-seeds-") as scratch:
         table = margins(findings(options, Path(scratch)))
     options.out.mkdir(parents=True, exist_ok=True)
-    name = f"margins-{options.mode}-b{options.batch}.csv"
+    format_name = "" if options.precision is Precision.FP32 else f"-{options.precision}"
+    name = f"margins-{options.mode}{format_name}-b{options.batch}.csv"
     table.to_csv(options.out / name, float_format="%.3g")
 
 

@@ -37,8 +37,8 @@ def test_a_preset_is_only_a_default(tmp_path):
 
 
 def test_shares_are_percentages_or_fractions(tmp_path):
-    assert resolve(tmp_path, precision="1.5%").precision == pytest.approx(0.015)
-    assert resolve(tmp_path, precision="0.015").precision == pytest.approx(0.015)
+    assert resolve(tmp_path, within="1.5%").within == pytest.approx(0.015)
+    assert resolve(tmp_path, within="0.015").within == pytest.approx(0.015)
     assert resolve(tmp_path, planted="0%, 5%").planted == (0.0, 0.05)
 
 
@@ -64,9 +64,9 @@ def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
         ("seed", "-1", "SEED=-1"),
         ("threads", "1000000", "THREADS=1000000"),
         ("budget_s", "nan", "BUDGET=nan"),
-        ("precision", "0%", "PRECISION=0%"),
-        ("precision", "2", "PRECISION=2"),
-        ("precision", "two", "PRECISION=two"),
+        ("within", "0%", "WITHIN=0%"),
+        ("within", "2", "WITHIN=2"),
+        ("within", "two", "WITHIN=two"),
         ("round_s", "0", "ROUND=0"),
         ("planted", "-1%", "PLANTED=-1%"),
         ("planted", "100%", "PLANTED=100%"),

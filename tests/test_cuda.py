@@ -66,6 +66,21 @@ def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_st
     assert "700 MiB" in page
 
 
+def test_what_each_framework_takes_before_any_work_is_measured_once_a_run(on_stub, tmp_path):
+    assert on_stub("bench", "--device", "cuda", *SMALL, pid="children", used=300 * 2**20).returncode == 0
+    (run,) = table(tmp_path, "runs").to_dict("records")
+    for name in ("tensorflow_context_bytes", "pytorch_context_bytes", "tensorflow_default_bytes"):
+        assert run[name] == 300 * 2**20
+    assert run["context_source"] == "process"
+
+
+def test_where_processes_are_hidden_the_devices_growth_stands_in_and_says_so(on_stub, tmp_path):
+    assert on_stub("bench", "--device", "cuda", *SMALL, pid="children", hidden=1).returncode == 0
+    (run,) = table(tmp_path, "runs").to_dict("records")
+    assert run["context_source"] == "device"
+    assert run["tensorflow_context_bytes"] == 0
+
+
 def test_a_gpu_under_two_names_is_one_case(on_stub, tmp_path):
     done = on_stub("bench", "--device", "cuda cuda:0 GPU-stub-1", *SMALL, visible="1")
     assert done.returncode == 0, done.stderr

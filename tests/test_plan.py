@@ -67,6 +67,35 @@ def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_p
     assert pair.seeded_case.id == case.id
 
 
+def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
+    cases = planned(tmp_path, batch_size="64", precision="fp32,bf16,fp64").cases
+    assert [case.workload.precision for case in cases] == ["fp32", "bf16", "fp64"]
+    assert [case.id.split("-")[3] for case in cases] == ["fp32", "bf16", "fp64"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"precision": "fp32,tf32"}, "PRECISION=tf32: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
+        ({"precision": "fp16"}, "PRECISION=fp16: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
+        ({"mode": "graph"}, "MODE=graph: not allowed; use loop, eager, compiled, idiomatic with DEVICE=cpu"),
+        ({"mode": "graph", "device": "cuda,cpu"}, "MODE=graph"),
+    ],
+)
+def test_what_a_cpu_does_not_have_is_refused_in_one_line(tmp_path, given, message):
+    with pytest.raises(BadOption) as refused:
+        planned(tmp_path, **given)
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_gpu_has_every_format_and_mode(tmp_path):
+    cases = planned(
+        tmp_path, device="cuda", batch_size="64", precision="fp32,tf32,bf16,fp16,fp64", mode="loop,graph"
+    ).cases
+    assert len(cases) == 10
+
+
 def test_a_batch_that_does_not_fit_the_training_set_is_refused(tmp_path):
     with pytest.raises(BadOption, match="BATCH=512"):
         planned(tmp_path, batch_size="64,512", train_samples="100")

@@ -19,7 +19,8 @@ Preset = Annotated[Text, typer.Option(help="smoke (a minute), default (minutes) 
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
 Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]
-ModeNames = Annotated[Text, typer.Option(help="loop, eager, compiled, idiomatic.")]
+ModeNames = Annotated[Text, typer.Option(help="loop, eager, compiled, idiomatic; graph on a GPU.")]
+PrecisionNames = Annotated[Text, typer.Option(help="fp32, bf16, fp64; tf32 and fp16 on a GPU.")]
 DatasetName = Annotated[Text, typer.Option(help="mnist, fashion-mnist or synthetic.")]
 Seed = Annotated[Text, typer.Option(help="Seed of the first replicate.")]
 TrainSamples = Annotated[Text, typer.Option(help="Train on the first N samples only.")]
@@ -27,7 +28,7 @@ EvalBatchSize = Annotated[Text, typer.Option(help="Batch size of an evaluation p
 Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto leaves one core free.")]
 Replicates = Annotated[Text, typer.Option(help="At most this many pairs of each case.")]
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
-Precision = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
+Within = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
 RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
 AllowMismatch = Annotated[

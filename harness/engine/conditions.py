@@ -10,6 +10,9 @@ import harness
 from harness.errors import DeviceUnavailable
 from harness.measure import nvml
 
+# By TensorFlow's default a process takes nearly all memory of a GPU at once.
+GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
+
 # The package is found from any folder, installed or not.
 _IMPORT_ROOT: Final = str(Path(harness.__file__).parent.parent)
 
@@ -26,7 +29,7 @@ def environment(*, device: str, threads: int, compile_cache: Path) -> dict[str, 
         "KERAS_BACKEND": "tensorflow",
         # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
         "TF_ENABLE_ONEDNN_OPTS": "1",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        GROWTH: "true",
         "TF_CPP_MIN_LOG_LEVEL": "1",
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",

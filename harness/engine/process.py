@@ -14,10 +14,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from harness.engine.protocol import Do, Message, dump, parse
-from harness.errors import ProtocolError, WorkerDied, WorkerFailed, WorkerSilent
+from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
 
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_S: Final = 5.0
+
+# What a worker says that its failure was.
+_FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice)}
 
 
 class WorkerProcess:
@@ -66,14 +69,15 @@ class WorkerProcess:
         """Wait, asleep, for the answer to the last request.
 
         Raises:
-            WorkerFailed: the worker answered with an error (its sentence).
+            WorkerFailed: the worker answered with an error (its sentence), of the kind that it names.
             WorkerDied: the process ended instead of answering (its status or signal).
             WorkerSilent: no answer within `timeout_s`.
             ProtocolError: the answer cannot be read.
         """
         reply = parse(self._read_line(do, timeout_s))
         if "error" in reply:
-            raise WorkerFailed(reply["error"])
+            failure = _FAILURES.get(reply.get("kind", ""), WorkerFailed)
+            raise failure(reply["error"], reply.get("facts"))
         if not isinstance(reply.get("ok"), dict):
             raise ProtocolError(f"neither ok nor error in the answer to {do}")
         return dict(reply["ok"])

@@ -1,6 +1,7 @@
 """What parent and worker say to each other: one JSON object a line, on pipes of their own.
 
-The parent asks `{"do": NAME, ...}`, the worker answers `{"ok": {...}}` or `{"error": SENTENCE}`.
+The parent asks `{"do": NAME, ...}`, the worker answers `{"ok": {...}}` or
+`{"error": SENTENCE, "kind": KIND, "facts": {...}}`, where KIND is that of a `TrialError`.
 Frameworks may write what they like to standard output and error: that goes to the trial's log.
 """
 

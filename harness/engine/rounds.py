@@ -65,15 +65,15 @@ def plan_rounds(case: Case, pace: Pace, least_s: float) -> Rounds:
     """Rounds of at least `least_s` seconds at this pace, as short as that allows.
 
     An unknown pace gives a round an epoch and one pass. What `fit` and a `DataLoader` do around an epoch
-    belongs to it, so epochs of mode `idiomatic` stay whole. In a group of epochs each is evaluated, and
-    their evaluations together last `least_s`.
+    belongs to it, and mode `graph` is about whole epochs, so theirs are never split. In a group of epochs
+    each is evaluated, and their evaluations together last `least_s`.
     """
     workload = case.workload
     epochs, group, splits = workload.epochs, 1, 1
     if pace.epoch_s is not None:
         wanted = least_s * _SLACK / pace.epoch_s
         group = min(epochs, math.ceil(wanted))
-        if wanted < 1 and case.mode is not Mode.IDIOMATIC:
+        if wanted < 1 and case.mode not in {Mode.IDIOMATIC, Mode.GRAPH}:
             steps = workload.steps_per_epoch
             splits = steps // math.ceil(wanted * steps)
     # Epochs that fill no group of their own join the others: no round is shorter than asked for.

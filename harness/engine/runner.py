@@ -12,7 +12,7 @@ from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions
-from harness.engine.stopping import Budget, Precision
+from harness.engine.stopping import Budget, Target
 from harness.plan import Pair, Plan
 from harness.records import Certification, Role, Trial
 
@@ -64,7 +64,7 @@ class _Run:
         self._save = save
         self._observer = observer
         self._budget = Budget(plan.settings.budget_s)
-        self._precision = Precision(plan.settings.precision)
+        self._target = Target(plan.settings.within)
         self._rounds: dict[str, Rounds] = {}
         self._finished = {True: 0, False: 0}
         self._out_of_time = False
@@ -98,8 +98,8 @@ class _Run:
     def _wanted(self, pair: Pair) -> bool:
         """A case until it is precise enough, the control as long as any case is not."""
         if pair.role is Role.COMPARISON:
-            return not self._precision.reached(pair.kind)
-        return not all(self._precision.reached(case.id) for case in self._plan.cases)
+            return not self._target.reached(pair.kind)
+        return not all(self._target.reached(case.id) for case in self._plan.cases)
 
     def _measure(self, pair: Pair) -> None:
         begin_s = time.monotonic()
@@ -108,8 +108,8 @@ class _Run:
         self._budget.record(pair.kind, time.monotonic() - begin_s)
         log_ratio = pair_log_ratio(*trials)
         if log_ratio is not None:
-            self._precision.record(pair.kind, log_ratio)
-            self._observer.judged(pair, judge(self._precision.log_ratios(pair.kind)))
+            self._target.record(pair.kind, log_ratio)
+            self._observer.judged(pair, judge(self._target.log_ratios(pair.kind)))
 
     def _keep(self, trials: tuple[Trial, Trial]) -> None:
         for trial in trials:
@@ -121,8 +121,8 @@ class _Run:
         settings, cases = self._plan.settings, self._plan.cases
         if not cases:
             return "no case had a certificate that holds"
-        precise = sum(self._precision.reached(case.id) for case in cases)
-        target = f"known within {100 * settings.precision:g} %"
+        precise = sum(self._target.reached(case.id) for case in cases)
+        target = f"known within {100 * settings.within:g} %"
         if precise == len(cases):
             return f"every case is {target}"
         if self._out_of_time:

@@ -23,6 +23,7 @@ from harness.measure.gpu import GpuSampler, Turn, summarised
 from harness.measure.nvml import Gpu
 from harness.plan import SIDES, Pair
 from harness.records import (
+    AllocatorUse,
     Certification,
     Disturbance,
     Failure,
@@ -182,7 +183,7 @@ class Side:
             )
 
     def finish(self) -> None:
-        self._finished = self._ask(Do.FINISH) or {}
+        self._finished = self._ask(Do.FINISH) or self._finished
 
     def fail(self, kind: str, reason: str) -> None:
         self.failure = self.failure or Failure(kind=kind, reason=reason)
@@ -219,6 +220,7 @@ class Side:
             return self._worker.hear(do, timeout_s=self._conditions.timeout_s)
         except TrialError as error:
             self.fail(error.kind, str(error))
+            self._finished = dict(error.facts)
             return None
 
     def _round(
@@ -269,12 +271,17 @@ class Side:
             host_peak_bytes=self._finished.get("host_peak_bytes"),
             gpu=self._gpu.use(self.name) if self._gpu is not None else None,
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
+            allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
             certificate=conditions.certificates.get(pair.case.id) if pair.role is Role.COMPARISON else None,
             failure=self.failure,
             log_path=str(self._log_path),
         )
+
+
+def _allocator(said: Message | None) -> AllocatorUse | None:
+    return None if said is None else AllocatorUse(**said)
 
 
 def _joined(replies: list[Message]) -> Message:
@@ -284,9 +291,11 @@ def _joined(replies: list[Message]) -> Message:
         return first
     samples = sum(reply["samples"] for reply in replies)
     sums = ("wall_s", "cpu_s", "samples", "steps", "idle_cpu_s")
+    devices_s = [reply["device_s"] for reply in replies]
     noise = [reply["disturbance"] for reply in replies]
     return first | {name: sum(reply[name] for reply in replies) for name in sums} | {
         "loss": sum(reply["loss"] * reply["samples"] for reply in replies) / samples,
+        "device_s": _added(devices_s),
         "disturbance": {name: _added([one[name] for one in noise]) for name in noise[0]}
         | {"frequency_hz": noise[-1]["frequency_hz"]},
     }  # fmt: skip

@@ -52,7 +52,7 @@ class Budget:
         return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))
 
 
-class Precision:
+class Target:
     """Which cases are known well enough: their ratio's interval is as narrow as was asked for.
 
     The first look is at `MIN_REPLICATES`, and after the first look that was narrow enough, `EXTRA` more
@@ -62,8 +62,8 @@ class Precision:
 
     EXTRA: Final = 2
 
-    def __init__(self, target: float) -> None:
-        self.target = target
+    def __init__(self, within: float) -> None:
+        self.within = within
         self._log_ratios: dict[str, list[float]] = {}
         self._narrow_at: dict[str, int] = {}
 
@@ -76,7 +76,7 @@ class Precision:
         if len(known) < MIN_REPLICATES or case_id in self._narrow_at:
             return
         half_width = ratio_interval(known).half_width
-        if half_width is not None and half_width <= self.target:
+        if half_width is not None and half_width <= self.within:
             self._narrow_at[case_id] = len(known)
 
     def log_ratios(self, case_id: str) -> list[float]:

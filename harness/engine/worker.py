@@ -24,7 +24,15 @@ import numpy as np
 
 from harness import mnist, recipe
 from harness.engine.protocol import Do, Message, dump, parse, parse_spec
-from harness.errors import FrameworkMissing, NoEvidence
+from harness.errors import (
+    DeviceUnavailable,
+    FrameworkMissing,
+    NoEvidence,
+    OutOfMemory,
+    TrialError,
+    WorkerFailed,
+    WrongDevice,
+)
 from harness.frameworks.base import ASKED_SAMPLES, Adapter, Data
 from harness.frameworks.witness import Witness
 from harness.measure import host
@@ -68,6 +76,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._adapter: Adapter | None = None
+        self._opened: type[Adapter] | None = None
         self._spec: TrialSpec | None = None
         self._order_digests: list[str] = []
         self._answered_cpu_s = time.process_time()
@@ -93,17 +102,38 @@ class Worker:
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
-                reply = _prove(parse_spec(request["spec"]), Path(request["path"]))
+                reply = self._prove(parse_spec(request["spec"]), Path(request["path"]))
         reply["idle_cpu_s"] = idle_cpu_s
         self._answered_cpu_s = time.process_time()
         return reply
+
+    def failure(self, error: Exception) -> Message:
+        """What is told of a request that failed: its kind, its sentence, and the memory that was needed."""
+        return {
+            "error": f"{type(error).__name__}: {error}",
+            "kind": self._kind_of(error),
+            "facts": self._memory(),
+        }
+
+    def _kind_of(self, error: Exception) -> str:
+        said = self._opened is not None and self._opened.out_of_memory(error)
+        if said or isinstance(error, MemoryError):
+            return OutOfMemory.kind
+        if isinstance(error, DeviceUnavailable):
+            return WrongDevice.kind
+        return error.kind if isinstance(error, TrialError) else WorkerFailed.kind
+
+    def _open(self, spec: TrialSpec) -> Adapter:
+        adapter: Adapter = adapter_module(spec.framework).open_adapter(spec)
+        self._opened = type(adapter)
+        return adapter
 
     def _start(self, spec: TrialSpec) -> Message:
         self._spec = spec
         workload = spec.case.workload
         clock = time.perf_counter
         begin_s = clock()
-        self._adapter = adapter = adapter_module(spec.framework).open_adapter(spec)
+        self._adapter = adapter = self._open(spec)
         imported_s = clock()
         data = read_data(spec)
         adapter.load(data)
@@ -116,12 +146,14 @@ class Worker:
         adapter.warm_up(recipe.batch_order(workload, 0))
         adapter.synchronise()
         warm_s = clock()
+        _require_place(adapter)
         pace = adapter.pace(recipe.batch_order(workload, 0))
         if spec.planted_share:
             adapter.plant(spec.planted_share)
         # What start-up left behind is not looked through again by every collection in a round.
         gc.collect()
         gc.freeze()
+        adapter.gauge.forget_peaks()
         return {
             "pace": asdict(pace),
             "startup": {
@@ -176,9 +208,16 @@ class Worker:
         """Time a round, and note what else the machine did meanwhile."""
         watch = Watch()
         watch.begin()
-        timing = timed(work, self.adapter.synchronise)
+        gauge = self.adapter.gauge
+
+        def gauged() -> None:
+            gauge.begin_round()
+            work()
+            gauge.end_round()
+
+        timing = timed(gauged, self.adapter.synchronise)
         disturbance = watch.end(own_cpu_s=timing.cpu_s)
-        return asdict(timing) | {"disturbance": asdict(disturbance)}
+        return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
 
     def _predict(self, batch_size: int) -> Message:
         """Time calls one by one: many for the percentiles' sake, but no longer than a round."""
@@ -199,31 +238,46 @@ class Worker:
         }
 
     def _finish(self) -> Message:
-        return {
-            "host_peak_bytes": host.peak_bytes(),
-            "digests": {"order_sha256": recipe.combined(self._order_digests)},
-        }
+        return self._memory() | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
+
+    def _memory(self) -> Message:
+        """Peaks of this process and of the framework's allocator, where the latter still answers."""
+        try:
+            allocator = None if self._adapter is None else asdict(self._adapter.gauge.allocated())
+        except Exception:  # noqa: BLE001  (a framework that has failed once may fail at this, too)
+            allocator = None
+        return {"host_peak_bytes": host.peak_bytes(), "allocator": allocator}
+
+    def _prove(self, spec: TrialSpec, path: Path) -> Message:
+        """Write one side's testimony about a case to `path`.
+
+        Raises:
+            NoEvidence: the adapter is not a witness.
+        """
+        begin_s = time.perf_counter()
+
+        def open_witness(wanted: TrialSpec) -> Witness:
+            adapter = self._open(wanted)
+            if not isinstance(adapter, Witness):
+                raise NoEvidence(
+                    f"{type(adapter).__module__}.{type(adapter).__name__} cannot be asked for evidence"
+                )
+            return adapter
+
+        testify(spec, open_witness, read_data).write(path)
+        return {"proof_s": time.perf_counter() - begin_s}
 
 
-def _prove(spec: TrialSpec, path: Path) -> Message:
-    """Write one side's testimony about a case to `path`.
+def _require_place(adapter: Adapter) -> None:
+    """Nothing may have been put elsewhere, silently, than where the case is to run.
 
     Raises:
-        NoEvidence: the adapter is not a witness.
+        WrongDevice: naming what is elsewhere.
     """
-    module = adapter_module(spec.framework)
-    begin_s = time.perf_counter()
-
-    def open_witness(wanted: TrialSpec) -> Witness:
-        adapter = module.open_adapter(wanted)
-        if not isinstance(adapter, Witness):
-            raise NoEvidence(
-                f"{type(adapter).__module__}.{type(adapter).__name__} cannot be asked for evidence"
-            )
-        return adapter
-
-    testify(spec, open_witness, read_data).write(path)
-    return {"proof_s": time.perf_counter() - begin_s}
+    asked = "cpu" if adapter.spec.case.device == "cpu" else "gpu"
+    elsewhere = [f"{name} on the {where}" for name, where in adapter.places().items() if where != asked]
+    if elsewhere:
+        raise WrongDevice(f"asked to work on the {asked}, it has its {', '.join(elsewhere)}")
 
 
 def read_data(spec: TrialSpec) -> Data:
@@ -249,12 +303,12 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> int:
             reply: Message = {"ok": worker.answer(request)}
         except Exception as error:  # noqa: BLE001  (whatever a framework raises becomes the trial's reason)
             traceback.print_exc()
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            reply = worker.failure(error)
         replies.write(dump(reply))
         replies.flush()
         if "error" in reply:
             return 1
-        if request["do"] in {Do.FINISH, Do.PROBE}:
+        if request["do"] == Do.FINISH:
             return 0
     return 0
 

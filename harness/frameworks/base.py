@@ -6,6 +6,7 @@ A worker drives an adapter through one trial, in this order:
     adapter.load(data)                arrays onto the device                   data_s
     adapter.build(weights)            model and optimiser, weights put in      build_s
     adapter.warm_up(order)            every batch shape once, state put back   first_step_s
+    adapter.places()                  has to be where the case is to run
     adapter.pace(order)               how long things take, state put back
     for each round, an epoch or part of one:
         adapter.begin_epoch(order)    off the clock: the batches are made ready
@@ -30,6 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.frameworks.gauge import Gauge
 from harness.measure.loop import timed
 from harness.recipe import Floats, Order, Weights
 from harness.workload import TrialSpec
@@ -92,6 +94,12 @@ class Adapter(ABC):
     def __init__(self, spec: TrialSpec) -> None:
         self.spec = spec
         self.workload = spec.case.workload
+        self.gauge = Gauge()
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:  # noqa: ARG004  (the contract names it)
+        """Whether the framework says by this that memory ran out, in words of its own."""
+        return False
 
     @abstractmethod
     def load(self, data: Data) -> None:
@@ -151,6 +159,10 @@ class Adapter(ABC):
     @abstractmethod
     def synchronise(self) -> None:
         """Return once the device has finished everything that was asked of it."""
+
+    @abstractmethod
+    def places(self) -> dict[str, str]:
+        """Where the weights, the optimiser's state and the result of a forward pass are: cpu or gpu."""
 
     @abstractmethod
     def weights(self) -> Weights:

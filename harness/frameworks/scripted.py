@@ -9,7 +9,8 @@ A training round takes `train_s` however much it is asked to train; with `epoch_
 that which it is asked for, and the engine is told this pace.
 
 An event is named by what is asked and, for rounds, its count from 1. Events: `raise`, `exit`, `kill`,
-`hang`, `chatter` (writes to both standard streams). The record shows which adapter ran.
+`hang`, `chatter` (writes to both standard streams), `memory` (there is none left). The record shows which
+adapter ran. With `place` (cpu or gpu) it works there, wherever it was told to.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Script:
     predict_s: float = 0.0005
     loss: float = 0.25
     accuracy: float = 0.97
+    place: str | None = None
     events: dict[str, str] = field(default_factory=dict)
 
 
@@ -103,6 +105,10 @@ class Scripted(Adapter):
     def synchronise(self) -> None:
         pass
 
+    def places(self) -> dict[str, str]:
+        asked = "cpu" if self.spec.case.device == "cpu" else "gpu"
+        return {"weights": self._script.place or asked}
+
     def weights(self) -> Weights:
         return self._weights
 
@@ -131,6 +137,8 @@ class Scripted(Adapter):
         match self._script.events.get(name):
             case "raise":
                 raise RuntimeError(f"scripted to fail at {name}")
+            case "memory":
+                raise MemoryError(f"scripted to find no memory at {name}")
             case "exit":
                 sys.stderr.write(f"scripted to exit at {name}\n")
                 sys.stderr.flush()

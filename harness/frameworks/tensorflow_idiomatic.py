@@ -96,7 +96,8 @@ class TensorFlowIdiomatic(TensorFlowMlp):
 
     def logits(self) -> Floats:
         size = self.workload.eval_batch_size
-        return np.asarray(self.model.predict(self._test_images, batch_size=size, verbose=0))
+        logits = self.model.predict(self._test_images, batch_size=size, verbose=0)
+        return np.asarray(logits, self.dtype.as_numpy_dtype)
 
     def _network(self) -> keras.Model:
         work = self.workload

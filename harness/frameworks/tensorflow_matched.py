@@ -43,7 +43,7 @@ class GivenMask(keras.layers.Layer):
         return inputs * self.mask[: tf.shape(inputs)[0]] if training else inputs
 
     def put(self, mask: Floats) -> None:
-        self.mask.assign(mask)
+        self.mask.assign(tf.cast(mask, self.mask.dtype))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,12 +12,13 @@ import tensorflow as tf
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import Adapter, Counts, Data, Score
 from harness.frameworks.planted import slowed
+from harness.frameworks.tensorflow_device import TensorFlowGauge, memory_growth
+from harness.frameworks.tensorflow_layout import to_recipe
 from harness.frameworks.tensorflow_matched import GivenMask, MatchedAdam
-from harness.frameworks.witness import Fact, Witness
+from harness.frameworks.tensorflow_precision import loss_scale, scaling, set_precision
+from harness.frameworks.tensorflow_testimony import TensorFlowTestimony
 from harness.recipe import Floats, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
-
-_FLOATX = {Precision.FP32: "float32", Precision.FP64: "float64"}
 
 
 def open_adapter(spec: TrialSpec) -> Adapter:
@@ -26,11 +27,15 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.tensorflow_idiomatic import TensorFlowIdiomatic  # noqa: PLC0415  (its subclass)
 
         return TensorFlowIdiomatic(spec)
+    if spec.case.mode is Mode.GRAPH:
+        from harness.frameworks.tensorflow_graph import TensorFlowGraph  # noqa: PLC0415  (its subclass)
+
+        return TensorFlowGraph(spec)
     return TensorFlowMlp(spec)
 
 
 def probe(device: str) -> str:
-    """Say which device TensorFlow would use.
+    """Say which device TensorFlow would use; on a GPU, once it has run a kernel there.
 
     Raises:
         DeviceUnavailable: when TensorFlow registers no GPU; it does so silently, so the reason is told
@@ -42,28 +47,30 @@ def probe(device: str) -> str:
     if not gpus:
         built = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU-only build")
         raise DeviceUnavailable(f"TensorFlow {tf.__version__} (built for CUDA {built}): it registered no GPU")
+    with tf.device("/GPU:0"):
+        tf.zeros(1).numpy()
     name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU")
     return f"TensorFlow {tf.__version__} on {name}"
 
 
-class TensorFlowMlp(Witness):
+class TensorFlowMlp(TensorFlowTestimony):
     """Modes `loop` (`tf.function`), `compiled` (`jit_compile=True`) and `eager`."""
 
     def __init__(self, spec: TrialSpec) -> None:
         super().__init__(spec)
         tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_tensor_float_32_execution(enabled=False)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, enable=True)
         self.device = "/CPU:0" if spec.case.device == "cpu" else "/GPU:0"
-        if self.device == "/GPU:0" and not tf.config.list_physical_devices("GPU"):
-            raise DeviceUnavailable(probe(spec.case.device))
-        # Layers in float64 while floatx stays float32 would compute the loss in float32; and the policy
-        # that layers follow is drawn from floatx once in a process, then kept.
-        keras.config.set_floatx(_FLOATX[self.workload.precision])
-        keras.config.set_dtype_policy(_FLOATX[self.workload.precision])
-        self.dtype = tf.dtypes.as_dtype(keras.config.floatx())
+        if self.device == "/GPU:0":
+            probe(spec.case.device)
+            self.gauge = TensorFlowGauge()
+        self.dtype = set_precision(self.workload.precision)
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:
+        return isinstance(error, tf.errors.ResourceExhaustedError)
 
     def load(self, data: Data) -> None:
         size = self.workload.eval_batch_size
@@ -79,7 +86,8 @@ class TensorFlowMlp(Witness):
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         with tf.device(self.device):
             self.model = self._network()
-            self.optimizer = self._adam()
+            self.adam = self._adam()
+            self.optimizer = scaling(self.adam, self.workload.precision)
             self.optimizer.build(self.model.trainable_variables)
             self._loss_sum = tf.Variable(0.0, dtype=self.dtype)
             self._test_loss_sum = tf.Variable(0.0, dtype=self.dtype)
@@ -87,8 +95,9 @@ class TensorFlowMlp(Witness):
         self.model.set_weights(list(weights.named().values()))
         # Dropout's random state is among the model's variables, so it is put back with the rest.
         self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
-        self._train_step, self._eval_step = self._steps()
-        self._forward = self._in_mode(lambda inputs: self.model(inputs, training=False))
+        self._train_step = self._in_mode(self._step)
+        self._eval_step = self._in_mode(self._evaluate)
+        self._forward = self._in_mode(self._logits)
 
     def reset(self) -> None:
         for variable, value in self._initial:
@@ -149,7 +158,7 @@ class TensorFlowMlp(Witness):
             tf.test.experimental.sync_devices()
 
     def weights(self) -> Weights:
-        return _recipe_layout(self.model.weights)
+        return to_recipe(self.model.weights)
 
     def effective(self) -> dict[str, str]:
         variable = self.model.trainable_variables[0]
@@ -161,71 +170,16 @@ class TensorFlowMlp(Witness):
             "interop_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
             "device": variable.value.device,
             "precision": variable.dtype,
+            "compute": self._compute(),
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
-            "memory_growth": str(
-                all(
-                    tf.config.experimental.get_memory_growth(gpu)
-                    for gpu in tf.config.list_physical_devices("GPU")
-                )
-            ),
+            "loss_scale": f"{loss_scale(self.optimizer):g}",
+            "memory_growth": str(memory_growth()),
             "step": self._step_kind(),
         }
 
-    def held_data(self) -> Data:
-        return Data(
-            train_inputs=self._train_inputs.numpy(),
-            train_labels=self._train_labels.numpy(),
-            test_inputs=np.concatenate([inputs.numpy() for inputs, _ in self._test_batches]),
-            test_labels=np.concatenate([labels.numpy() for _, labels in self._test_batches]),
-            root=self.spec.data_root,
-        )
-
-    def held_batches(self) -> list[Order]:
-        return [batch.numpy() for batch in self._batches]
-
-    def trainable_shapes(self) -> list[tuple[int, ...]]:
-        return [tuple(variable.shape) for variable in self.model.trainable_variables]
-
-    def first_moment(self) -> Weights:
-        return _recipe_layout([v for v in self.optimizer.variables if v.name.endswith("_momentum")])
-
-    def logits(self) -> Floats:
-        with tf.device(self.device):
-            return np.concatenate([self._forward(inputs).numpy() for inputs, _ in self._test_batches])
-
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
-        run = self._in_mode(lambda inputs: layer(inputs, training=training))
-        with tf.device(self.device):
-            return np.array(run(tf.constant(ones)))
-
-    def put_mask(self, mask: Floats) -> None:
-        (layer,) = (one for one in self.model.layers if isinstance(one, GivenMask))
-        layer.put(mask)
-
-    def constants(self) -> dict[str, Fact]:
-        adam = self.optimizer
-        clipping = (adam.clipnorm, adam.global_clipnorm, adam.clipvalue)
-        return {
-            "kind": "Adam" if isinstance(adam, keras.optimizers.Adam) else type(adam).__name__,
-            "learning_rate": float(adam.learning_rate.numpy()),
-            "beta_1": adam.beta_1,
-            "beta_2": adam.beta_2,
-            "epsilon": adam.epsilon,
-            "weight_decay": adam.weight_decay or 0.0,
-            "amsgrad": adam.amsgrad,
-            "clipping": next((bound for bound in clipping if bound is not None), 0.0),
-        }
-
-    def settings(self) -> dict[str, Fact]:
-        variable = self.model.trainable_variables[0]
-        return {
-            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
-            "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
-            "device": "gpu" if "GPU" in variable.value.device else "cpu",
-            "precision": variable.dtype,
-            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
-        }
+    def _logits(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Outside the model's own precision, so softmax and loss are never of 16 bits."""
+        return tf.cast(self.model(inputs, training=False), self.dtype)
 
     def _network(self) -> keras.Model:
         work = self.workload
@@ -254,23 +208,21 @@ class TensorFlowMlp(Witness):
             epsilon=adam.epsilon,
         )
 
-    def _steps(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        def train_step(batch: tf.Tensor) -> None:
-            inputs = tf.gather(self._train_inputs, batch)
-            labels = tf.gather(self._train_labels, batch)
-            with tf.GradientTape() as tape:
-                loss = self._loss(labels, self.model(inputs, training=True))
-            variables = self.model.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, variables), variables)
-            self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
+    def _step(self, batch: tf.Tensor) -> None:
+        inputs = tf.gather(self._train_inputs, batch)
+        labels = tf.gather(self._train_labels, batch)
+        with tf.GradientTape() as tape:
+            loss = self._loss(labels, self.model(inputs, training=True))
+            scaled = self.optimizer.scale_loss(loss) if self.workload.precision is Precision.FP16 else loss
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
 
-        def eval_step(inputs: tf.Tensor, labels: tf.Tensor) -> None:
-            logits = self.model(inputs, training=False)
-            right = tf.argmax(logits, axis=1) == labels
-            self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
-            self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
-
-        return self._in_mode(train_step), self._in_mode(eval_step)
+    def _evaluate(self, inputs: tf.Tensor, labels: tf.Tensor) -> None:
+        logits = self._logits(inputs)
+        right = tf.argmax(logits, axis=1) == labels
+        self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
+        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
 
     def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function as the case's mode runs it."""
@@ -288,13 +240,3 @@ class TensorFlowMlp(Witness):
 def whole_batches(inputs: Floats, batch_size: int) -> list[Floats]:
     """Inputs (n, ...) cut into batches; a last partial one is left out."""
     return [inputs[i : i + batch_size] for i in range(0, len(inputs) - batch_size + 1, batch_size)]
-
-
-def _recipe_layout(variables: Sequence[keras.Variable]) -> Weights:
-    hidden_kernel, hidden_bias, output_kernel, output_bias = (np.array(one.numpy()) for one in variables)
-    return Weights(
-        hidden_kernel=hidden_kernel,
-        hidden_bias=hidden_bias,
-        output_kernel=output_kernel,
-        output_bias=output_bias,
-    )

@@ -74,10 +74,10 @@ class TorchIdiomatic(TorchMlp):
         for batch_inputs, batch_labels in self._train_loader:
             inputs, labels = batch_inputs.to(self.device), batch_labels.to(self.device)
             self.optimizer.zero_grad()
-            logits = self.model(inputs)
+            logits = self._logits(inputs)
             loss = criterion(logits, labels)
-            loss.backward()
-            self.optimizer.step()
+            self.precision.backward(loss)
+            self._update()
             self._loss_sum += loss.detach() * len(labels)
             self._samples += len(labels)
             # Keras computes the training accuracy that its listings ask for; so does this loop.

@@ -16,4 +16,4 @@ class GivenMask(nn.Module):
         self.register_buffer("mask", torch.ones(rows, units))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return inputs * self.mask[: len(inputs)] if self.training else inputs
+        return inputs * self.mask[: len(inputs)].to(inputs.dtype) if self.training else inputs

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 from torch.nn import functional
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts, Data, Score
 from harness.frameworks.planted import slowed
+from harness.frameworks.torch_device import CudaGauge, ran_out
 from harness.frameworks.torch_layout import to_recipe, to_torch
 from harness.frameworks.torch_matched import GivenMask
-from harness.frameworks.witness import Fact, Witness
-from harness.recipe import Floats, Order, Weights, batches
-from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
-
-_DTYPES = {Precision.FP32: torch.float32, Precision.FP64: torch.float64}
+from harness.frameworks.torch_precision import TorchPrecision
+from harness.frameworks.torch_testimony import TorchTestimony
+from harness.recipe import Order, Weights, batches
+from harness.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
 
 
 def open_adapter(spec: TrialSpec) -> Adapter:
@@ -28,11 +28,15 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.torch_idiomatic import TorchIdiomatic  # noqa: PLC0415  (needs torchvision)
 
         return TorchIdiomatic(spec)
+    if spec.case.mode is Mode.GRAPH:
+        from harness.frameworks.torch_graph import TorchGraph  # noqa: PLC0415  (its subclass)
+
+        return TorchGraph(spec)
     return TorchMlp(spec)
 
 
 def probe(device: str) -> str:
-    """Say which device PyTorch would use.
+    """Say which device PyTorch would use; on a GPU, once it has run a kernel there.
 
     Raises:
         DeviceUnavailable: with PyTorch's own words, when it cannot use the device.
@@ -48,7 +52,7 @@ def probe(device: str) -> str:
     return f"PyTorch {torch.__version__} on {torch.cuda.get_device_name(0)}"
 
 
-class TorchMlp(Witness):
+class TorchMlp(TorchTestimony):
     """Modes `loop`, `eager` (both the eager step) and `compiled`."""
 
     def __init__(self, spec: TrialSpec) -> None:
@@ -59,13 +63,17 @@ class TorchMlp(Witness):
             torch.set_num_interop_threads(1)
         # TensorFlow flushes denormals to zero, PyTorch by default keeps them.
         torch.set_flush_denormal(True)
-        # TF32 is on by default in TensorFlow and half on in PyTorch; fp32 means IEEE in both here.
-        torch.backends.fp32_precision = "ieee"
-        self.dtype = _DTYPES[self.workload.precision]
-        # Adam keeps its step count in the default type, and with float32 a compiled optimiser rounds
-        # the bias correction in float64 work too.
-        torch.set_default_dtype(self.dtype)
         self.device = torch.device("cpu" if spec.case.device == "cpu" else "cuda:0")
+        self.precision = TorchPrecision(self.workload.precision, self.device)
+        self.dtype = self.precision.dtype
+
+        if self.device.type == "cuda":
+            probe(spec.case.device)
+            self.gauge = CudaGauge(self.device)
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:
+        return ran_out(error)
 
     def load(self, data: Data) -> None:
         self._train_inputs = torch.from_numpy(data.train_inputs).to(self.device)
@@ -80,9 +88,10 @@ class TorchMlp(Witness):
         self.model = self._network().to(self.device)
         self.optimizer = self._adam()
         self._loss_sum = torch.zeros((), device=self.device)
+        self._logits = self.precision.logits(self.model)
         self._loss_of: Callable[[Tensor, Tensor], Tensor] = self._cross_entropy
-        self._logits_of: Callable[[Tensor], Tensor] = self.model
-        self._update: Callable[[], object] = self.optimizer.step
+        self._logits_of: Callable[[Tensor], Tensor] = self._logits
+        self._update = self.precision.update(self.optimizer)
         self._train_step: Callable[[Tensor], None] = self._step
         if self.spec.case.mode is Mode.COMPILED:
             self._compile()
@@ -97,6 +106,7 @@ class TorchMlp(Witness):
                 for tensor in state.values():
                     tensor.zero_()
         self.optimizer.zero_grad(set_to_none=True)
+        self.precision.reset()
         torch.manual_seed(self.workload.seed)
 
     def begin_epoch(self, order: Order) -> None:
@@ -112,7 +122,7 @@ class TorchMlp(Witness):
 
     def _step(self, batch: Tensor) -> None:
         loss = self._loss_of(self._train_inputs[batch], self._train_labels[batch])
-        loss.backward()
+        self.precision.backward(loss)
         self._update()
         self.optimizer.zero_grad(set_to_none=True)
         self._loss_sum += loss.detach() * len(batch)
@@ -176,78 +186,13 @@ class TorchMlp(Witness):
             "interop_threads": str(torch.get_num_interop_threads()),
             "device": str(parameter.device),
             "precision": str(parameter.dtype).removeprefix("torch."),
-            "fp32_precision": str(torch.backends.fp32_precision),
+            "compute": self._compute(),
+            "tf32": str(self.precision.tf32()),
+            "loss_scale": f"{self.precision.loss_scale():g}",
             "mkldnn": str(torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "deterministic": str(torch.are_deterministic_algorithms_enabled()),
-            "step": "torch.compile" if self.spec.case.mode is Mode.COMPILED else "eager",
-        }
-
-    def held_data(self) -> Data:
-        inputs, labels = zip(*self._test_batches, strict=True)
-        return Data(
-            train_inputs=self._train_inputs.cpu().numpy(),
-            train_labels=self._train_labels.cpu().numpy(),
-            test_inputs=torch.cat(inputs).cpu().numpy(),
-            test_labels=torch.cat(labels).cpu().numpy(),
-            root=self.spec.data_root,
-        )
-
-    def held_batches(self) -> list[Order]:
-        return [batch.cpu().numpy() for batch in self._batches]
-
-    def trainable_shapes(self) -> list[tuple[int, ...]]:
-        return [tuple(reversed(one.shape)) for one in self.model.parameters() if one.requires_grad]
-
-    def first_moment(self) -> Weights:
-        state = self.optimizer.state
-        return to_recipe(
-            [
-                state[one]["exp_avg"] if one in state else torch.zeros_like(one)
-                for one in self.model.parameters()
-            ]
-        )
-
-    def logits(self) -> Floats:
-        self.model.eval()
-        with torch.no_grad():
-            parts = [self._logits_of(inputs) for inputs, _ in self._test_set(self.workload.eval_steps)]
-            return np.array(torch.cat(parts).cpu())
-
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        (layer,) = (one for one in self.model if isinstance(one, nn.Dropout))
-        layer.train(training)
-        run = torch.compile(layer, dynamic=False) if self.spec.case.mode is Mode.COMPILED else layer
-        with torch.no_grad():
-            return np.array(run(torch.from_numpy(ones).to(self.device)).cpu())
-
-    def put_mask(self, mask: Floats) -> None:
-        (layer,) = (one for one in self.model if isinstance(one, GivenMask))
-        layer.mask.copy_(torch.from_numpy(mask))
-
-    def constants(self) -> dict[str, Fact]:
-        (group,) = self.optimizer.param_groups
-        beta_1, beta_2 = group["betas"]
-        return {
-            "kind": type(self.optimizer).__name__,
-            "learning_rate": group["lr"],
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "epsilon": group["eps"],
-            "weight_decay": float(group["weight_decay"]),
-            "amsgrad": group["amsgrad"],
-            # PyTorch's optimisers never clip; a loop that does shows in the gradients.
-            "clipping": 0.0,
-        }
-
-    def settings(self) -> dict[str, Fact]:
-        parameter = next(self.model.parameters())
-        return {
-            "threads": torch.get_num_threads(),
-            "interop_threads": torch.get_num_interop_threads(),
-            "device": "cpu" if parameter.device.type == "cpu" else "gpu",
-            "precision": str(parameter.dtype).removeprefix("torch."),
-            "tf32": torch.backends.fp32_precision != "ieee",
+            "step": self._step_kind(),
         }
 
     def _begin_counting(self) -> None:
@@ -274,17 +219,18 @@ class TorchMlp(Witness):
             return GivenMask(work.largest_batch, work.hidden_units)
         return nn.Dropout(work.dropout_rate)
 
-    def _adam(self) -> torch.optim.Adam:
+    def _adam(self, **kernel: bool) -> torch.optim.Adam:
         adam = self.workload.adam
         return torch.optim.Adam(
             self.model.parameters(),
             lr=adam.learning_rate,
             betas=(adam.beta_1, adam.beta_2),
             eps=adam.epsilon,
+            **kernel,
         )
 
     def _cross_entropy(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(self.model(inputs), labels)
+        return functional.cross_entropy(self._logits(inputs), labels)
 
     def _compile(self) -> None:
         # Static shapes: the full and the partial batch each get their own code, as XLA does it.
@@ -292,8 +238,18 @@ class TorchMlp(Witness):
         if self.device.type == "cuda":
             options["mode"] = "reduce-overhead"
         self._loss_of = torch.compile(self._cross_entropy, **options)
-        self._logits_of = torch.compile(self.model, **options)
-        self._update = torch.compile(self.optimizer.step, dynamic=False)
+        self._logits_of = torch.compile(self._logits, **options)
+        self.optimizer.step = torch.compile(self.optimizer.step, dynamic=False)
+        self._update = self.precision.update(self.optimizer)
+
+    def _step_kind(self) -> str:
+        if self.spec.case.mode is not Mode.COMPILED:
+            return "eager"
+        if self.device.type == "cpu":
+            return "torch.compile"
+        # Inductor leaves a CUDA graph out, with a word in the log, where something stands in its way.
+        skipped = counters["inductor"]["cudagraph_skips"]
+        return f"torch.compile (CUDA graphs, {skipped} left out)"
 
     def _optimizer_variant(self) -> str:
         group = self.optimizer.param_groups[0]

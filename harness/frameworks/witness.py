@@ -58,5 +58,6 @@ class Witness(Adapter):
         """Conditions as the framework reports them, in words that all frameworks share.
 
         `threads`, `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
-        `tf32` (whether fp32 products may use it).
+        `compute` (type of the activations), `tf32` (whether fp32 products may use it), `loss_scale` and
+        `loss_scale_growth_steps` (1 and 0 where the loss is not scaled).
         """

@@ -10,59 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.parity.bounds import Bounds, bounds_for
 from harness.parity.certificate import Finding
 from harness.parity.evidence import Evidence
-from harness.workload import TEST_SAMPLES, Precision
+from harness.workload import Precision
 
 Array = NDArray[Any]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepBounds:
-    """Largest difference that rounding may make while training.
-
-    `loss` relative, `gradient` relative to the parameter's largest gradient of the step, `weight`
-    absolute.
-    """
-
-    loss: float
-    gradient: float
-    weight: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """The bounds of every measured check; the margins to them are measured in `studies/parity_seeds.py`.
-
-    `test_loss` and `mean` are relative, the others absolute; `accuracy` and `rate` are shares.
-    """
-
-    steps: Mapping[Precision, StepBounds]
-    test_loss: float
-    logit: float
-    accuracy: float
-    rate: float
-    scale: float
-    mean: float
-
-
-DEFAULT_BOUNDS: Final = Bounds(
-    steps=MappingProxyType(
-        {
-            Precision.FP64: StepBounds(loss=1e-12, gradient=1e-11, weight=1e-10),
-            Precision.FP32: StepBounds(loss=1e-5, gradient=1e-4, weight=1e-4),
-        }
-    ),
-    test_loss=1e-5,
-    logit=1e-4,
-    # Two of the 10,000 images may sit on a tie between two classes, which rounding decides.
-    accuracy=2 / TEST_SAMPLES,
-    # Six standard errors of a share of 512,000 draws are 0.0034.
-    rate=4e-3,
-    scale=1e-6,
-    # Tells a mean from a sum; how exact the mean is, the steps tell.
-    mean=1e-6,
-)
 
 Check = Callable[[Evidence, Evidence, Bounds], Iterator[Finding]]
 
@@ -71,14 +25,18 @@ def judge(
     tensorflow: Evidence,
     pytorch: Evidence,
     *,
-    bounds: Bounds = DEFAULT_BOUNDS,
+    bounds: Bounds | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> tuple[Finding, ...]:
-    """Every check's findings, in order; a quantity that a side did not give is a finding that fails."""
+    """Every check's findings, in order; a quantity that a side did not give is a finding that fails.
+
+    The `bounds` are those of the timed precision where they are not given.
+    """
     found: list[Finding] = []
+    within = bounds or bounds_for(_timed(tensorflow), _batch_size(tensorflow))
     for name, check in (CHECKS if checks is None else checks).items():
         try:
-            found.extend(check(tensorflow, pytorch, bounds))
+            found.extend(check(tensorflow, pytorch, within))
         except KeyError as missing:
             found.append(_absent(name, str(missing)))
     return tuple(found)
@@ -129,12 +87,13 @@ def _steps(precision: Precision) -> Check:
         check, within = f"steps in {precision}", bounds.steps[precision]
         sides = _both(tensorflow, pytorch, f"{precision}/loss")
         yield _within((check, "loss"), sides, within.loss, _RELATIVE)
-        for kind, bound, measure in (
-            ("gradients", within.gradient, _OF_LARGEST),
-            ("weights", within.weight, _ABSOLUTE),
+        for kind, of_kernel, of_bias, measure in (
+            ("gradients", within.kernel_gradient, within.bias_gradient, _OF_LARGEST),
+            ("weights", within.weight, within.weight, _ABSOLUTE),
         ):
             prefix = f"{precision}/{kind}/"
             for name in [one for one in tensorflow.measured if one.startswith(prefix)]:
+                bound = of_bias if name.endswith("bias") else of_kernel
                 quantity = f"{kind} of {name.removeprefix(prefix)}"
                 yield _within((check, quantity), _both(tensorflow, pytorch, name), bound, measure)
 
@@ -181,7 +140,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "evaluation": _evaluation,
         "loss reduction": _reduction,
         "steps in fp64": _steps(Precision.FP64),
-        "steps in fp32": _steps(Precision.FP32),
+        **{f"steps in {one}": _steps(one) for one in Precision if one is not Precision.FP64},
     }
 )
 
@@ -201,6 +160,16 @@ _OF_LARGEST: Final = _Measure(
     meaning="largest difference over the largest gradient",
     scale=lambda size: size.max(axis=tuple(range(1, size.ndim)), keepdims=True),
 )
+
+
+def _timed(side: Evidence) -> Precision:
+    """The precision of the timed trials: the last that was proven in."""
+    proven = side.measured.get("precisions", np.array([Precision.FP64.value]))
+    return Precision(str(proven[-1]))
+
+
+def _batch_size(side: Evidence) -> int:
+    return int(side.measured.get("batch size", np.array(1)))
 
 
 def _both(tensorflow: Evidence, pytorch: Evidence, name: str) -> tuple[Array, Array]:

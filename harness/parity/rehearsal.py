@@ -25,6 +25,10 @@ Doubles = NDArray[np.float64]
 CLEAR_OF_ZERO: Final = 1e-3
 TOO_CLOSE: Final = 1e-4
 
+# Coarser formats need more room: so many times their unit roundoff, as inputs are of the order of 1.
+_CLEAR_ROUNDOFFS: Final = 8
+_CLOSE_ROUNDOFFS: Final = 2
+
 _MASK_STREAM: Final = 2
 
 
@@ -38,6 +42,14 @@ class Rehearsal:
     masks: tuple[Doubles, ...]
     first_loss: float
     first_gradient: Doubles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Margins:
+    """How close to zero a unit's input is dropped, and how close none may stay."""
+
+    clear_of_zero: float
+    too_close: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +71,25 @@ class _Pass:
     from_zero: Doubles
 
 
-def rehearse(workload: Workload, inputs: Doubles, labels: NDArray[np.int64]) -> Rehearsal:
-    """Train on `inputs` (n, 784) and `labels` (n,) as a proof of this float64 workload does."""
+def rehearse(
+    workload: Workload, inputs: Doubles, labels: NDArray[np.int64], roundoff: float = 0.0
+) -> Rehearsal:
+    """Train on `inputs` (n, 784) and `labels` (n,) as a proof of this float64 workload does.
+
+    `roundoff` is that of the coarsest format in which the masks will be used.
+    """
+    margins = _Margins(
+        clear_of_zero=max(CLEAR_OF_ZERO, _CLEAR_ROUNDOFFS * roundoff),
+        too_close=max(TOO_CLOSE, _CLOSE_ROUNDOFFS * roundoff),
+    )
     initial = tuple(np.asarray(one, np.float64) for one in recipe.initial_weights(workload).named().values())
     zeros = tuple(np.zeros_like(one) for one in initial)
     start = model = _Model(parameters=initial, first_moments=zeros, second_moments=zeros, steps=0)
     masks = []
     for epoch in range(workload.epochs):
         batches = recipe.batches(recipe.batch_order(workload, epoch), workload.batch_size)
-        mask, model = _clear_mask(workload, epoch, model, [(inputs[one], labels[one]) for one in batches])
+        data = [(inputs[one], labels[one]) for one in batches]
+        mask, model = _clear_mask(workload, epoch, model, data, margins)
         masks.append(mask)
     batch = recipe.batches(recipe.batch_order(workload, 0), workload.batch_size)[0]
     first = _run(start, inputs[batch], labels[batch], masks[0])
@@ -83,7 +105,11 @@ def drawn_mask(workload: Workload, epoch: int) -> Doubles:
 
 
 def _clear_mask(
-    workload: Workload, epoch: int, model: _Model, batches: Sequence[tuple[Doubles, NDArray[np.int64]]]
+    workload: Workload,
+    epoch: int,
+    model: _Model,
+    batches: Sequence[tuple[Doubles, NDArray[np.int64]]],
+    margins: _Margins,
 ) -> tuple[Doubles, _Model]:
     """A mask under which no unit's input comes too close to zero in this epoch, and the model after it."""
     mask = drawn_mask(workload, epoch)
@@ -95,9 +121,9 @@ def _clear_mask(
             rows = from_zero[: len(labels)]
             np.minimum(rows, done.from_zero, out=rows)
         kept = mask != 0
-        if not (kept & (from_zero < TOO_CLOSE)).any():
+        if not (kept & (from_zero < margins.too_close)).any():
             return mask, trained
-        mask = np.where(from_zero < CLEAR_OF_ZERO, 0.0, mask)
+        mask = np.where(from_zero < margins.clear_of_zero, 0.0, mask)
 
 
 def _run(model: _Model, inputs: Doubles, labels: NDArray[np.int64], mask: Doubles) -> _Pass:

@@ -18,10 +18,18 @@ import numpy as np
 from harness import recipe
 from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
+from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.rehearsal import Rehearsal, rehearse
 from harness.recipe import Floats, Order
-from harness.workload import Mode, Precision, TrialSpec, Workload
+from harness.workload import (
+    LOSS_SCALE,
+    LOSS_SCALE_GROWTH_STEPS,
+    Mode,
+    Precision,
+    TrialSpec,
+    Workload,
+)
 
 # Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
 FULL_BATCHES: Final = 6
@@ -37,6 +45,9 @@ EAGER_STEPS: Final = 256
 
 DROPOUT_ROWS: Final = 4000
 
+# Type of the activations where it is not that of the weights.
+_COMPUTE: Final = {Precision.BF16: "bfloat16", Precision.FP16: "float16"}
+
 Open = Callable[[TrialSpec], Witness]
 Read = Callable[[TrialSpec], Data]
 
@@ -45,10 +56,12 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     """Everything that one framework can say about one case."""
     evidence = Evidence()
     _as_timed(evidence, spec, open_witness, read)
-    rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read)
+    timed = spec.case.workload.precision
+    rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read, ROUNDOFF.get(timed, 0.0))
     evidence.measured["loss reduction/loss"] = np.array(rehearsal.first_loss)
     evidence.measured["loss reduction/gradient"] = rehearsal.first_gradient
-    precisions = tuple(dict.fromkeys((Precision.FP64, spec.case.workload.precision)))
+    precisions = tuple(dict.fromkeys((Precision.FP64, timed)))
+    evidence.measured["batch size"] = np.array(spec.case.workload.batch_size)
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for precision in precisions:
         gc.collect()
@@ -101,6 +114,7 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
 
 def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
     work = spec.case.workload
+    scaled = work.precision is Precision.FP16
     number = recipe.dtype_of(work.precision).type
     adam = work.adam
     asked_constants = {
@@ -125,7 +139,10 @@ def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> Non
         "interop_threads": 1,
         "device": "cpu" if spec.case.device == "cpu" else "gpu",
         "precision": recipe.dtype_of(work.precision).name,
-        "tf32": False,
+        "compute": _COMPUTE.get(work.precision, recipe.dtype_of(work.precision).name),
+        "tf32": work.precision is Precision.TF32,
+        "loss_scale": LOSS_SCALE if scaled else 1.0,
+        "loss_scale_growth_steps": LOSS_SCALE_GROWTH_STEPS if scaled else 0,
     }
     reported = witness.settings()
     for name, setting in asked_settings.items():
@@ -185,10 +202,10 @@ def _epoch(evidence: Evidence, witness: Witness, order: Order) -> None:
     evidence.fact("epoch", "last batch", asked=len(asked[-1]), found=len(held[-1]))
 
 
-def _rehearse(spec: TrialSpec, read: Read) -> Rehearsal:
+def _rehearse(spec: TrialSpec, read: Read, roundoff: float) -> Rehearsal:
     data = read(spec)
     inputs = np.asarray(data.train_inputs, np.float64)
-    return rehearse(spec.case.workload, inputs, data.train_labels)
+    return rehearse(spec.case.workload, inputs, data.train_labels, roundoff)
 
 
 def _step_by_step(

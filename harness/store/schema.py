@@ -4,7 +4,8 @@ History of `SCHEMA_VERSION`:
 
     1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
     2   sides and controls; warm-up and disturbances of a round; latencies
-    3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the process's
+    3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the
+        process's, by the frameworks' allocators and before any work; the device's own clock
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ TRIALS: Final = pa.schema(
         ("gpu_samples", pa.int32()),
         ("gpu_sample_s", pa.float64()),
         ("gpu_ended_because", pa.string()),
+        ("allocator_peak_in_use_bytes", pa.int64()),
+        ("allocator_peak_reserved_bytes", pa.int64()),
+        ("allocator_reason", pa.string()),
         ("parameter_count", pa.int32()),
         ("framework_version", pa.string()),
         ("optimizer", pa.string()),
@@ -138,6 +142,7 @@ ROUNDS: Final = pa.schema(
         ("gpu_temperature_c", pa.float64()),
         ("gpu_power_w", pa.float64()),
         ("gpu_throttled_by", pa.string()),
+        ("device_s", pa.float64()),
     ]
 )
 
@@ -175,6 +180,11 @@ RUNS: Final = pa.schema(
         ("gpu_names", pa.list_(pa.string())),
         ("gpu_driver", pa.string()),
         ("gpu_reason", pa.string()),
+        ("tensorflow_context_bytes", pa.int64()),
+        ("pytorch_context_bytes", pa.int64()),
+        ("tensorflow_default_bytes", pa.int64()),
+        ("context_source", pa.string()),
+        ("context_reason", pa.string()),
         ("python_version", pa.string()),
         ("harness_version", pa.string()),
         ("tensorflow_version", pa.string()),

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
-from harness.records import Attempt, Phase, Round, Startup, Trial
+from harness.records import AllocatorUse, Attempt, Phase, Round, Startup, Trial
 from harness.store.schema import ATTEMPTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.workload import TEST_SAMPLES, Dataset
 
@@ -165,6 +165,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "final_accuracy": evaluate[-1].accuracy if evaluate else None,
         "host_peak_bytes": trial.host_peak_bytes,
         **_gpu_columns(trial, train),
+        **_allocator_columns(trial.allocator),
         "parameter_count": trial.parameter_count,
         "framework_version": trial.effective.get("version"),
         "optimizer": trial.effective.get("optimizer"),
@@ -212,6 +213,12 @@ def _gpu_columns(trial: Trial, train: list[Round]) -> dict[str, Any]:
     }
 
 
+def _allocator_columns(use: AllocatorUse | None) -> dict[str, Any]:
+    if use is None:
+        return {"allocator_reason": "the trial ended before it could be asked"}
+    return {f"allocator_{name}": value for name, value in asdict(use).items()}
+
+
 def _latency_columns(trial: Trial) -> dict[str, float | None]:
     """Percentiles at batch 1 and at the case's batch; null for what was not asked."""
     wanted = {"one": 1, "batch": trial.case.workload.batch_size}
@@ -254,4 +261,5 @@ def _round_columns(one: Round) -> dict[str, Any]:
         "disturbed_by": one.disturbed_by,
         **(asdict(one.disturbance) if one.disturbance else {}),
         **({f"gpu_{name}": value for name, value in asdict(one.gpu).items()} if one.gpu else {}),
+        "device_s": one.device_s,
     }

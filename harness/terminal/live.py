@@ -169,7 +169,7 @@ class RunDisplay(_Display):
         return (
             f"{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
             f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
-            f"{100 * settings.precision:g} % or {_duration(settings.budget_s)} are spent"
+            f"{100 * settings.within:g} % or {_duration(settings.budget_s)} are spent"
         )
 
 

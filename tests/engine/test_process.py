@@ -9,7 +9,7 @@ import pytest
 from harness.engine.conditions import environment, visible_devices
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, dump_spec, parse, parse_spec
-from harness.errors import ProtocolError, WorkerDied, WorkerFailed, WorkerSilent
+from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
 from harness.workload import Case, Dataset, Mode, TrialSpec, Workload
 
 pytestmark = pytest.mark.slow
@@ -87,6 +87,21 @@ def test_an_exception_becomes_its_sentence(start, synthetic_root):
         worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
         with pytest.raises(WorkerFailed, match="RuntimeError: scripted to fail at train 2"):
             worker.ask(Do.TRAIN, timeout_s=60, epoch=1, first=0, last=1000)
+
+
+def test_memory_that_runs_out_is_told_from_other_errors_with_the_peak_seen(start, synthetic_root):
+    with start(events={"train 1": "memory"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        with pytest.raises(OutOfMemory, match="MemoryError: scripted to find no memory") as failed:
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
+    assert failed.value.kind == "out of memory"
+    assert failed.value.facts["host_peak_bytes"] > 10_000_000
+
+
+def test_work_done_elsewhere_than_asked_fails_before_it_is_timed(start, synthetic_root):
+    with start(place="gpu") as worker, pytest.raises(WrongDevice) as failed:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+    assert str(failed.value) == "WrongDevice: asked to work on the cpu, it has its weights on the gpu"
 
 
 def test_an_early_exit_names_its_status_and_its_last_words(start, synthetic_root):

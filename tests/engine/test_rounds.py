@@ -68,8 +68,9 @@ def test_a_single_short_epoch_is_one_round():
     assert [len(one) for one in planned(0.01, epochs=1).train] == [1]
 
 
-def test_epochs_of_the_idiomatic_mode_stay_whole():
-    assert len(planned(5.0, epochs=3, mode=Mode.IDIOMATIC).train) == 3
+@pytest.mark.parametrize("mode", [Mode.IDIOMATIC, Mode.GRAPH])
+def test_epochs_that_belong_together_stay_whole(mode):
+    assert len(planned(5.0, epochs=3, mode=mode).train) == 3
 
 
 def test_an_unknown_pace_gives_a_round_an_epoch_and_one_pass():

@@ -11,7 +11,7 @@ import pytest
 from harness import config
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
-from harness.engine.stopping import Precision
+from harness.engine.stopping import Target
 from harness.plan import plan
 from harness.records import Phase, Role
 from harness.store.reader import read
@@ -131,15 +131,15 @@ def test_each_replicate_brings_a_control_of_one_framework_against_itself(run):
 def test_a_run_stops_when_every_case_is_precise_enough(run):
     script = {"train_s": 0.02}
     outcome, trials = run(
-        {"tensorflow": script, "pytorch": script}, epochs="2", replicates="50", precision="50%"
+        {"tensorflow": script, "pytorch": script}, epochs="2", replicates="50", within="50%"
     )
-    assert len(trials) == 2 * (MIN_REPLICATES + Precision.EXTRA)
+    assert len(trials) == 2 * (MIN_REPLICATES + Target.EXTRA)
     assert outcome.stopped_because == "every case is known within 50 %"
 
 
 def test_a_difference_however_clear_does_not_stop_a_run(run):
     scripts = {"tensorflow": {"train_s": 0.005}, "pytorch": {"train_s": 0.02}}
-    outcome, trials = run(scripts, epochs="2", replicates="8", precision="0.01%")
+    outcome, trials = run(scripts, epochs="2", replicates="8", within="0.01%")
     assert len(trials) == 2 * 8
     assert outcome.stopped_because == "every case has its 8 replicates; 0 of 1 case known within 0.01 %"
 
@@ -189,6 +189,25 @@ def test_a_worker_that_never_starts_is_a_row_with_its_reason(run, event, kind):
     assert failed.failure.kind == kind
     assert failed.startup is None
     assert failed.rounds == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [({"events": {"train 2": "memory"}}, "out of memory"), ({"place": "gpu"}, "wrong device")],
+)
+def test_a_case_without_memory_or_on_another_device_is_a_row_and_the_grid_goes_on(
+    run, tmp_path, script, kind
+):
+    _, trials = run({"pytorch": script}, epochs="3", batch_size="100,500")
+    assert {(one.framework, one.failure and one.failure.kind) for one in trials} == {
+        ("tensorflow", None),
+        ("pytorch", kind),
+    }
+    assert len({one.case.id for one in trials}) == 2
+    rows = pd.concat([pd.read_parquet(one) for one in (tmp_path / "results" / "trials").glob("*.parquet")])
+    failed = rows[rows["status"] == "failed"]
+    assert set(failed["failure_kind"]) == {kind}
+    assert failed["host_peak_bytes"].gt(10_000_000).all()
 
 
 def test_both_sides_drew_the_same_weights_order_and_data(run):

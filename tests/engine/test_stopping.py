@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.engine.stopping import Budget, Precision
+from harness.engine.stopping import Budget, Target
 
 
 class Clock:
@@ -63,36 +63,36 @@ def test_first_pairs_are_counted_even_when_the_budget_is_spent():
     assert budget.time_left_s(["a", "b", "c", "a", "b"]) == 6.0
 
 
-def told(precision, log_ratios, case_id="a"):
+def told(target, log_ratios, case_id="a"):
     for log_ratio in log_ratios:
-        precision.record(case_id, log_ratio)
-    return precision
+        target.record(case_id, log_ratio)
+    return target
 
 
 def test_a_case_is_known_two_replicates_after_its_interval_was_first_narrow_enough():
-    precision = told(Precision(0.02), [0.0, 0.001, 0.002, 0.001, 0.0])
-    assert not precision.reached("a")
-    assert not told(precision, [0.5]).reached("a")
-    assert told(precision, [0.5]).reached("a")
+    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0])
+    assert not target.reached("a")
+    assert not told(target, [0.5]).reached("a")
+    assert told(target, [0.5]).reached("a")
 
 
 def test_fewer_replicates_than_a_verdict_needs_are_never_enough():
-    assert not told(Precision(0.5), [0.0, 0.001, 0.002, 0.001]).reached("a")
+    assert not told(Target(0.5), [0.0, 0.001, 0.002, 0.001]).reached("a")
 
 
 def test_a_wide_interval_is_not_enough_however_far_from_one():
-    assert not told(Precision(0.02), [1.0, 1.2, 0.9, 1.1, 1.3, 0.8, 1.0, 1.1]).reached("a")
+    assert not told(Target(0.02), [1.0, 1.2, 0.9, 1.1, 1.3, 0.8, 1.0, 1.1]).reached("a")
 
 
 def test_a_broken_replicate_says_nothing():
-    precision = told(Precision(0.02), [0.0, 0.001, float("nan"), 0.002, 0.001, 0.0])
-    assert precision.log_ratios("a") == [0.0, 0.001, 0.002, 0.001, 0.0]
+    target = told(Target(0.02), [0.0, 0.001, float("nan"), 0.002, 0.001, 0.0])
+    assert target.log_ratios("a") == [0.0, 0.001, 0.002, 0.001, 0.0]
 
 
 def test_cases_are_known_one_by_one():
-    precision = told(Precision(0.02), [0.0, 0.001, 0.002, 0.001, 0.0, 0.001, 0.002])
-    assert precision.reached("a")
-    assert not precision.reached("b")
+    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0, 0.001, 0.002])
+    assert target.reached("a")
+    assert not target.reached("b")
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.1])
@@ -101,9 +101,9 @@ def test_when_a_run_stops_does_not_depend_on_who_is_ahead(effect):
     noise = np.random.default_rng(1).normal(0, 0.02, size=(200, 40))
     stops = []
     for row in noise:
-        precision = Precision(0.015)
+        target = Target(0.015)
         for log_ratio in row + effect:
-            if not precision.reached("a"):
-                precision.record("a", log_ratio)
-        stops.append(len(precision.log_ratios("a")))
+            if not target.reached("a"):
+                target.record("a", log_ratio)
+        stops.append(len(target.log_ratios("a")))
     assert np.mean(stops) == pytest.approx(11.5, abs=1.5)

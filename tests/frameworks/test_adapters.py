@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, dump_spec
-from harness.errors import WorkerFailed
+from harness.errors import OutOfMemory, WorkerFailed, WrongDevice
 from harness.recipe import digest, initial_weights
-from harness.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
 
 pytestmark = pytest.mark.slow
 
+# CUDA graphs take a GPU: on a CPU PyTorch's steps of that mode are run one by one.
+UNCAPTURED = {"EVENMATCH_ADAPTER_PYTORCH": "tests.frameworks.uncaptured"}
+
 # 1000 = 7 * 128 + 104: every epoch ends in a partial batch.
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2, seed=5)
+
+
+def conditions_of(mode, folder):
+    given = environment(device="cpu", threads=1, compile_cache=folder / "compiled")
+    return given | (UNCAPTURED if mode is Mode.GRAPH else {})
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def trials(synthetic_root, tmp_path_factory):
     def answers(framework, mode):
         case = Case(workload=WORK, device="cpu", mode=mode)
         spec = TrialSpec(framework=framework, case=case, threads=1, data_root=str(synthetic_root))
-        conditions = environment(device="cpu", threads=1, compile_cache=folder / "compiled")
+        conditions = conditions_of(mode, folder)
         with WorkerProcess(conditions, folder / f"{framework}-{mode}.log") as worker:
             yield worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             for epoch in range(WORK.epochs):
@@ -51,8 +60,8 @@ def open_worker(synthetic_root, tmp_path):
     """A function that starts a worker of its own for a trial."""
     with ExitStack() as stack:
 
-        def start(framework, mode, *, planted_share=0.0):
-            case = Case(workload=WORK, device="cpu", mode=mode)
+        def start(framework, mode, *, planted_share=0.0, device="cpu", work=WORK):
+            case = Case(workload=work, device=device, mode=mode)
             spec = TrialSpec(
                 framework=framework,
                 case=case,
@@ -60,9 +69,9 @@ def open_worker(synthetic_root, tmp_path):
                 data_root=str(synthetic_root),
                 planted_share=planted_share,
             )
-            conditions = environment(device="cpu", threads=1, compile_cache=tmp_path / "compiled")
+            conditions = conditions_of(mode, tmp_path)
             worker = stack.enter_context(WorkerProcess(conditions, tmp_path / f"{planted_share}.log"))
-            worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+            worker.started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             return worker
 
         yield start
@@ -107,7 +116,7 @@ def test_a_worker_says_how_fast_it_goes(trials, framework, mode):
     assert started["pace"]["evaluate_s"] > 0
 
 
-@pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER])
+@pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.GRAPH])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_an_epoch_in_parts_learns_what_the_whole_epoch_does(trials, open_worker, framework, mode):
     whole = trials(framework, mode)[2]
@@ -136,9 +145,58 @@ def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials,
     assert 1.5 < ratio < 5
 
 
-def test_what_fit_does_cannot_be_slowed_step_by_step(open_worker):
+@pytest.mark.parametrize(
+    ("framework", "mode"), [("tensorflow", Mode.IDIOMATIC), *((one, Mode.GRAPH) for one in FRAMEWORKS)]
+)
+def test_what_nobody_gets_in_between_cannot_be_slowed_step_by_step(open_worker, framework, mode):
     with pytest.raises(WorkerFailed, match="NotDivisible"):
-        open_worker("tensorflow", Mode.IDIOMATIC, planted_share=0.05)
+        open_worker(framework, mode, planted_share=0.05)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_framework_without_a_gpu_does_not_fall_back_in_silence(open_worker, framework):
+    with pytest.raises(WrongDevice, match="DeviceUnavailable"):
+        open_worker(framework, Mode.LOOP, device="cuda:0")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_framework_that_finds_no_memory_says_so_in_words_of_its_own(open_worker, monkeypatch, framework):
+    greedy = {"tensorflow": "greedy_tensorflow", "pytorch": "greedy_torch"}[framework]
+    monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework.upper()}", f"tests.frameworks.{greedy}")
+    worker = open_worker(framework, Mode.LOOP, planted_share=0.5)
+    with pytest.raises(OutOfMemory) as failed:
+        worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
+    assert "MemoryError" not in str(failed.value)
+    assert failed.value.facts["host_peak_bytes"] > 100 * 2**20
+
+
+@pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC, Mode.GRAPH])
+@pytest.mark.parametrize(("precision", "compute"), [("bf16", "bfloat16"), ("fp16", "float16")])
+def test_mixed_precision_is_alike_in_both_and_learns(open_worker, mode, precision, compute):
+    work = replace(WORK, precision=Precision(precision))
+    losses = []
+    for framework in FRAMEWORKS:
+        worker = open_worker(framework, mode, work=work)
+        effective = worker.started["effective"]
+        assert (effective["precision"], effective["compute"]) == ("float32", compute)
+        assert effective["loss_scale"] == ("32768" if precision == "fp16" else "1")
+        losses += [
+            worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)["loss"] for epoch in (0, 1)
+        ]
+    assert losses[1] < losses[0]
+    assert losses[3] < losses[2]
+    assert losses[1] == pytest.approx(losses[3], rel=0.15)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_cpu_has_neither_a_clock_nor_an_allocator_of_its_own(trials, framework):
+    _, first, *_, finished = trials(framework, Mode.LOOP)
+    assert first["device_s"] is None
+    assert finished["allocator"] == {
+        "peak_in_use_bytes": None,
+        "peak_reserved_bytes": None,
+        "reason": "the device is a CPU",
+    }
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -169,12 +227,13 @@ def test_the_effective_settings_are_what_was_asked(trials, framework):
     assert "cpu" in effective["device"].lower()
 
 
-@pytest.mark.parametrize("mode", [Mode.EAGER, Mode.COMPILED, Mode.IDIOMATIC])
+@pytest.mark.parametrize("mode", [Mode.EAGER, Mode.COMPILED, Mode.IDIOMATIC, Mode.GRAPH])
 def test_each_mode_runs_the_step_its_own_way(trials, mode):
     steps = {trials(framework, one)[0]["effective"]["step"] for framework in FRAMEWORKS for one in (mode,)}
     expected = {
         Mode.EAGER: {"eager"},
         Mode.COMPILED: {"tf.function(jit_compile=True)", "torch.compile"},
         Mode.IDIOMATIC: {"fit (tf.function)", "eager"},
+        Mode.GRAPH: {"tf.function (a loop over the epoch)", "CUDA graph"},
     }
     assert steps == expected[mode]

@@ -31,7 +31,8 @@ FLOORS = (
 
 # What a worker and its adapters agree on, light enough for the parent; all else in frameworks/ is
 # resolved by name.
-CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.witness"}
+CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.gauge",
+            "harness.frameworks.witness"}  # fmt: skip
 
 # Only these speak to the terminal or end the process. Workers end their own, the downloader's process
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.

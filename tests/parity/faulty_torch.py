@@ -253,6 +253,36 @@ class OneThreadMore(TorchMlp):
         torch.set_num_threads(spec.threads + 1)
 
 
+class GradientsLeftScaled(TorchMlp):
+    """Adam all but forgives it: it divides by the gradients' size."""
+
+    def build(self, weights):
+        super().build(weights)
+        self._update = self.optimizer.step
+
+
+class NotScaled(TorchMlp):
+    def build(self, weights):
+        super().build(weights)
+        self.precision.scaler = None
+        self._update = self.optimizer.step
+
+
+class LossHalfAsLargeAgain(TorchMlp):
+    """Where there is autocast, so that float64 shows nothing."""
+
+    def _cross_entropy(self, inputs, labels):
+        loss = super()._cross_entropy(inputs, labels)
+        return loss * 1.5 if self.precision.compute is torch.bfloat16 else loss
+
+
+class AnotherNarrowType(TorchMlp):
+    def build(self, weights):
+        if self.precision.compute is torch.bfloat16:
+            self.precision.compute = torch.float16
+        super().build(weights)
+
+
 FAULTS = {
     "batch order shifted by one batch": BatchesShifted,
     "batch order shifted by one sample": SamplesShifted,
@@ -285,6 +315,15 @@ FAULTS = {
     "float32 in float64": Float32InFloat64,
     "bfloat16 in float32": Bfloat16InFloat32,
     "another thread count": OneThreadMore,
+}
+
+# By the precision of the case in which they are proven.
+NARROW_FAULTS = {
+    Precision.BF16: {
+        "loss half as large again": LossHalfAsLargeAgain,
+        "float16 in bfloat16": AnotherNarrowType,
+    },
+    Precision.FP16: {"gradients left scaled": GradientsLeftScaled, "loss not scaled": NotScaled},
 }
 
 

@@ -7,21 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.parity.bounds import bounds_for
 from harness.parity.evidence import Evidence
-from harness.parity.judge import CHECKS, DEFAULT_BOUNDS, judge
+from harness.parity.judge import CHECKS, judge
 from harness.workload import Precision
 
 EQUAL = ("settings", "data", "parameters", "initial weights", "optimiser", "batch order", "epoch")
 
 
-def honest():
+def honest(timed="fp32"):
     """One side's evidence about work that is right: two steps of a model with one parameter."""
     side = Evidence()
     for check in EQUAL:
         side.fact(check, "something", asked=7, found=7)
     side.measured.update(
         {
-            "precisions": np.array(["fp64", "fp32"]),
+            "batch size": np.array(64),
+            "precisions": np.array(["fp64", timed]),
             "evaluation/test loss": np.array(2.3),
             "evaluation/accuracy": np.array(0.1),
             "evaluation/logits": np.ones((5, 10)),
@@ -45,10 +47,12 @@ def failed(tensorflow, pytorch, **settings):
     return {(one.check, one.quantity) for one in judge(tensorflow, pytorch, **settings) if not one.holds}
 
 
-def test_equal_testimony_passes_and_every_check_has_a_finding():
-    found = judge(honest(), honest())
+@pytest.mark.parametrize("timed", [one for one in Precision if one is not Precision.FP64])
+def test_equal_testimony_passes_and_every_check_of_its_precision_has_a_finding(timed):
+    found = judge(honest(timed), honest(timed))
     assert all(one.holds for one in found)
-    assert {one.check for one in found} == set(CHECKS)
+    others = {f"steps in {one}" for one in Precision} - {"steps in fp64", f"steps in {timed}"}
+    assert {one.check for one in found} == set(CHECKS) - others
 
 
 @pytest.mark.parametrize("check", EQUAL)
@@ -154,12 +158,37 @@ def test_a_case_in_float64_is_not_asked_for_float32():
 def test_bounds_are_data():
     other = honest()
     other.measured["evaluation/test loss"] = np.array(2.4)
-    assert failed(honest(), other, bounds=replace(DEFAULT_BOUNDS, test_loss=0.1)) == set()
+    assert failed(honest(), other, bounds=replace(bounds_for(Precision.FP32, 64), test_loss=0.1)) == set()
+
+
+@pytest.mark.parametrize(
+    ("timed", "relative_error", "caught"),
+    [("fp32", 1e-3, True), ("fp16", 1e-3, True), ("bf16", 1e-3, False), ("bf16", 1e-2, True)],
+)
+def test_a_coarser_format_may_differ_by_its_own_rounding_and_no_more(timed, relative_error, caught):
+    other = honest(timed)
+    other.measured[f"{timed}/loss"] = other.measured[f"{timed}/loss"] * (1 + relative_error)
+    assert failed(honest(timed), other) == ({(f"steps in {timed}", "loss")} if caught else set())
+
+
+def test_sums_over_larger_batches_may_differ_more_where_they_are_added_up_coarsely():
+    few, many = (bounds_for(Precision.BF16, size).steps[Precision.BF16] for size in (64, 1024))
+    assert many.bias_gradient == pytest.approx(4 * few.bias_gradient)
+    assert many.kernel_gradient == few.kernel_gradient
+    exact = [bounds_for(Precision.FP32, size) for size in (64, 1024)]
+    assert exact[0] == exact[1]
+
+
+def test_every_bound_widens_with_the_roundoff_and_float64_stays_as_it_is():
+    exact, fine, coarse = (bounds_for(one, 64) for one in (Precision.FP32, Precision.FP16, Precision.BF16))
+    for name in ("test_loss", "logit", "accuracy", "rate"):
+        assert getattr(exact, name) < getattr(fine, name) < getattr(coarse, name)
+    assert {one.steps[Precision.FP64] for one in (exact, fine, coarse)} == {exact.steps[Precision.FP64]}
 
 
 def test_the_bounds_are_no_looser_than_what_was_agreed():
-    double, single = (DEFAULT_BOUNDS.steps[one] for one in (Precision.FP64, Precision.FP32))
+    double, single = (bounds_for(Precision.FP32, 64).steps[one] for one in (Precision.FP64, Precision.FP32))
     assert double.loss <= 1e-12
     assert double.weight <= 1e-10
     assert single.weight <= 1e-4
-    assert DEFAULT_BOUNDS.test_loss <= 1e-5
+    assert bounds_for(Precision.FP32, 64).test_loss <= 1e-5

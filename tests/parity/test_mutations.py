@@ -18,6 +18,11 @@ pytestmark = pytest.mark.slow
 # What two sides can share, so that comparing them shows nothing.
 SHARED = "gradient times the batch size"
 
+# The case is in fp32, so no other precision's steps are proven beside float64's.
+CHECKS_OF_THE_CASE = [
+    check for check in CHECKS if check not in ("steps in tf32", "steps in bf16", "steps in fp16")
+]
+
 # The faults that the certificate was asked to catch, and the side that they are planted in.
 ASKED_FOR = [
     "batch order shifted by one batch",
@@ -43,18 +48,40 @@ ASKED_FOR = [
 ]
 
 
-@pytest.fixture(scope="module")
-def evidence_files(tmp_path_factory, synthetic_root):
+# The faults that only a format of 16 bits can have, the checks that have to catch them, and the format.
+NARROW = [
+    ("fp16", "gradients left scaled", "steps in fp16"),
+    ("fp16", "loss not scaled", "settings"),
+    ("bf16", "loss half as large again", "steps in bf16"),
+    ("bf16", "float16 in bfloat16", "settings"),
+]
+
+
+def testimonies(folder, data_root, precision):
     """Evidence by file name: of both real adapters and of every faulty one."""
-    folder = tmp_path_factory.mktemp("testimony")
     for framework in FRAMEWORKS:
         subprocess.run(
-            [sys.executable, "-m", "tests.parity.testify_all", framework, str(synthetic_root), str(folder)],
+            [sys.executable, "-m", "tests.parity.testify_all", framework, data_root, folder, precision],
             env=environment(device="cpu", threads=1, compile_cache=folder),
             check=True,
             capture_output=True,
         )
     return {path.stem: path for path in folder.glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def evidence_files(tmp_path_factory, synthetic_root):
+    return testimonies(tmp_path_factory.mktemp("testimony"), synthetic_root, "fp32")
+
+
+@pytest.fixture(scope="module", params=["fp16", "bf16"])
+def narrow(request, tmp_path_factory, synthetic_root):
+    """The format, and what the judge finds by the name of PyTorch's fault."""
+    files = testimonies(tmp_path_factory.mktemp("narrow"), synthetic_root, request.param)
+    tensorflow = evidence.read(files.pop(TENSORFLOW))
+    return request.param, {
+        name.partition(", ")[2]: judge(tensorflow, evidence.read(path)) for name, path in files.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +127,17 @@ def test_every_planted_fault_is_caught(caught, capsys):
     assert [fault for fault, checks in faults.items() if not checks] == []
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", CHECKS_OF_THE_CASE)
 def test_without_this_check_a_planted_fault_would_pass(caught, check):
     alone = Counter(checks[0] for checks in caught.values() if len(checks) == 1)
     assert alone[check]
+
+
+def test_sixteen_bits_pass_every_check_and_their_own_faults_fail_one(narrow):
+    precision, judged = narrow
+    caught = {fault: {one.check for one in found if not one.holds} for fault, found in judged.items()}
+    assert caught.pop("") == set()
+    assert caught == {fault: {check} for of, fault, check in NARROW if of == precision}
 
 
 def test_a_failure_names_both_values(findings):

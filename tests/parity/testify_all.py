@@ -1,7 +1,7 @@
 """Testimony of one framework's real adapter and of each of its faulty ones, in one process.
 
-`python -m tests.parity.testify_all FRAMEWORK DATA_ROOT FOLDER` writes `FOLDER/<framework>.npz` and one
-`<framework>, <fault>.npz` a fault.
+`python -m tests.parity.testify_all FRAMEWORK DATA_ROOT FOLDER PRECISION` writes `FOLDER/<framework>.npz` and
+one `<framework>, <fault>.npz` a fault.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from pathlib import Path
 
 from harness.engine.worker import adapter_module, read_data
 from harness.parity.testimony import testify
-from harness.workload import PYTORCH, TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.workload import PYTORCH, TENSORFLOW, Case, Dataset, Mode, Precision, TrialSpec, Workload
 
 FAULTY = {TENSORFLOW: "tests.parity.faulty_tensorflow", PYTORCH: "tests.parity.faulty_torch"}
 
 
-def main(framework: str, data_root: str, folder: str) -> None:
-    read = cache(read_data)
+def main(framework: str, data_root: str, folder: str, precision: str) -> None:
+    read, timed = cache(read_data), Precision(precision)
+    module = import_module(FAULTY[framework])
+    narrow = getattr(module, "NARROW_FAULTS", {}).get(timed, {})
+    faults = module.FAULTS if timed is Precision.FP32 else narrow
     spec = TrialSpec(
         framework=framework,
         case=Case(
-            workload=Workload(dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=2),
+            workload=Workload(dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=2, precision=timed),
             device="cpu",
             mode=Mode.LOOP,
         ),
@@ -31,7 +34,7 @@ def main(framework: str, data_root: str, folder: str) -> None:
         data_root=data_root,
     )
     testify(spec, adapter_module(framework).open_adapter, read).write(Path(folder) / f"{framework}.npz")
-    for fault, faulty in import_module(FAULTY[framework]).FAULTS.items():
+    for fault, faulty in faults.items():
         testify(spec, faulty, read).write(Path(folder) / f"{framework}, {fault}.npz")
 
 

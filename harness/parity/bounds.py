@@ -1,0 +1,93 @@
+"""How far apart two correct computations may be, by number format.
+
+In float64 and float32 the bounds lie where measured margins end and planted faults begin
+(`studies/parity_seeds.py`, `tests/parity`). The other formats round more coarsely and at other places in
+each framework, after a product or after the bias that is added to it, so theirs follow from the unit
+roundoff u, half the distance from 1 to the next number (Higham 2002, chapter 2): 2**-8 in bfloat16, 2**-11
+in float16 and TF32. That they neither pass faults nor fail correct code was then tried with both frameworks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from harness.workload import TEST_SAMPLES, Adam, Precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBounds:
+    """Largest difference that rounding may make while training.
+
+    `loss` relative, `kernel_gradient` and `bias_gradient` relative to the parameter's largest gradient of
+    the step, `weight` absolute.
+    """
+
+    loss: float
+    kernel_gradient: float
+    bias_gradient: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The bounds of every measured check of a case.
+
+    `test_loss` and `mean` are relative, the others absolute; `accuracy` and `rate` are shares.
+    """
+
+    steps: Mapping[Precision, StepBounds]
+    test_loss: float
+    logit: float
+    accuracy: float
+    rate: float
+    scale: float
+    mean: float
+
+
+# Unit roundoff of the products, where they are not of the weights' own type.
+ROUNDOFF: Final = {Precision.TF32: 2.0**-11, Precision.BF16: 2.0**-8, Precision.FP16: 2.0**-11}
+
+_STEPS: Final = {
+    Precision.FP64: StepBounds(loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10),
+    Precision.FP32: StepBounds(loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4),
+}
+
+# So many roundings, on both sides together, may part a logit or a kernel's gradient.
+_ROUNDINGS: Final = 16
+
+# A bias's gradient is a sum over the batch, and TensorFlow's kernel for a CPU adds up in bfloat16 itself: an
+# error that grows with the square root of the number of terms (Higham and Mary 2019), here times this.
+_SUM_ROUNDINGS: Final = 4
+
+# Where rounding decides the sign of a gradient, Adam steps up on one side and down on the other.
+_STEPS_APART: Final = 10
+
+
+def bounds_for(precision: Precision, batch_size: int) -> Bounds:
+    """The bounds of a case whose timed trials compute in this precision."""
+    roundoff = ROUNDOFF.get(precision, 0.0)
+    narrow = StepBounds(
+        # Losses are means over a batch, in float32, of logits that are each off by a few u.
+        loss=roundoff,
+        kernel_gradient=_ROUNDINGS * roundoff,
+        bias_gradient=_SUM_ROUNDINGS * math.sqrt(batch_size) * roundoff,
+        weight=_STEPS_APART * Adam().learning_rate,
+    )
+    return Bounds(
+        steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
+        test_loss=max(1e-5, roundoff / 4),
+        logit=max(1e-4, _ROUNDINGS * roundoff),
+        # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
+        # them where numbers are coarse.
+        accuracy=2 / TEST_SAMPLES + roundoff,
+        # Six standard errors of a share of 512,000 draws are 0.0034. A uniform number of 16 bits is a
+        # multiple of 2u, and so is then the rate.
+        rate=4e-3 + (2 * roundoff if precision in {Precision.BF16, Precision.FP16} else 0.0),
+        scale=1e-6,
+        # Tells a mean from a sum; how exact the mean is, the steps tell.
+        mean=1e-6,
+    )

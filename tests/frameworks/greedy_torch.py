@@ -1,0 +1,21 @@
+"""PyTorch's adapter, asking for more memory than any machine has."""
+
+from __future__ import annotations
+
+import torch
+
+from harness.frameworks.torch_mlp import TorchMlp, probe
+
+__all__ = ["open_adapter", "probe"]
+
+TOO_MUCH_BYTES = 2**46
+
+
+class Greedy(TorchMlp):
+    def plant(self, share):
+        """Where the script of a trial allows a change between its warm-up and its rounds."""
+        self._train_step = lambda batch: torch.empty(TOO_MUCH_BYTES, dtype=torch.uint8)
+
+
+def open_adapter(spec):
+    return Greedy(spec)

@@ -1,0 +1,33 @@
+"""PyTorch's adapter for mode `graph` with everything but the capture, which takes a GPU.
+
+`EVENMATCH_ADAPTER_PYTORCH=tests.frameworks.uncaptured`
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from harness.frameworks.torch_graph import TorchGraph
+from harness.frameworks.torch_mlp import TorchMlp, probe
+
+__all__ = ["open_adapter", "probe"]
+
+
+class Uncaptured(TorchGraph):
+    """What would be replayed is run."""
+
+    def _captured(self, size):
+        step = self._step_at_position(size)
+
+        def run():
+            self.model.train()
+            step()
+
+        return SimpleNamespace(replay=run)
+
+    def _adam(self, **kernel):
+        return TorchMlp._adam(self)
+
+
+def open_adapter(spec):
+    return Uncaptured(spec)
