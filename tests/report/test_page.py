@@ -175,7 +175,7 @@ def test_a_failed_certificate_is_told_in_answer_and_section_and_is_not_drawn(pag
     assert "Proven: 0 of 2 cases." in html
     assert "What did not hold" in html
     assert "No case has both frameworks measured and certified" in html
-    assert html.count("No case has its certificate") == 8
+    assert html.count("No case has its certificate") == 9
     assert "<svg" not in html
 
 

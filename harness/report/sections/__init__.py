@@ -16,6 +16,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         learning.certificates(shown),
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
+        speed.overview(shown, pictures),
         learning.accuracy(shown, pictures),
         reaching.time_to_accuracy(shown, pictures),
         learning.agreement(shown),

@@ -7,9 +7,14 @@ from typing import Final
 
 from harness.records import Phase
 from harness.report import context, figures, words
+from harness.report.cases import describe, differing
 from harness.report.context import Column, Section
 from harness.report.evidence import Evidence
+from harness.report.heatmap import heatmap
 from harness.report.sections.drawing import CASE, by_framework, drawn
+
+# A map needs at least so many rows and columns.
+_LEAST_GRID: Final = 2
 
 _SPEED: Final[tuple[Column, ...]] = (
     *CASE,
@@ -97,5 +102,34 @@ def ratio(shown: Evidence, pictures: Path) -> Section:
                 ("verdict", "verdict", None),
                 ("why", "reason", None),
             ),
+        ),
+    )
+
+
+def overview(shown: Evidence, pictures: Path) -> Section:
+    """All ratios of a grid at a glance; one row or one column is better read in the figure of ratios."""
+    judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
+    apart = [part for part in differing(judged) if part != "mode"]
+    judged = judged.assign(grid=[describe(case, apart) for case in judged.to_dict("records")])
+    sizes, modes = judged["batch_size"].nunique(), judged["mode"].nunique()
+    reason = shown.nothing_to_draw
+    if reason is None and (sizes < _LEAST_GRID or modes < _LEAST_GRID):
+        reason = (
+            f"{words.plural(modes, 'mode')} and {words.plural(sizes, 'batch size')}: the figure above shows "
+            "all there is. With several of both, a map of the ratios stands here."
+        )
+    return drawn(
+        pictures,
+        "overview",
+        title="Every ratio at a glance",
+        intro="Which framework trains faster in each mode at each batch size, and how many times as fast: "
+        "the deeper the tint, the further apart. A cell without a tint has no faster side: equivalent, or "
+        "not known, with the estimate in brackets.",
+        reason=reason,
+        draw=lambda: heatmap(judged),
+        table=context.table(
+            "Verdict of each case",
+            judged,
+            (*CASE, ("ratio", "speed_ratio", words.ratio), ("verdict", "verdict", None)),
         ),
     )
