@@ -1,50 +1,78 @@
 """The same measurements for people who live in pytest: `pytest benchmarks/ --benchmark-json=FILE`.
 
-Seconds are the worker's own: the fixture's clock is moved by what the worker measured, so neither the
-pipe nor the parent is inside them.
+A case is measured once a session, the way `harness bench` does it: proven first, then fresh pairs whose
+rounds take turns. Each test hands one side's seconds to pytest-benchmark by moving its clock, so neither
+pipe nor parent is inside them. The file also holds the whole run, failures included, for `harness import`.
 """
 
 from __future__ import annotations
 
+import shlex
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness import cache, config, mnist
-from harness.engine.conditions import environment
-from harness.engine.probing import require_device, require_frameworks
-from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, Message, dump_spec
-from harness.errors import UsageError
-from harness.plan import plan
-from harness.workload import FRAMEWORKS, Case, TrialSpec
-
-_TIMEOUT_S = 600.0
+from harness import bench, cache, config, mnist
+from harness.engine.probing import require_frameworks, settle
+from harness.engine.proving import ProofConditions, certify
+from harness.engine.replicate import run_pair
+from harness.engine.rounds import Rounds
+from harness.engine.runner import Outcome
+from harness.engine.side import Conditions
+from harness.errors import HarnessError, UsageError
+from harness.parity.certificate import Certificate
+from harness.plan import Pair, plan
+from harness.records import Certification, Trial
+from harness.store.portable import SECTION, pack
+from harness.store.writer import Store
+from harness.workload import FRAMEWORKS, Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
 _OPTIONS = {
-    "--device": ("device", "cpu", "cpu, cuda or cuda:N"),
+    "--device": ("device", "cpu", "auto, cpu, cuda, cuda:N or GPU-UUID"),
     "--batch-size": ("batch_size", "64,512", "training batch sizes"),
-    "--mode": ("mode", "loop", "loop, eager, compiled, idiomatic"),
-    "--epochs": ("epochs", "3", "training epochs, one round each"),
+    "--mode": ("mode", "loop", "loop, eager, compiled, graph, idiomatic"),
+    "--precision": ("precision", "fp32", "fp32, tf32, bf16, fp16 or fp64"),
+    "--epochs": ("epochs", "5", "training epochs"),
+    "--replicates": ("replicates", "5", "fresh pairs of a case"),
     "--dataset": ("dataset", "mnist", "mnist, fashion-mnist or synthetic"),
     "--train-samples": ("train_samples", "60000", "train on the first N samples only"),
     "--threads": ("threads", "auto", "threads of each framework"),
+    "--round": ("round_s", "0.2", "least seconds of a round"),
+    "--data-dir": ("data_dir", "", "folder with the four idx files"),
 }
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "TensorFlow against PyTorch")
     for option, (name, default, text) in _OPTIONS.items():
-        group.addoption(option, dest=f"harness_{name}", default=default, help=f"{text} (default: {default})")
+        shown = f"{text} (default: {default})" if default else text
+        group.addoption(option, dest=f"harness_{name}", default=default, help=shown)
+    group.addoption(
+        "--allow-mismatch",
+        dest="harness_allow_mismatch",
+        action="store_const",
+        const="yes",
+        default="no",
+        help="measure cases whose certificate failed too, and mark them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("benchmarks cannot run under xdist: two measurements at once spoil both")
-    _settings(config)
+    config.stash[_SESSION] = Session(_settings(config))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _SESSION in config.stash:
+        config.stash[_SESSION].close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -53,19 +81,130 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="pytest-benchmark is switched off"))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Add the run: a failed case has no benchmark, and a benchmark has no certificate."""
+    packed = config.stash[_SESSION].packed()
+    if packed is not None:
+        output_json[SECTION] = packed
+
+
 def _settings(options: pytest.Config) -> config.Settings:
-    given = {name: options.getoption(f"harness_{name}") for name, _, _ in _OPTIONS.values()}
+    names = [*(name for name, _, _ in _OPTIONS.values()), "allow_mismatch"]
     try:
-        return config.resolve(given, {}, Path())
+        return config.resolve({name: options.getoption(f"harness_{name}") for name in names}, {}, Path())
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        cases = plan(_settings(metafunc.config)).cases
+        try:
+            cases = plan(_settings(metafunc.config)).cases
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
         metafunc.parametrize("framework", FRAMEWORKS)
+
+
+class Silent:
+    """Nobody is told: pytest has the terminal."""
+
+    def proof_began(self, case: Case) -> None: ...
+
+    def proof_done(self, certificate: Certificate, *, reused: bool) -> None: ...
+
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None: ...
+
+    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None: ...
+
+    def trial_done(self, trial: Trial) -> None: ...
+
+    def judged(self, pair: Pair, so_far: object) -> None: ...
+
+    def notice(self, text: str) -> None: ...
+
+
+class Session:
+    """What this session has measured: a run in a results folder of its own, begun when a test needs it."""
+
+    def __init__(self, settings: config.Settings) -> None:
+        self._settings = settings
+        self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True)
+        self._store = Store(Path(self._folder.name))
+        self._trials: dict[str, list[Trial]] = {}
+        self._proofs: dict[str, Mapping[str, Any]] = {}
+        self._run: dict[str, Any] | None = None
+        self._begin_s = time.monotonic()
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def proof(self, case: Case) -> Mapping[str, Any]:
+        """The case's certificate: `certificate_id`, `holds`, `failed_check`, `reason`; made once."""
+        if case.id not in self._proofs:
+            self._begin()
+            conditions = ProofConditions(
+                results=self._store.folder,
+                data_root=self._data_root,
+                logs=self._store.logs,
+                threads=self._settings.threads,
+                timeout_s=self._settings.timeout_s,
+            )
+            (row,) = certify([case], conditions, Silent()).to_dict("records")
+            self._proofs[case.id] = row
+        return self._proofs[case.id]
+
+    def trials(self, case: Case) -> list[Trial]:
+        """All trials of the case, both frameworks', measured in turns the first time they are asked for."""
+        if case.id not in self._trials:
+            proof = self.proof(case)
+            held = {case.id: Certification(id=proof["certificate_id"], holds=proof["holds"])}
+            conditions = Conditions.of(
+                self._settings,
+                run_id=str(self._run["run_id"]),
+                data_root=self._data_root,
+                logs=self._store.logs,
+                compile_cache=self._store.folder / "compiled",
+                certificates=held,
+            )
+            known: dict[str, Rounds] = {}
+            self._trials[case.id] = []
+            for replicate in range(self._settings.replicates):
+                for trial in run_pair(Pair(case=case, replicate=replicate), conditions, Silent(), known):
+                    self._store.save_trial(trial)
+                    self._trials[case.id].append(trial)
+        return self._trials[case.id]
+
+    def packed(self) -> dict[str, Any] | None:
+        """The run as `harness import` takes it; None where nothing was proven or measured."""
+        if self._run is None:
+            return None
+        ok = [trial.failure is None for trials in self._trials.values() for trial in trials]
+        outcome = Outcome(
+            status="finished",
+            trials_ok=sum(ok),
+            trials_failed=len(ok) - sum(ok),
+            stopped_because="the pytest suite had all its replicates",
+        )
+        closing = bench.closing_columns(outcome, time.monotonic() - self._begin_s)
+        proofs = [str(proof["certificate_id"]) for proof in self._proofs.values()]
+        self._store.save_run(self._run | closing | {"certificate_ids": proofs})
+        return pack(self._store.folder, str(self._run["run_id"]))
+
+    def _begin(self) -> None:
+        if self._run is not None:
+            return
+        require_frameworks()
+        self._settings = replace(self._settings, device=settle(self._settings.device, Silent()))
+        self._store.prepare()
+        self._data_root = mnist.locate(
+            self._settings.dataset, data_dir=self._settings.data_dir, cache=cache.cache_folder()
+        ).root
+        self._run = bench.opening_row(plan(self._settings), shlex.join(["pytest", *sys.argv[1:]]))
+
+
+_SESSION = pytest.StashKey[Session]()
 
 
 class WorkerClock:
@@ -84,49 +223,21 @@ class WorkerClock:
 CLOCK = WorkerClock()
 
 
-@pytest.fixture(scope="session")
-def data_root(request: pytest.FixtureRequest) -> str:
-    settings = _settings(request.config)
-    require_frameworks()
-    for device in settings.device:
-        require_device(device)
-    return str(mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder()).root)
-
-
-class Trial:
-    """A fresh worker that has started, and what it said then."""
-
-    def __init__(self, worker: WorkerProcess, spec: TrialSpec) -> None:
-        self._worker = worker
-        self.started: Message = self.ask(Do.START, spec=dump_spec(spec))
-
-    def ask(self, do: Do, **details: object) -> Message:
-        return self._worker.ask(do, timeout_s=_TIMEOUT_S, **details)
-
-    def timed(self, do: Do, **details: object) -> Message:
-        """Ask for a round and move the clock by its seconds."""
-        reply = self.ask(do, **details)
-        CLOCK.add(reply["wall_s"])
-        return reply
-
-
 @pytest.fixture
-def open_trial(
-    request: pytest.FixtureRequest, case: Case, framework: str, data_root: str
-) -> Iterator[object]:
-    """A function that starts a fresh worker for this test's case; every worker is ended with the test."""
-    threads = _settings(request.config).threads
-    workers: list[WorkerProcess] = []
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as folder:
-
-        def start() -> Trial:
-            place = Path(folder)
-            conditions = environment(device=case.device, threads=threads, compile_cache=place / "compiled")
-            workers.append(WorkerProcess(conditions, place / f"{len(workers)}.log"))
-            spec = TrialSpec(framework=framework, case=case, threads=threads, data_root=data_root)
-            return Trial(workers[-1], spec)
-
-        yield start
-        for worker in workers:
-            worker.kill()
-            worker.close()
+def side(request: pytest.FixtureRequest, case: Case, framework: str) -> list[Trial]:
+    """One framework's finished trials of a case; fails with the reason where there is a better one."""
+    session = request.config.stash[_SESSION]
+    try:
+        proof = session.proof(case)
+        if not proof["holds"] and request.config.getoption("harness_allow_mismatch") == "no":
+            pytest.fail(f"certificate failed at {proof['failed_check']}: {proof['reason']}", pytrace=False)
+        mine = [trial for trial in session.trials(case) if trial.framework == framework]
+    except HarnessError as error:
+        pytest.fail(str(error), pytrace=False)
+    failed = [trial.failure for trial in mine if trial.failure is not None]
+    if failed:
+        pytest.fail(
+            f"{len(failed)} of {len(mine)} trials failed, first with: {failed[0].kind}: {failed[0].reason}",
+            pytrace=False,
+        )
+    return mine

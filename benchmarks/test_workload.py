@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
-from itertools import count
+from statistics import mean, median
 
 from benchmarks.conftest import CLOCK
-from harness.engine.protocol import Do
-
-EVALUATIONS = 10
-STARTS = 2
+from harness.records import Phase
 
 
-def test_train(benchmark, open_trial, case, framework):
-    """One round an epoch; training changes its state, so no round is run twice or calibrated."""
-    benchmark._timer = CLOCK
-    benchmark.group = f"train {case.id}"
-    trial, epochs, samples = open_trial(), count(), case.workload.train_samples
-    rounds = []
-    benchmark.pedantic(
-        lambda: rounds.append(trial.timed(Do.TRAIN, epoch=next(epochs), first=0, last=samples)),
-        rounds=case.workload.epochs,
-    )
-    score = trial.ask(Do.EVALUATE, passes=1)
-    _describe(benchmark, case, framework, trial, rounds[-1]["samples"])
+def test_train(benchmark, side, case):
+    """A round is one of the harness's timed rounds, warm-up left out; nothing is run twice."""
+    rounds = _rounds(side, Phase.TRAIN)
+    _replay(benchmark, f"train {case.id}", [one.wall_s for one in rounds], side)
     benchmark.extra_info |= {
-        "accuracy": score["accuracy"],
-        "host_peak_bytes": trial.ask(Do.FINISH)["host_peak_bytes"],
+        "samples_per_s": median(one.samples_per_s for one in rounds),
+        "warm_up_rounds": len([one for trial in side for one in trial.rounds if one.warm_up]),
+        "accuracy": mean(_rounds([trial], Phase.EVALUATE)[-1].accuracy for trial in side),
     }
 
 
-def test_evaluate(benchmark, open_trial, case, framework):
-    """One round a pass over the test set."""
+def test_evaluate(benchmark, side, case):
+    """A round is one or several passes over the test set, after an epoch."""
+    rounds = _rounds(side, Phase.EVALUATE)
+    _replay(benchmark, f"evaluate {case.id}", [one.wall_s for one in rounds], side)
+    benchmark.extra_info["samples_per_s"] = median(one.samples_per_s for one in rounds)
+
+
+def test_start(benchmark, side, case):
+    """A round is a fresh process: import, data, build and first steps."""
+    _replay(benchmark, f"start {case.id}", [trial.startup.total_s for trial in side], side)
+    for part in ("import_s", "data_s", "build_s", "first_step_s"):
+        benchmark.extra_info[part] = median(getattr(trial.startup, part) for trial in side)
+
+
+def _replay(benchmark, group, seconds, trials):
+    """Have pytest-benchmark time what was timed, once each: a stateful round cannot be run again."""
     benchmark._timer = CLOCK
-    benchmark.group = f"evaluate {case.id}"
-    trial = open_trial()
-    rounds = []
-    benchmark.pedantic(lambda: rounds.append(trial.timed(Do.EVALUATE, passes=1)), rounds=EVALUATIONS)
-    _describe(benchmark, case, framework, trial, rounds[-1]["samples"])
-
-
-def test_start(benchmark, open_trial, case, framework):
-    """One round a fresh process: import, data, build and first steps."""
-    benchmark._timer = CLOCK
-    benchmark.group = f"start {case.id}"
-    started = []
-
-    def start():
-        started.append(open_trial())
-        CLOCK.add(sum(started[-1].started["startup"].values()))
-
-    benchmark.pedantic(start, rounds=STARTS)
-    _describe(benchmark, case, framework, started[-1], samples=None)
-    benchmark.extra_info |= started[-1].started["startup"]
-
-
-def _describe(benchmark, case, framework, trial, samples):
+    benchmark.group = group
+    ahead = iter(seconds)
+    benchmark.pedantic(lambda: CLOCK.add(next(ahead)), rounds=len(seconds))
+    first = trials[0]
     benchmark.extra_info |= {
-        "case_id": case.id,
-        "framework": framework,
-        "framework_version": trial.started["effective"]["version"],
+        "case_id": first.case.id,
+        "framework": first.framework,
+        "framework_version": first.effective.get("version"),
+        "replicates": len(trials),
+        "trial_ids": [trial.trial_id for trial in trials],
+        "certificate_id": first.certificate.id if first.certificate else None,
+        "certified": bool(first.certificate and first.certificate.holds),
+        "host_peak_bytes": _largest(trial.host_peak_bytes for trial in trials),
+        "gpu_peak_bytes": _largest(trial.gpu.process_peak_bytes for trial in trials if trial.gpu),
     }
-    if samples is not None and benchmark.stats is not None:
-        benchmark.extra_info["samples_per_s"] = samples / benchmark.stats.stats.median
+
+
+def _rounds(trials, phase):
+    return [one for trial in trials for one in trial.rounds if one.phase is phase and not one.warm_up]
+
+
+def _largest(values):
+    return max((value for value in values if value is not None), default=None)

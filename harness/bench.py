@@ -120,7 +120,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     settings = planned.settings
     store = Store(settings.results)
     began_s = time.monotonic()
-    run = _opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
+    run = opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.device)
     store.save_run(run)
     held = {
@@ -137,7 +137,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         save=store.save_trial,
         observer=observer,
     )
-    store.save_run(run | _closing_columns(outcome, time.monotonic() - began_s))
+    store.save_run(run | closing_columns(outcome, time.monotonic() - began_s))
     store.gather(run["run_id"])
     frames = read(settings.results, [run["run_id"]])
     return Run(
@@ -197,7 +197,8 @@ def examine(settings: Settings) -> list[Check]:
     return checks(settings.results, probes)
 
 
-def _opening_row(planned: Plan, command: str) -> dict[str, Any]:
+def opening_row(planned: Plan, command: str) -> dict[str, Any]:
+    """What is known of a run before it begins, as columns of the runs table."""
     settings = planned.settings
     now = datetime.now(UTC)
     return {
@@ -214,7 +215,8 @@ def _opening_row(planned: Plan, command: str) -> dict[str, Any]:
     }
 
 
-def _closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
+def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
+    """What is known of a run when it has ended."""
     return {
         "status": outcome.status,
         "finished_at": datetime.now(UTC),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +19,9 @@ from harness.errors import NotComparable, ResultsUnusable
 from harness.report import words
 from harness.report.comparison import Comparison
 from harness.report.exchange import Format, exported
+from harness.store.portable import SECTION, unpack
 from harness.store.reader import chosen, read, read_named, read_trials
+from harness.store.writer import Store
 
 HISTORY_NAME: Final = "history.html"
 
@@ -102,6 +105,27 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
         except OSError as error:
             raise ResultsUnusable(f"{output}: cannot be written ({error.strerror or error})") from error
     return text
+
+
+def bring_in(file: Path, results: Path) -> str:
+    """The run that the pytest suite left in a JSON file, into a results folder; its identifier.
+
+    Raises:
+        ResultsUnusable: no such file, one that holds no run, or a run that is there already.
+    """
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsUnusable(f"FILE={file}: cannot be read ({error})") from error
+    if not isinstance(held, dict) or SECTION not in held:
+        raise ResultsUnusable(
+            f"FILE={file}: holds no run; use what `pytest benchmarks/ --benchmark-json=FILE` wrote here"
+        )
+    Store(results).prepare()
+    try:
+        return unpack(held[SECTION], results)
+    except ResultsUnusable as error:
+        raise ResultsUnusable(f"FILE={file}: {error}") from error
 
 
 def _refusal(one: Obstacle) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from harness import __version__
 from harness.cli.measure import bench, calibrate, data, doctor, parity
-from harness.cli.results import compare, export, history, report
+from harness.cli.results import compare, export, history, import_, report
 from harness.errors import HarnessError
 
 _COMMANDS: Final = (bench, parity, calibrate, report, compare, history, export, data, doctor)
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 for _command in _COMMANDS:
     app.command()(_command)
+app.command("import")(import_)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback)

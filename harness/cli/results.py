@@ -82,3 +82,16 @@ def export(
     text = runs.export(settings, names or ["latest"], form, output)
     if output is None:
         typer.echo(text, nl=False)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `pytest benchmarks/ --benchmark-json=FILE` wrote.")],
+    *,
+    results: Results = None,
+) -> None:
+    """Bring a run of the pytest suite into the results."""
+    settings = settings_of(results=results)
+    from harness import runs  # noqa: PLC0415
+    from harness.terminal.answers import show_imported  # noqa: PLC0415
+
+    show_imported(runs.bring_in(file, settings.results), settings.results)

@@ -93,6 +93,21 @@ def read_named(results: Path, name: str) -> Frames:
     return read(folder, [run])
 
 
+def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
+    """A run's tables as they are on disk, by the names of their folders.
+
+    Raises:
+        ResultsUnusable: as `read`.
+    """
+    runs = _arrow([folder / "runs" / f"{run_id}.parquet"], RUNS)
+    return {
+        "runs": runs,
+        "trials": _arrow(_files(folder / "trials", [run_id]), TRIALS),
+        "rounds": _arrow(_files(folder / "rounds", [run_id]), ROUNDS),
+        "certificates": _arrow(_certificates(folder, runs.to_pandas()), CERTIFICATES),
+    }
+
+
 def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All runs of a results folder and their trials, oldest run first, without rounds and controls.
 
@@ -149,9 +164,14 @@ def _table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -
     Raises:
         ResultsUnusable: a damaged file, or one written by a newer version.
     """
+    # A table's memory goes as its columns are converted: a million rounds are not held twice.
+    frame: pd.DataFrame = _arrow(paths, schema, repeated).to_pandas(self_destruct=True, split_blocks=True)
+    return frame
+
+
+def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
     if not paths:
-        empty: pd.DataFrame = schema.empty_table().to_pandas()
-        return empty
+        return schema.empty_table()
     words = pa.dictionary(pa.int32(), pa.string())
     wanted = pa.schema([field.with_type(words) if field.name in repeated else field for field in schema])
     files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
@@ -165,9 +185,7 @@ def _table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -
             f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "
             "update it"
         )
-    # A table's memory goes as its columns are converted: a million rounds are not held twice.
-    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(self_destruct=True, split_blocks=True)
-    return frame
+    return table.unify_dictionaries()
 
 
 def _damaged(paths: list[Path]) -> str | None:

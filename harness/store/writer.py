@@ -67,7 +67,7 @@ class Store:
             parts = sorted((self.folder / name).glob(f"{run_id}-*.parquet"))
             if parts:
                 table = pa.concat_tables([pq.ParquetFile(part).read().cast(schema) for part in parts])
-                _place(table, self.folder / name / f"{run_id}.parquet")
+                place(table, self.folder / name / f"{run_id}.parquet")
         self._clear_gathered()
 
     def _clear_gathered(self) -> None:
@@ -98,10 +98,15 @@ def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
     Raises:
         ResultsUnusable: when the file cannot be written.
     """
-    _place(pa.Table.from_pylist(rows, schema=schema), path)
+    place(pa.Table.from_pylist(rows, schema=schema), path)
 
 
-def _place(table: pa.Table, path: Path) -> None:
+def place(table: pa.Table, path: Path) -> None:
+    """Write a table at `path`, whole or not at all.
+
+    Raises:
+        ResultsUnusable: when the file cannot be written.
+    """
     table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
     # The leading dot keeps a half-written file out of every reader's sight.
     partial = path.with_name(f".{path.name}.{os.getpid()}")

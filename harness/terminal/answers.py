@@ -110,3 +110,9 @@ def show_checks(checks: list[Check]) -> None:
         mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
         table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
     Console().print(table)
+
+
+def show_imported(run_id: str, results: Path) -> None:
+    Console(highlight=False).print(
+        f"run {escape(run_id)}: in {escape(str(results))}; `harness report {escape(run_id)}` draws its page"
+    )
