@@ -57,6 +57,8 @@ def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
         ("batch_size", " ", "BATCH= "),
         ("epochs", "1,-2", "EPOCHS=1,-2"),
         ("mode", "fast", "MODE=fast"),
+        ("precision", "fp32,fp8", "PRECISION=fp32,fp8"),
+        ("precision", "2%", "PRECISION=2%"),
         ("device", "tpu", "DEVICE=tpu"),
         ("device", "cuda:x", "DEVICE=cuda:x"),
         ("dataset", "mnist,synthetic", "DATASET=mnist,synthetic"),

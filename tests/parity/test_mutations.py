@@ -57,7 +57,7 @@ NARROW = [
 ]
 
 
-def testimonies(folder, data_root, precision):
+def evidence_in(folder, data_root, precision):
     """Evidence by file name: of both real adapters and of every faulty one."""
     for framework in FRAMEWORKS:
         subprocess.run(
@@ -71,13 +71,13 @@ def testimonies(folder, data_root, precision):
 
 @pytest.fixture(scope="module")
 def evidence_files(tmp_path_factory, synthetic_root):
-    return testimonies(tmp_path_factory.mktemp("testimony"), synthetic_root, "fp32")
+    return evidence_in(tmp_path_factory.mktemp("testimony"), synthetic_root, "fp32")
 
 
 @pytest.fixture(scope="module", params=["fp16", "bf16"])
 def narrow(request, tmp_path_factory, synthetic_root):
     """The format, and what the judge finds by the name of PyTorch's fault."""
-    files = testimonies(tmp_path_factory.mktemp("narrow"), synthetic_root, request.param)
+    files = evidence_in(tmp_path_factory.mktemp("narrow"), synthetic_root, request.param)
     tensorflow = evidence.read(files.pop(TENSORFLOW))
     return request.param, {
         name.partition(", ")[2]: judge(tensorflow, evidence.read(path)) for name, path in files.items()

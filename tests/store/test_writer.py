@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ResultsUnusable
-from harness.records import Failure, Latency, Phase, Role, Round, Startup, Trial
+from harness.records import AllocatorUse, Failure, Latency, Phase, Role, Round, Startup, Trial
 from harness.store.reader import read, run_ids
 from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
@@ -153,6 +154,22 @@ def test_warm_up_is_stored_and_left_out_of_the_throughput(store):
     assert row["train_samples_per_s"] == row["train_samples_per_s_q1"] == 30_000
     assert (row["train_rounds"], row["train_warm_up_rounds"]) == (3, 1)
     assert pd.read_parquet(store.folder / "rounds")["warm_up"].tolist() == [True, False, False]
+
+
+def test_like_is_stored_beside_like_and_what_an_allocator_does_not_say_is_null_with_its_reason(store):
+    silent = "TensorFlow does not say what its allocator has reserved"
+    told = AllocatorUse(peak_in_use_bytes=5, peak_reserved_bytes=None, reason=silent)
+    store.save_trial(replace(trial(rounds=(replace(one_round(), device_s=1.9),)), allocator=told))
+    store.save_trial(trial("r2", failure=Failure(kind="died", reason="it ended")))
+    store.save_run({"run_id": "r1"})
+    store.save_run({"run_id": "r2"})
+    frames = read(store.folder, ["r1", "r2"])
+    measured, ended = frames.trials.to_dict("records")
+    assert measured["allocator_peak_in_use_bytes"] == 5
+    assert np.isnan(measured["allocator_peak_reserved_bytes"])
+    assert measured["allocator_reason"] == silent
+    assert ended["allocator_reason"] == "the trial ended before it could be asked"
+    assert list(frames.rounds["device_s"].dropna()) == [1.9]
 
 
 def test_latencies_become_columns_and_what_was_not_asked_is_null(store):
