@@ -42,6 +42,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "batch size": ("case", "workload", "batch_size"),
     "input pipeline": ("case", "program", "pipeline"),
     "metrics": ("case", "program", "metrics"),
+    "progress": ("case", "program", "progress"),
     "output": ("case", "program", "output"),
     "Adam's constants": ("case", "workload", "adam"),
     "first weights": ("case", "program", "initial"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from harness.program import Initial, Metrics, Output, Pipeline, Program, Scaling, Step
+from harness.program import Initial, Metrics, Output, Pipeline, Program, Progress, Scaling, Step
 from harness.workload import PYTORCH, TENSORFLOW, Adam, Case, Mode, Precision, Workload
 
 PROGRAMS: Final[Mapping[str, Program]] = {
@@ -22,6 +22,8 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         # Not typed: `fit` traces its step unless it is told otherwise.
         step=Step.TRACED,
         metrics=Metrics.ACCURACY,
+        # Not typed either.
+        progress=Progress.BAR,
     ),
     PYTORCH: Program(
         scaling=Scaling.NORMALISED,
@@ -30,6 +32,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         initial=Initial.FAN_IN,
         step=Step.EAGER,
         metrics=Metrics.NONE,
+        progress=Progress.SILENT,
     ),
 }
 

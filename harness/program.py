@@ -72,6 +72,13 @@ class Metrics(StrEnum):
     ACCURACY = "accuracy"
 
 
+class Progress(StrEnum):
+    """What the terminal is told while training: after every batch, as `fit` does unasked, or nothing."""
+
+    BAR = "bar"
+    SILENT = "silent"
+
+
 class Partial(StrEnum):
     """What becomes of an epoch's last, smaller batch."""
 
@@ -89,6 +96,7 @@ class Program:
     initial: Initial
     step: Step
     metrics: Metrics
+    progress: Progress
     update: Update = Update.STOCK
     partial: Partial = Partial.KEPT
 
@@ -99,5 +107,5 @@ class Program:
 
 
 # Levels that one framework alone has. A path between two programs crosses over where neither has one.
-ONLY_TENSORFLOW: Final = frozenset({Step.TRACED, Step.COMPILED})
+ONLY_TENSORFLOW: Final = frozenset({Step.TRACED, Step.COMPILED, Progress.BAR})
 ONLY_PYTORCH: Final = frozenset({Pipeline.LOADER, Update.FOR_LOOP, Update.FOREACH, Update.FUSED})

@@ -28,7 +28,7 @@ A, B = listings(Workload(train_samples=6000, epochs=1), "cpu")
 
 def test_the_listings_differ_in_what_the_article_typed_and_in_its_frameworks():
     assert set(differences(A, B)) == {
-        "framework", "step", "scaling", "batch size", "input pipeline", "metrics", "output",
+        "framework", "step", "scaling", "batch size", "input pipeline", "metrics", "progress", "output",
         "Adam's constants", "first weights", "evaluation batch",
     }  # fmt: skip
 
@@ -68,7 +68,7 @@ def test_a_frameworks_own_changes_stand_side_by_side():
 
 
 def test_every_second_order_is_the_one_before_it_backwards_but_for_what_a_framework_binds():
-    bound = {"step", "framework", "input pipeline"}
+    bound = {"step", "framework", "input pipeline", "progress"}
     first, second = ([name for name in order if name not in bound] for order in islice(orders(A, B, 7), 2))
     assert second == first[::-1]
 

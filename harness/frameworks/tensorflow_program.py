@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.frameworks.base import Counts, Pace
 from harness.frameworks.tensorflow_idiomatic import TensorFlowIdiomatic
 from harness.listings import program_of
-from harness.program import ONLY_PYTORCH, Metrics, Output, Partial, Step
+from harness.program import ONLY_PYTORCH, Metrics, Output, Partial, Progress, Step
 from harness.recipe import Inputs, Order, Weights
 from harness.workload import CLASSES, TEST_SAMPLES, TrialSpec, Workload
 
@@ -40,6 +40,7 @@ class TensorFlowProgram(TensorFlowIdiomatic):
         assert program is not None, "mode article has a program"
         assert not ONLY_PYTORCH & {program.pipeline, program.update}, "TensorFlow has no such level"
         self._program = program
+        self._verbose: str | int = "auto" if program.progress is Progress.BAR else 0
 
     def build(self, weights: Weights) -> None:
         keras.utils.set_random_seed(self.workload.seed)
@@ -56,7 +57,7 @@ class TensorFlowProgram(TensorFlowIdiomatic):
         """Have `fit` stand ready before its next epoch; it shuffles the samples of `order` by itself."""
         self._steps_before = int(self.optimizer.iterations.numpy())
         if self._fit is None:
-            self._fit = _TurnTakingFit(self.model, *self._kept(order), self.workload)
+            self._fit = _TurnTakingFit(self.model, *self._kept(order), self.workload, verbose=self._verbose)
         self._fit.wait()
 
     def train_epoch(self) -> None:
@@ -87,7 +88,7 @@ class TensorFlowProgram(TensorFlowIdiomatic):
         """As in every mode; an evaluation's last, smaller batch is traced too."""
         work = self.workload
         images, labels = self._kept(order[: work.batch_size + work.train_samples % work.batch_size])
-        self.model.fit(images, labels, batch_size=work.batch_size, verbose=0)
+        self.model.fit(images, labels, batch_size=work.batch_size, verbose=self._verbose)
         self._evaluate_first(work.eval_batch_size + TEST_SAMPLES % work.eval_batch_size)
         self.reset()
 
@@ -109,7 +110,7 @@ class TensorFlowProgram(TensorFlowIdiomatic):
             self._test_images[:samples],
             self._test_labels[:samples],
             batch_size=self.workload.eval_batch_size,
-            verbose=0,
+            verbose=self._verbose,
         )
 
     def _compile(self, model: keras.Model, *, accuracy: bool) -> None:
@@ -142,7 +143,13 @@ class _TurnTakingFit(keras.callbacks.Callback):
     """One call of `fit` in a thread of its own, which trains an epoch whenever it is asked to."""
 
     def __init__(
-        self, model: keras.Model, images: Inputs, labels: NDArray[np.int64], workload: Workload
+        self,
+        model: keras.Model,
+        images: Inputs,
+        labels: NDArray[np.int64],
+        workload: Workload,
+        *,
+        verbose: str | int,
     ) -> None:
         super().__init__()
         self.loss = float("nan")
@@ -152,7 +159,7 @@ class _TurnTakingFit(keras.callbacks.Callback):
         arguments = {
             "batch_size": workload.batch_size,
             "epochs": workload.epochs,
-            "verbose": 0,
+            "verbose": verbose,
             "callbacks": [self],
         }
         threading.Thread(target=self._run, args=(model, images, labels, arguments), daemon=True).start()

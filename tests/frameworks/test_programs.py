@@ -8,7 +8,7 @@ from harness.changes import change, listings
 from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, dump_spec
-from harness.program import Initial, Metrics, Output, Partial, Pipeline, Scaling, Step, Update
+from harness.program import Initial, Metrics, Output, Partial, Pipeline, Progress, Scaling, Step, Update
 from harness.workload import FRAMEWORKS, Adam, Dataset, TrialSpec, Workload
 
 pytestmark = pytest.mark.slow
@@ -26,6 +26,7 @@ COMMON = {
     "Adam's constants": Adam(epsilon=1e-8),
     "first weights": Initial.GLOROT,
     "evaluation batch": 700,
+    "progress": Progress.SILENT,
     "dropout": 0.0,
 }
 
