@@ -1,7 +1,6 @@
-"""A listing as its parent sees it: an untouched program, stopped from outside whenever it begins an epoch.
+"""A listing as its parent sees it: an untouched program that waits for its turn before each epoch.
 
-Both listings print `Epoch 2/5` when the second of five epochs begins. There the parent stops the process with
-SIGSTOP, and lets it go on with SIGCONT when it is its turn.
+Both listings print `Epoch 2/5` when the second of five epochs begins; `paced.py` holds them there.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -27,6 +27,8 @@ SCRIPTS: Final = {
 }
 
 EPOCHS: Final = 5
+
+_PACED: Final = Path(__file__).with_name("paced.py")
 
 _EPOCH: Final = re.compile(rb"Epoch (\d+)/")
 _ACCURACY: Final = re.compile(rb"accuracy: ([\d.]+)\n$")
@@ -44,16 +46,17 @@ class ListingProcess:
         self._log_path = log_path
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(SCRIPTS[framework]), str(data_root), str(seed)],
+                [sys.executable, str(_PACED), str(SCRIPTS[framework]), str(data_root), str(seed)],
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,
                 stderr=log,
                 start_new_session=True,
             )
 
     def wait(self) -> None:
-        """Return when the first epoch begins, the process stopped.
+        """Return when the first epoch is about to begin.
 
         Raises:
             WorkerDied: the listing ended before it (its log's last line).
@@ -64,7 +67,7 @@ class ListingProcess:
     def epoch(self) -> float:
         """Let it train until the next epoch begins; the seconds that this took. Raises what `wait` raises."""
         started_s = time.perf_counter()
-        os.killpg(self._process.pid, signal.SIGCONT)
+        self._go_on()
         self._until_epoch()
         return time.perf_counter() - started_s
 
@@ -74,7 +77,7 @@ class ListingProcess:
         Raises:
             WorkerDied: it ended without one.
         """
-        os.killpg(self._process.pid, signal.SIGCONT)
+        self._go_on()
         while chunk := self._read():
             self._said += chunk
         found = _ACCURACY.search(self._said)
@@ -88,8 +91,13 @@ class ListingProcess:
             if not chunk:
                 raise WorkerDied(self._epitaph())
             self._said += chunk
-        os.killpg(self._process.pid, signal.SIGSTOP)
         self._said = self._said[found.end() :]
+
+    def _go_on(self) -> None:
+        assert self._process.stdin is not None
+        # A listing that has ended says so by what it does not print.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(b"\n")
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None
@@ -110,5 +118,6 @@ class ListingProcess:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
