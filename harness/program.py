@@ -29,7 +29,8 @@ class Pipeline(StrEnum):
 class Output(StrEnum):
     """What the model ends in; the loss is the cross-entropy that a listing puts on top of it.
 
-    On log-probabilities `CrossEntropyLoss` takes a softmax for the second time, which changes nothing but
+    Of probabilities Keras takes the loss as that of the logits below them, which is steadier. On
+    log-probabilities `CrossEntropyLoss` takes a softmax for the second time, which changes nothing but
     the work: the logarithm of a softmax of log-probabilities is these log-probabilities again.
     """
 

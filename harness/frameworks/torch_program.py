@@ -20,9 +20,6 @@ from harness.program import ONLY_TENSORFLOW, Metrics, Output, Pipeline, Update
 from harness.recipe import Order, Weights
 from harness.workload import CLASSES, INPUT_FEATURES, TrialSpec
 
-# Where a probability is cut off before its logarithm is taken: Keras's own bound.
-_LEAST_PROBABILITY: Final = 1e-7
-
 _IMPLEMENTATIONS: Final[dict[Update, dict[str, bool]]] = {
     Update.STOCK: {},
     Update.FOR_LOOP: {"foreach": False},
@@ -52,7 +49,8 @@ class TorchProgram(TorchMlp):
         super().build(weights)
         self._criterion = nn.CrossEntropyLoss()
         if self._program.output is Output.PROBABILITIES:
-            self._logits_of = self._log_probabilities
+            self._body, self._softmax = self.model[:-1], self.model[-1]
+            self._logits_of = self._beside_probabilities
 
     def begin_epoch(self, order: Order) -> None:
         self._feed.begin_epoch(order)
@@ -88,8 +86,11 @@ class TorchProgram(TorchMlp):
         for inputs, labels in self._feed.test(steps):
             yield inputs.to(self.device, self.dtype), labels.to(self.device)
 
-    def _log_probabilities(self, inputs: Tensor) -> Tensor:
-        return self.model(inputs).clamp_min(_LEAST_PROBABILITY).log()
+    def _beside_probabilities(self, inputs: Tensor) -> Tensor:
+        """As Keras has it: probabilities are computed, and the loss is taken of what goes into the softmax."""
+        logits: Tensor = self._body(inputs)
+        self._softmax(logits)
+        return logits
 
     def _network(self) -> nn.Sequential:
         work = self.workload
