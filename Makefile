@@ -16,6 +16,9 @@ CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--repl
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
+EXPLAIN_OPTIONS := REPLICATES=--replicates BUDGET=--budget EPOCHS=--epochs DEVICE=--device SEED=--seed THREADS=--threads \
+  TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples $(DATA_OPTIONS) $(REPORT_OPTIONS)
+
 # A value in single quotes for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
 # One VARIABLE=--option as the option and its value; `value` keeps a dollar sign a dollar sign.
@@ -37,7 +40,7 @@ else
   endif
 endif
 
-.PHONY: help setup bench calibrate report data doctor test check lock clean again
+.PHONY: help setup bench calibrate explain report data doctor test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
@@ -50,7 +53,7 @@ help: ## Show this page
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  EPOCHS         epochs of a trial'
-	@echo '  MODE           loop, eager, compiled, idiomatic; on a GPU also graph'
+	@echo '  MODE           loop, eager, compiled, idiomatic, article; on a GPU also graph'
 	@echo '  PRECISION      fp32, bf16, fp64; on a GPU also tf32, fp16'
 	@echo '  DATASET        mnist, fashion-mnist, synthetic'
 	@echo '  SEED           seed of the first replicate'
@@ -61,6 +64,7 @@ help: ## Show this page
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
+	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
 	@echo '  PLANTED        calibrate: slow-downs, such as "0%,5%"; 0% is none'
 	@echo '  TRAIN_SAMPLES  train on the first N samples only'
 	@echo '  EVAL_BATCH     batch size of an evaluation pass'
@@ -78,6 +82,9 @@ bench: $(READY) ## Measure, store and draw
 
 calibrate: $(READY) ## Find out what this machine can tell apart (an hour)
 	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS))
+
+explain: $(READY) ## Measure why the article's two listings differ (ten minutes)
+	@$(RUN) -m harness explain $(call options,$(EXPLAIN_OPTIONS)) $(foreach case,$(CASES),$(call quoted,$(case)))
 
 report: $(READY) ## Draw the page of the latest run again
 	@$(RUN) -m harness report $(call options,$(REPORT_OPTIONS))

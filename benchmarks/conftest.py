@@ -201,7 +201,9 @@ class Session:
         self._data_root = mnist.locate(
             self._settings.dataset, data_dir=self._settings.data_dir, cache=cache.cache_folder()
         ).root
-        self._run = bench.opening_row(plan(self._settings), shlex.join(["pytest", *sys.argv[1:]]))
+        self._run = bench.opening_row(
+            self._settings, shlex.join(["pytest", *sys.argv[1:]]), trials_planned=None
+        )
 
 
 _SESSION = pytest.StashKey[Session]()

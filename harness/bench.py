@@ -21,6 +21,7 @@ from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
+from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, ResultsUnusable
 from harness.measure import host, provenance
@@ -32,10 +33,10 @@ from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, MOST_EPOCHS, Dataset, Mode
+from harness.workload import FRAMEWORKS, MOST_EPOCHS, Case, Dataset, Mode
 
-# Where a calibration holds: columns of the runs table.
-_PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
+# Where a calibration or an explanation holds: columns of the runs table.
+PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +77,8 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
-    undivided = {Mode.IDIOMATIC, Mode.GRAPH}
-    if {*settings.mode} <= undivided and any(settings.planted):
-        steps = ", ".join(mode for mode in Mode if mode not in undivided)
+    if WHOLE_EPOCHS.issuperset(settings.mode) and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode not in WHOLE_EPOCHS)
         raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
@@ -99,7 +99,10 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
 
 
 def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for every case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`."""
+    """A certificate for every case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`.
+
+    Mode `article` has none: its listings do different work.
+    """
     settings = planned.settings
     conditions = ProofConditions(
         results=settings.results,
@@ -108,7 +111,12 @@ def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFra
         threads=settings.threads,
         timeout_s=settings.timeout_s,
     )
-    return certify(planned.cases, conditions, observer)
+    return certify(provable(planned), conditions, observer)
+
+
+def provable(planned: Plan) -> list[Case]:
+    """The cases that can have a certificate."""
+    return [case for case in planned.cases if case.mode is not Mode.ARTICLE]
 
 
 def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
@@ -120,14 +128,19 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     settings = planned.settings
     store = Store(settings.results)
     began_s = time.monotonic()
-    run = opening_row(planned, command) | {"certificate_ids": list(proofs["certificate_id"])}
+    opening = opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    run = opening | {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.device)
     store.save_run(run)
     held = {
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
         for row in proofs.to_dict("records")
     }
-    wanted = [case for case in planned.cases if settings.allow_mismatch or held[case.id].holds]
+    wanted = [
+        case
+        for case in planned.cases
+        if settings.allow_mismatch or case.mode is Mode.ARTICLE or held[case.id].holds
+    ]
     outcome = measure(
         replace(planned, cases=tuple(wanted)),
         run_id=run["run_id"],
@@ -160,7 +173,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     machine = provenance.columns()
     now = datetime.now(UTC)
     calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    where = {name: machine[name] for name in _PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
+    where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
     calibrating.calibrate(
         planned.cases[0],
         settings,
@@ -197,9 +210,8 @@ def examine(settings: Settings) -> list[Check]:
     return checks(settings.results, probes)
 
 
-def opening_row(planned: Plan, command: str) -> dict[str, Any]:
-    """What is known of a run before it begins, as columns of the runs table."""
-    settings = planned.settings
+def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
+    """A run's row as it is written before anything is measured."""
     now = datetime.now(UTC)
     return {
         **provenance.columns(),
@@ -209,14 +221,14 @@ def opening_row(planned: Plan, command: str) -> dict[str, Any]:
         "command": command,
         "preset": settings.preset.value,
         "synthetic": settings.dataset is Dataset.SYNTHETIC,
-        "trials_planned": len(list(planned.pairs())) * len(SIDES),
+        "trials_planned": trials_planned,
         "threads": settings.threads,
         "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
     }
 
 
 def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
-    """What is known of a run when it has ended."""
+    """What a run's row says more when it has ended."""
     return {
         "status": outcome.status,
         "finished_at": datetime.now(UTC),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -93,6 +93,9 @@ _DEFAULTS: Final[dict[str, str]] = {
 # What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
 
+# What an explanation takes where it is not told otherwise: so much of the data that a walk takes minutes.
+EXPLANATION_DEFAULTS: Final = {"mode": "article", "epochs": "1", "train_samples": "12000", "budget_s": "600"}
+
 _PRESETS: Final[dict[Preset, dict[str, str]]] = {
     Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
     Preset.DEFAULT: {},
@@ -129,7 +132,25 @@ def resolve(
     for layer in reversed(layers):
         merged.update(layer)
     merged["preset"] = preset
+    _require_nothing_for_the_listings(layers, merged["mode"])
     return Settings(**{name: parse(_LABELS[name], merged[name]) for name, parse in _PARSERS.items()})
+
+
+def _require_nothing_for_the_listings(layers: Sequence[Mapping[str, str]], modes: str) -> None:
+    """The listings of mode `article` have batch sizes and a number format of their own.
+
+    Raises:
+        BadOption: one was given, and no other mode to take it.
+    """
+    if _words(modes) != [Mode.ARTICLE]:
+        return
+    for name in ("batch_size", "eval_batch_size", "precision"):
+        for layer in layers:
+            if name in layer:
+                label = _LABELS[name]
+                raise BadOption(
+                    label, layer[name], f"no {label} in mode article: its listings have their own"
+                )
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -11,8 +11,9 @@ from typing import Final
 
 from harness.config import Settings
 from harness.errors import BadOption
+from harness.listings import listed
 from harness.records import Role
-from harness.workload import FRAMEWORKS, Case, Mode, Precision, Workload
+from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, Mode, Precision, Workload
 
 SIDES: Final[tuple[str, str]] = ("a", "b")
 
@@ -32,15 +33,20 @@ class Pair:
 
     `frameworks` are those of sides a and b: both, in that order, to compare them, or twice the same for a
     control. Each training step of side b is made to take `planted_share` longer, 0 outside calibration.
+    Side b runs `other` where that is not the same case. `change` names what an explanation's pair measures.
     """
 
     case: Case
     replicate: int
     frameworks: tuple[str, str] = (FRAMEWORKS[0], FRAMEWORKS[1])
     planted_share: float = 0.0
+    other: Case | None = None
+    change: str = ""
 
     @property
     def role(self) -> Role:
+        if self.change:
+            return Role.CHANGE
         return Role.CONTROL if len(set(self.frameworks)) == 1 else Role.COMPARISON
 
     @property
@@ -48,13 +54,19 @@ class Pair:
         return (self.case.workload.seed + self.replicate) % 2**32
 
     @property
-    def seeded_case(self) -> Case:
-        """The case with this replicate's seed: what the workers are told."""
-        return replace(self.case, workload=replace(self.case.workload, seed=self.seed))
+    def cases(self) -> tuple[Case, Case]:
+        """What sides a and b run."""
+        return self.case, self.other or self.case
+
+    def seeded(self, case: Case) -> Case:
+        """A side's case with this replicate's seed: what its worker is told."""
+        return replace(case, workload=replace(case.workload, seed=self.seed))
 
     @property
     def kind(self) -> str:
-        """What its replicates are counted under: the case, and whether it is a control of it."""
+        """What its replicates are counted under: the case, a control of it, or the change measured."""
+        if self.change:
+            return self.change
         return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-control"
 
     @property
@@ -77,7 +89,9 @@ class Plan:
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(self.settings.replicates):
-            pairs = [Pair(case=case, replicate=replicate) for case in self.cases]
+            pairs = [
+                Pair(case=case, replicate=replicate, other=_run_by(PYTORCH, case)) for case in self.cases
+            ]
             if pairs:
                 pairs.append(self._control(replicate))
             yield from shuffler.sample(pairs, len(pairs))
@@ -88,14 +102,21 @@ class Plan:
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         framework = FRAMEWORKS[replicate % len(FRAMEWORKS)]
         return Pair(
-            case=replace(self.cases[0], workload=short),
+            case=_run_by(framework, replace(self.cases[0], workload=short)),
             replicate=replicate,
             frameworks=(framework, framework),
         )
 
 
+def _run_by(framework: str, case: Case) -> Case:
+    """The case as a framework runs it: in mode `article` its own listing."""
+    return listed(case.workload, framework, case.device) if case.as_printed else case
+
+
 def plan(settings: Settings) -> Plan:
     """Span the grid device x mode x precision x epochs x batch size.
+
+    Mode `article` has one case instead of one a batch size: TensorFlow's listing, which stands for both.
 
     Raises:
         BadOption: when a combination is not allowed, such as a batch larger than the training set or a
@@ -104,25 +125,28 @@ def plan(settings: Settings) -> Plan:
     if "cpu" in settings.device:
         _require_on_a_cpu("MODE", settings.mode)
         _require_on_a_cpu("PRECISION", settings.precision)
-    cases = tuple(
-        Case(
-            workload=Workload(
-                dataset=settings.dataset,
-                batch_size=batch_size,
-                epochs=epochs,
-                precision=precision,
-                seed=settings.seed,
-                train_samples=settings.train_samples,
-                eval_batch_size=settings.eval_batch_size,
+    cases = [
+        _run_by(
+            TENSORFLOW,
+            Case(
+                workload=Workload(
+                    dataset=settings.dataset,
+                    batch_size=batch_size,
+                    epochs=epochs,
+                    precision=precision,
+                    seed=settings.seed,
+                    train_samples=settings.train_samples,
+                    eval_batch_size=settings.eval_batch_size,
+                ),
+                device=device,
+                mode=mode,
             ),
-            device=device,
-            mode=mode,
         )
         for device, mode, precision, epochs, batch_size in product(
             settings.device, settings.mode, settings.precision, settings.epochs, settings.batch_size
         )
-    )
-    return Plan(settings=settings, cases=cases)
+    ]
+    return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
 
 
 def _require_on_a_cpu(option: str, asked: Sequence[StrEnum]) -> None:

@@ -14,12 +14,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.program import Initial, Scaling
 from harness.workload import CLASSES, INPUT_FEATURES, PIXEL_MEAN, PIXEL_STD, Precision, Workload
 
 _WEIGHTS_STREAM: Final = 0
 _ORDER_STREAM: Final = 1
 
 Floats = NDArray[np.floating[Any]]
+Inputs = Floats | NDArray[np.uint8]
 FloatType = np.dtype[np.floating[Any]]
 Order = NDArray[np.int64]
 
@@ -56,21 +58,32 @@ def dtype_of(precision: Precision) -> FloatType:
     return _DTYPES[precision]
 
 
-def initial_weights(workload: Workload) -> Weights:
-    """Glorot-uniform kernels (Glorot & Bengio 2010, eq. 16) and zero biases, in the workload's type."""
+def initial_weights(workload: Workload, initial: Initial = Initial.GLOROT) -> Weights:
+    """First weights in the workload's type, from one of the two frameworks' usual distributions.
+
+    `GLOROT`, Keras's: uniform kernels (Glorot & Bengio 2010, eq. 16) and zero biases. `FAN_IN`, that of
+    PyTorch's `nn.Linear`: kernels and biases uniform in ±1/√inputs.
+    """
     rng = _stream(workload.seed, _WEIGHTS_STREAM)
     dtype = dtype_of(workload.precision)
+    hidden, output = (INPUT_FEATURES, workload.hidden_units), (workload.hidden_units, CLASSES)
 
-    def glorot(inputs: int, outputs: int) -> Floats:
-        limit = np.sqrt(6.0 / (inputs + outputs))
+    def uniform(limit: float, *shape: int) -> Floats:
         # Drawn in float64 and rounded: one seed gives the same weights in every precision.
-        return rng.uniform(-limit, limit, size=(inputs, outputs)).astype(dtype)
+        return rng.uniform(-limit, limit, size=shape).astype(dtype)
+
+    def kernel(inputs: int, outputs: int) -> Floats:
+        glorot = initial is Initial.GLOROT
+        return uniform(np.sqrt(6.0 / (inputs + outputs)) if glorot else inputs**-0.5, inputs, outputs)
+
+    def bias(inputs: int, outputs: int) -> Floats:
+        return np.zeros(outputs, dtype) if initial is Initial.GLOROT else uniform(inputs**-0.5, outputs)
 
     return Weights(
-        hidden_kernel=glorot(INPUT_FEATURES, workload.hidden_units),
-        hidden_bias=np.zeros(workload.hidden_units, dtype),
-        output_kernel=glorot(workload.hidden_units, CLASSES),
-        output_bias=np.zeros(CLASSES, dtype),
+        hidden_kernel=kernel(*hidden),
+        hidden_bias=bias(*hidden),
+        output_kernel=kernel(*output),
+        output_bias=bias(*output),
     )
 
 
@@ -96,6 +109,17 @@ def normalised(pixels: NDArray[np.uint8], precision: Precision) -> Floats:
     scaled -= dtype.type(PIXEL_MEAN)
     scaled /= dtype.type(PIXEL_STD)
     return scaled
+
+
+def scaled(pixels: NDArray[np.uint8], scaling: Scaling, precision: Precision) -> Inputs:
+    """Pixels (n, 28, 28) as a program has them before its first layer: (n, 784), raw ones as they are."""
+    if scaling is Scaling.NORMALISED:
+        return normalised(pixels, precision)
+    flat = pixels.reshape(len(pixels), -1)
+    if scaling is Scaling.RAW:
+        return flat
+    dtype = dtype_of(precision)
+    return np.divide(flat, dtype.type(255), dtype=dtype)
 
 
 def digest(*arrays: NDArray[np.generic]) -> str:

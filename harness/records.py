@@ -18,10 +18,14 @@ class Phase(StrEnum):
 
 
 class Role(StrEnum):
-    """What a pair is for: to compare the frameworks, or one with itself, so that the true ratio is known."""
+    """What a pair is for: to compare the frameworks, or one with itself, so that the true ratio is known.
+
+    Or to measure a change: the sides are two programs, neighbours on the way from one to another.
+    """
 
     COMPARISON = "comparison"
     CONTROL = "control"
+    CHANGE = "change"
 
 
 class Status(StrEnum):
@@ -253,4 +257,34 @@ class Attempt:
     replicates: int
     rounds: int
     measured_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one change did on one walk from a program to another; None where a side did not finish.
+
+    `place` is its place in the walk from 1, 0 for the ends measured directly; one `aside` leads from an end
+    to what neither has typed. Ratios are the speed of the
+    program after the change over that before it. Accuracies are those after the last epoch.
+    """
+
+    explanation_id: str
+    replicate: int
+    place: int
+    name: str
+    aside: bool
+    level_before: str
+    level_after: str
+    before: str
+    after: str
+    seed: int
+    started_at: datetime
+    train_ratio: float | None
+    eval_ratio: float | None
+    train_samples_per_s_before: float | None
+    train_samples_per_s_after: float | None
+    accuracy_before: float | None
+    accuracy_after: float | None
+    failure_reason: str | None
     wall_s: float

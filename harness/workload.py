@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from harness.errors import BadOption
+from harness.program import Program
 
 TENSORFLOW: Final = "tensorflow"
 PYTORCH: Final = "pytorch"
@@ -34,13 +35,17 @@ LOSS_SCALE_GROWTH_STEPS: Final = 2000
 
 
 class Mode(StrEnum):
-    """How a framework executes a training step; each pairs the frameworks' own ways of doing the same."""
+    """How a framework executes a training step; each pairs the frameworks' own ways of doing the same.
+
+    All but `article`, whose two listings do different work: it has no certificate and no verdict.
+    """
 
     LOOP = "loop"
     EAGER = "eager"
     COMPILED = "compiled"
     IDIOMATIC = "idiomatic"
     GRAPH = "graph"
+    ARTICLE = "article"
 
 
 class Precision(StrEnum):
@@ -135,12 +140,19 @@ class Workload:
 class Case:
     """One workload on one device in one mode: the unit that gets a verdict.
 
-    `workload.seed` is the seed of the first replicate; replicate *r* runs with `seed + r`.
+    `workload.seed` is the seed of the first replicate; replicate *r* runs with `seed + r`. `program` is for
+    mode `article` only: another program than the framework's listing, see `listings.program_of`.
     """
 
     workload: Workload
     device: str
     mode: Mode
+    program: Program | None = None
+
+    @property
+    def as_printed(self) -> bool:
+        """Whether each framework runs its listing, whose batch sizes are its own."""
+        return self.mode is Mode.ARTICLE and self.program is None
 
     @property
     def id(self) -> str:
@@ -151,11 +163,13 @@ class Case:
             self.device.replace(":", ""),
             self.mode,
             work.precision,
-            f"b{work.batch_size}",
+            *([] if self.as_printed else [f"b{work.batch_size}"]),
             f"e{work.epochs}",
         ]
         if work.train_samples != FULL_TRAIN_SAMPLES:
             parts.append(f"n{work.train_samples}")
+        if self.program is not None:
+            parts.append(self.program.id)
         return "-".join(parts)
 
 

@@ -223,3 +223,43 @@ def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthet
     after = harness("report", **where)
     assert "Calibration: of 1 comparison of a framework with itself" in " ".join(after.stdout.split())
     assert "not been calibrated" not in after.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("explain", "pytorch"), "CASE=pytorch: not allowed; use two cases, or none"),
+        (
+            ("explain", "pytorch", "tensorflow"),
+            "CASE=pytorch: not allowed; use a framework, a slash and a case",
+        ),
+        (("explain", "--budget", "0"), "BUDGET=0: not allowed"),
+        (("explain", "--epochs", "1,2"), "EPOCHS=1,2: not allowed; use one value"),
+        (
+            ("bench", "--mode", "article", "--batch-size", "64"),
+            "BATCH=64: not allowed; use no BATCH in mode article",
+        ),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line_and_status_2(harness, tmp_path, arguments, said):
+    done = harness(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_an_explanation_from_options_to_page_and_onto_the_next_runs_page(harness, tmp_path, synthetic_root):
+    scripts = {"tensorflow": {"train_s": 0.01, "accuracy": 0.9}, "pytorch": {"train_s": 0.03}}
+    where = {"scripts": scripts, "XDG_CACHE_HOME": str(synthetic_root.parent)}
+    ends = [f"{name}/synthetic-cpu-loop-fp32-b100-e1-n1000" for name in ("tensorflow", "pytorch")]
+    done = harness("explain", *ends, "--replicates", "2", **where)
+    assert done.returncode == 0, done.stderr
+    assert f"{ends[0]} trains" in " ".join(done.stdout.split())
+    page = (tmp_path / "reports" / "explanation.html").read_text()
+    assert "Why two programs differ" in page
+    assert "harness explain" in page
+    assert len(list((tmp_path / "results" / "explanations" / "changes").iterdir())) == 4
+    work = ("--dataset", "synthetic", "--batch-size", "100", "--replicates", "1", "--allow-mismatch")
+    assert harness("bench", *work, **where).returncode == 0
+    assert "Why two programs differ" in (tmp_path / "reports" / "summary.html").read_text()

@@ -95,3 +95,12 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
     (tmp_path / "harness.toml").write_text("epochs = [1,\n")
     with pytest.raises(BadOption, match=r"harness\.toml"):
         resolve(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "label"), [("batch_size", "BATCH=128"), ("eval_batch_size", "EVAL_BATCH=128")]
+)
+def test_a_batch_size_for_the_articles_listings_alone_is_refused(tmp_path, option, label):
+    with pytest.raises(BadOption, match=f"{label}: not allowed; use no "):
+        resolve(tmp_path, mode="article", **{option: "128"})
+    assert resolve(tmp_path, mode="loop,article", **{option: "128"})

@@ -111,7 +111,20 @@ def test_make_alone_shows_the_help(clone):
 def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone):
     shown = set(re.findall(r"^  make ([a-z]+)", clone.make("help").stdout, flags=re.MULTILINE))
     assert shown == {
-        *("help", "setup", "bench", "calibrate", "report", "data", "doctor", "test", "check", "lock", "clean")
+        *(
+            "help",
+            "setup",
+            "bench",
+            "calibrate",
+            "explain",
+            "report",
+            "data",
+            "doctor",
+            "test",
+            "check",
+            "lock",
+        ),
+        "clean",
     }
     for target in shown:
         assert clone.make("-n", target).returncode == 0
@@ -122,14 +135,20 @@ def test_an_option_that_is_not_given_is_not_passed(clone):
     assert clone.harness("bench", "BATCH=", DEVICE="") == ["bench"]
 
 
-def test_every_variable_in_the_help_reaches_an_option_of_bench_or_calibrate(clone):
-    variables = [name for name in variables_in_help(clone) if name != "PYTHON"]
+def test_every_variable_in_the_help_reaches_an_option_of_a_command_that_measures(clone):
+    variables = [name for name in variables_in_help(clone) if name not in {"PYTHON", "CASES"}]
     reached = set()
-    for target in ("bench", "calibrate"):
+    for target in ("bench", "calibrate", "explain"):
         given = clone.harness(target, *(f"{name}=value-of-{name}" for name in variables))
         assert set(given[1::2]) == options_of(target)
         reached |= set(given[2::2])
     assert reached == {f"value-of-{name}" for name in variables}
+
+
+def test_two_cases_reach_explain_as_two_arguments(clone):
+    a, b = "tensorflow/mnist-cpu-loop-fp32-b64-e5", "pytorch/mnist-cpu-loop-fp32-b64-e5"
+    assert clone.harness("explain", f"CASES={a} {b}", "BUDGET=60") == ["explain", "--budget", "60", a, b]
+    assert clone.harness("explain") == ["explain"]
 
 
 @pytest.mark.parametrize("target", ["report", "data", "doctor"])

@@ -63,8 +63,8 @@ def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_p
     (case,) = planned(tmp_path, batch_size="64", seed="10").cases
     pair = Pair(case=case, replicate=3)
     assert pair.seed == 13
-    assert pair.seeded_case.workload.seed == 13
-    assert pair.seeded_case.id == case.id
+    assert pair.seeded(case).workload.seed == 13
+    assert pair.seeded(case).id == case.id
 
 
 def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
@@ -78,7 +78,7 @@ def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
     [
         ({"precision": "fp32,tf32"}, "PRECISION=tf32: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
         ({"precision": "fp16"}, "PRECISION=fp16: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
-        ({"mode": "graph"}, "MODE=graph: not allowed; use loop, eager, compiled, idiomatic with DEVICE=cpu"),
+        ({"mode": "graph"}, "MODE=graph: not allowed; use loop, eager, compiled, idiomatic, article with"),
         ({"mode": "graph", "device": "cuda,cpu"}, "MODE=graph"),
     ],
 )
@@ -99,3 +99,34 @@ def test_a_gpu_has_every_format_and_mode(tmp_path):
 def test_a_batch_that_does_not_fit_the_training_set_is_refused(tmp_path):
     with pytest.raises(BadOption, match="BATCH=512"):
         planned(tmp_path, batch_size="64,512", train_samples="100")
+
+
+def test_the_articles_listings_are_one_case_whatever_the_batch_sizes(tmp_path):
+    loops, articles = (
+        [
+            case
+            for case in planned(tmp_path, mode="loop,article", batch_size="64,512").cases
+            if case.mode == mode
+        ]
+        for mode in ("loop", "article")
+    )
+    assert (len(loops), len(articles)) == (2, 1)
+    assert articles[0].id == "mnist-cpu-article-fp32-e5"
+
+
+def test_each_side_runs_its_own_listing(tmp_path):
+    for pair in planned(tmp_path, mode="article", replicates="2").pairs():
+        sizes = {"tensorflow": (32, 32), "pytorch": (64, 1000)}
+        for framework, case in zip(pair.frameworks, pair.cases, strict=True):
+            assert (case.workload.batch_size, case.workload.eval_batch_size) == sizes[framework]
+            assert case.id == pair.case.id
+
+
+def test_a_pair_that_measures_a_change_is_counted_under_it(tmp_path):
+    case, other = planned(tmp_path, batch_size="64,512").cases
+    pair = Pair(
+        case=case, other=other, frameworks=("pytorch", "pytorch"), replicate=1, change="02-batch-size"
+    )
+    assert pair.role is Role.CHANGE
+    assert pair.id == "02-batch-size-r1"
+    assert pair.cases == (case, other)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness import recipe
+from harness.program import Initial, Scaling
 from harness.workload import PIXEL_MEAN, PIXEL_STD, Precision, Workload
 
 
@@ -67,3 +68,26 @@ def test_a_digest_tells_shape_type_and_content_apart():
     touched[1, 2] = 1e-30
     others = [base.reshape(3, 2), base.astype(np.float64), touched]
     assert len({recipe.digest(array) for array in [base, *others]}) == 4
+
+
+def test_pixels_are_scaled_as_far_as_a_program_says():
+    pixels = np.arange(256, dtype=np.uint8).repeat(784).reshape(256, 28, 28)
+    raw, unit, normalised = (recipe.scaled(pixels, scaling, Precision.FP32) for scaling in Scaling)
+    assert raw.dtype == np.uint8
+    assert np.array_equal(raw[:, 0], np.arange(256))
+    assert unit.dtype == np.float32
+    assert unit[:, 0] == pytest.approx(np.arange(256) / 255)
+    assert np.array_equal(normalised, recipe.normalised(pixels, Precision.FP32))
+
+
+def test_first_weights_can_be_those_of_either_framework():
+    work = Workload(seed=3)
+    glorot, fan_in = (recipe.initial_weights(work, initial) for initial in Initial)
+    assert not glorot.hidden_bias.any()
+    for array, inputs in (
+        (fan_in.hidden_kernel, 784),
+        (fan_in.hidden_bias, 784),
+        (fan_in.output_kernel, 128),
+    ):
+        assert 0.95 * inputs**-0.5 < np.abs(array).max() <= inputs**-0.5
+    assert np.array_equal(glorot.hidden_kernel, recipe.initial_weights(work).hidden_kernel)

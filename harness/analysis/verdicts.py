@@ -20,10 +20,18 @@ from harness.analysis.statistics import (
 )
 from harness.plan import SIDES
 from harness.records import Phase, Status
-from harness.workload import FRAMEWORKS
+from harness.workload import FRAMEWORKS, Mode
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
+
+_UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
+
+# A mode whose sides do different work, and are meant to.
+_DIFFERENT: Final = {
+    Mode.ARTICLE: "no certificate: the article's listings do different work, as printed; `harness explain` "
+    "measures what tells them apart"
+}
 
 # What a verdict says, after the other columns that name its case.
 _DTYPES: Final[dict[Hashable, str]] = {
@@ -75,7 +83,7 @@ def verdicts(
     """
     cases = trials[_CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
-    refusals = _refusals(case_ids, certificates)
+    refusals = _refusals(cases, certificates)
     notes = _failure_notes(trials)
     log_ratios = _log_ratios(trials, rounds)
     rows = []
@@ -192,14 +200,14 @@ def _failure_notes(trials: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _refusals(case_ids: list[str], certificates: pd.DataFrame | None) -> dict[str, str]:
+def _refusals(cases: pd.DataFrame, certificates: pd.DataFrame | None) -> dict[str, str]:
     """Why a case gets no verdict, for those that get none."""
     if certificates is None:
         return {}
     certified = set(certificates["case_id"])
     refusals = {
-        case_id: "no certificate: nothing shows that both frameworks did the same work"
-        for case_id in case_ids
+        str(case_id): _DIFFERENT.get(mode, _UNPROVEN)
+        for case_id, mode in zip(cases["case_id"], cases["mode"], strict=True)
         if case_id not in certified
     }
     for failed in certificates[~certificates["holds"].astype(bool)].itertuples():

@@ -11,11 +11,12 @@ from typing import Annotated, Final
 import typer
 
 from harness import __version__
+from harness.cli.explain import explain
 from harness.cli.measure import bench, calibrate, data, doctor, parity
 from harness.cli.results import compare, export, history, import_, report
 from harness.errors import HarnessError
 
-_COMMANDS: Final = (bench, parity, calibrate, report, compare, history, export, data, doctor)
+_COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, data, doctor)
 
 app = typer.Typer(
     name="harness",

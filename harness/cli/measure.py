@@ -90,7 +90,7 @@ def bench(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(planned.cases)) as display:
+    with ProofDisplay(len(session.provable(planned))) as display:
         proofs = session.prove(planned, data_root, display)
     with RunDisplay(planned) as display:
         run = session.bench(planned, data_root, proofs, command=typed(), observer=display)
@@ -142,7 +142,7 @@ def parity(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(planned.cases)) as display:
+    with ProofDisplay(len(session.provable(planned))) as display:
         proofs = session.prove(planned, data_root, display)
     show_proofs(proofs)
     if not proofs["holds"].all():

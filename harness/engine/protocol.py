@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_type_hints
 
 from harness.errors import ProtocolError
+from harness.program import Program
 from harness.workload import Adam, Case, Dataset, Mode, Precision, TrialSpec, Workload
 
 Message = dict[str, Any]
@@ -61,9 +62,20 @@ def parse_spec(message: Message) -> TrialSpec:
     work["adam"] = Adam(**work["adam"])
     return TrialSpec(
         framework=message["framework"],
-        case=Case(workload=Workload(**work), device=case["device"], mode=Mode(case["mode"])),
+        case=Case(
+            workload=Workload(**work),
+            device=case["device"],
+            mode=Mode(case["mode"]),
+            program=_parse_program(case["program"]),
+        ),
         threads=message["threads"],
         data_root=message["data_root"],
         matched=message["matched"],
         planted_share=message["planted_share"],
     )
+
+
+def _parse_program(message: Message | None) -> Program | None:
+    if message is None:
+        return None
+    return Program(**{name: kind(message[name]) for name, kind in get_type_hints(Program).items()})

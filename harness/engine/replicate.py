@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harness.analysis.statistics import Judgement, replicate_log_ratio
 from harness.engine.pairing import turns
-from harness.engine.rounds import Rounds, faster, plan_rounds
+from harness.engine.rounds import WHOLE_EPOCHS, Rounds, faster, plan_rounds
 from harness.engine.side import Conditions, Side
 from harness.measure.gpu import GpuSampler
 from harness.plan import SIDES, Pair
@@ -82,7 +82,9 @@ def _rounds(
     if pair.kind in known:
         return known[pair.kind]
     said = [side.pace for side in sides.values() if side.pace is not None]
-    rounds = plan_rounds(pair.case, faster(pair.case, said), conditions.round_s)
+    # Where the sides cut an epoch into other batches, no part of one is whole batches to both.
+    cut_alike = len({(case.mode in WHOLE_EPOCHS, case.workload.batch_size) for case in pair.cases}) == 1
+    rounds = plan_rounds(pair.case, faster(pair.case, said), conditions.round_s, divisible=cut_alike)
     if len(said) == len(sides):
         known[pair.kind] = rounds
     return rounds
@@ -99,13 +101,19 @@ def _take_turns(
         observer.turn_done(pair, done=done, rounds=len(rounds.train))
         if all(side.failure or side.trained_s >= conditions.enough_s for side in sides.values()):
             break
-    if pair.role is Role.CONTROL or conditions.speed_only:
+    if pair.role is not Role.COMPARISON or conditions.speed_only:
         return
-    for batch_size in sorted({1, pair.case.workload.batch_size}):
+    _predict([sides[name] for name in names])
+
+
+def _predict(sides: Sequence[Side]) -> None:
+    """Latencies at one sample, and at each side's own batch size."""
+    for side in sides:
+        side.predict(1)
+    for side in sides:
         # The test set has no batch larger than itself.
-        if batch_size <= TEST_SAMPLES:
-            for name in names:
-                sides[name].predict(batch_size)
+        if 1 < side.case.workload.batch_size <= TEST_SAMPLES:
+            side.predict(side.case.workload.batch_size)
 
 
 def _seed(pair: Pair) -> str:
@@ -120,8 +128,8 @@ class Interrupted(KeyboardInterrupt):
         self.trials = trials
 
 
-def pair_log_ratio(a: Trial, b: Trial) -> float | None:
-    """The log of side a's training speed over side b's; None when a side did not finish.
+def pair_log_ratio(a: Trial, b: Trial, phase: Phase = Phase.TRAIN) -> float | None:
+    """The log of side a's speed over side b's; None when a side did not finish or was not timed in the phase.
 
     As `analysis.verdicts` has it: the median over the rounds that neither side had in its warm-up.
     """
@@ -129,11 +137,13 @@ def pair_log_ratio(a: Trial, b: Trial) -> float | None:
         return None
     times_s = [
         (one.sample_s, other.sample_s)
-        for one, other in zip(_train(a), _train(b), strict=True)
+        for one, other in zip(_timed(a, phase), _timed(b, phase), strict=True)
         if not (one.warm_up or other.warm_up)
     ]
+    if not times_s:
+        return None
     return replicate_log_ratio([time_s for time_s, _ in times_s], [time_s for _, time_s in times_s])
 
 
-def _train(trial: Trial) -> list[Round]:
-    return [one for one in trial.rounds if one.phase is Phase.TRAIN]
+def _timed(trial: Trial, phase: Phase) -> list[Round]:
+    return [one for one in trial.rounds if one.phase is phase]

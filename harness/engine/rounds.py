@@ -15,6 +15,9 @@ from typing import Final
 
 from harness.workload import Case, Mode, Workload
 
+# What `fit` and a `DataLoader` do around an epoch belongs to it, and mode `graph` is about whole epochs.
+WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE})
+
 # The pace is taken from a few steps, before anything has settled; a round planned this much longer
 # than the least is seldom shorter than it.
 _SLACK: Final = 1.25
@@ -61,19 +64,19 @@ def faster(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
     )
 
 
-def plan_rounds(case: Case, pace: Pace, least_s: float) -> Rounds:
+def plan_rounds(case: Case, pace: Pace, least_s: float, *, divisible: bool = True) -> Rounds:
     """Rounds of at least `least_s` seconds at this pace, as short as that allows.
 
-    An unknown pace gives a round an epoch and one pass. What `fit` and a `DataLoader` do around an epoch
-    belongs to it, and mode `graph` is about whole epochs, so theirs are never split. In a group of epochs
-    each is evaluated, and their evaluations together last `least_s`.
+    An unknown pace gives a round an epoch and one pass. The epochs of some modes stay whole
+    (`WHOLE_EPOCHS`), as do all that are not `divisible`. In a group of epochs each is evaluated, and their
+    evaluations together last `least_s`.
     """
     workload = case.workload
     epochs, group, splits = workload.epochs, 1, 1
     if pace.epoch_s is not None:
         wanted = least_s * _SLACK / pace.epoch_s
         group = min(epochs, math.ceil(wanted))
-        if wanted < 1 and case.mode not in {Mode.IDIOMATIC, Mode.GRAPH}:
+        if wanted < 1 and divisible and case.mode not in WHOLE_EPOCHS:
             steps = workload.steps_per_epoch
             splits = steps // math.ceil(wanted * steps)
     # Epochs that fill no group of their own join the others: no round is shorter than asked for.

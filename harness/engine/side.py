@@ -97,6 +97,7 @@ class Side:
         self.name = name
         self._gpu = gpu
         self.framework = pair.frameworks[SIDES.index(name)]
+        self.case = pair.cases[SIDES.index(name)]
         suffix = self.framework if pair.role is Role.COMPARISON else f"{self.framework}-{name}"
         self.trial_id = f"{conditions.run_id}-{pair.id}-{suffix}"
         self._planted_share = pair.planted_share if name == SIDES[1] else 0.0
@@ -118,13 +119,13 @@ class Side:
     def start(self) -> None:
         """Start the worker and tell it what to do; `wait` until it is ready."""
         conditions = self._conditions
-        device = self._pair.case.device
+        device = self.case.device
         if device in conditions.gpus:
             # By UUID: should one GPU be lost during a run, places would count differently.
             device = conditions.gpus[device].uuid
         spec = TrialSpec(
             framework=self.framework,
-            case=self._pair.seeded_case,
+            case=self._pair.seeded(self.case),
             threads=conditions.threads,
             data_root=str(conditions.data_root),
             planted_share=self._planted_share,
@@ -163,7 +164,7 @@ class Side:
                 break
             replies.append(reply)
             turns.append(self._turn)
-            if passes and part.ends_epoch(self._pair.case.workload):
+            if passes and part.ends_epoch(self.case.workload):
                 trained_s = self.trained_s + sum(one["wall_s"] for one in replies)
                 evaluation = self._ask(Do.EVALUATE, passes=passes)
                 evaluations.append((part.epoch, trained_s, evaluation, self._turn))
@@ -256,7 +257,7 @@ class Side:
             trial_id=self.trial_id,
             role=pair.role,
             side=self.name,
-            case=pair.case,
+            case=self.case,
             framework=self.framework,
             planted_share=self._planted_share,
             replicate=pair.replicate,

@@ -35,10 +35,12 @@ from harness.errors import (
 )
 from harness.frameworks.base import ASKED_SAMPLES, Adapter, Data
 from harness.frameworks.witness import Witness
+from harness.listings import program_of
 from harness.measure import host
 from harness.measure.disturbance import Watch
 from harness.measure.loop import timed
 from harness.parity.testimony import testify
+from harness.program import Initial, Scaling
 from harness.workload import PYTORCH, TENSORFLOW, TEST_SAMPLES, TrialSpec
 
 ENTRY_POINTS: Final = "evenmatch.frameworks"
@@ -139,7 +141,8 @@ class Worker:
         adapter.load(data)
         adapter.synchronise()
         loaded_s = clock()
-        weights = recipe.initial_weights(workload)
+        program = program_of(spec.case, spec.framework)
+        weights = recipe.initial_weights(workload, program.initial if program else Initial.GLOROT)
         adapter.build(weights)
         adapter.synchronise()
         built_s = clock()
@@ -281,14 +284,19 @@ def _require_place(adapter: Adapter) -> None:
 
 
 def read_data(spec: TrialSpec) -> Data:
-    """Decode and normalise the verified files; both frameworks get the very same arrays."""
+    """Decode and scale the verified files; both frameworks get the very same arrays.
+
+    Only in mode `article` each program has its own scaling.
+    """
     workload = spec.case.workload
+    program = program_of(spec.case, spec.framework)
+    scaling = program.scaling if program else Scaling.NORMALISED
     images = mnist.load(Path(spec.data_root), workload.dataset)
     kept = workload.train_samples
     return Data(
-        train_inputs=recipe.normalised(images.train_images[:kept], workload.precision),
+        train_inputs=recipe.scaled(images.train_images[:kept], scaling, workload.precision),
         train_labels=images.train_labels[:kept].astype("int64"),
-        test_inputs=recipe.normalised(images.test_images, workload.precision),
+        test_inputs=recipe.scaled(images.test_images, scaling, workload.precision),
         test_labels=images.test_labels.astype("int64"),
         root=spec.data_root,
     )

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from harness.frameworks.gauge import Gauge
 from harness.measure.loop import timed
-from harness.recipe import Floats, Order, Weights
+from harness.recipe import Inputs, Order, Weights
 from harness.workload import TrialSpec
 
 
@@ -41,12 +41,13 @@ from harness.workload import TrialSpec
 class Data:
     """Normalised inputs (n, 784) in the timed precision and labels (n,) as int64, equal for all sides.
 
-    `root` is the folder of the verified files, for the mode in which a framework reads them itself.
+    In mode `article` the inputs are scaled as the program has them; raw ones are uint8. `root` is the folder
+    of the verified files, for the modes in which a framework reads them itself.
     """
 
-    train_inputs: Floats
+    train_inputs: Inputs
     train_labels: NDArray[np.int64]
-    test_inputs: Floats
+    test_inputs: Inputs
     test_labels: NDArray[np.int64]
     root: str
 

@@ -17,7 +17,7 @@ from harness.frameworks.tensorflow_layout import to_recipe
 from harness.frameworks.tensorflow_matched import GivenMask, MatchedAdam
 from harness.frameworks.tensorflow_precision import loss_scale, scaling, set_precision
 from harness.frameworks.tensorflow_testimony import TensorFlowTestimony
-from harness.recipe import Floats, Order, Weights, batches
+from harness.recipe import Inputs, Order, Weights, batches
 from harness.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 
@@ -31,6 +31,10 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.tensorflow_graph import TensorFlowGraph  # noqa: PLC0415  (its subclass)
 
         return TensorFlowGraph(spec)
+    if spec.case.mode is Mode.ARTICLE:
+        from harness.frameworks.tensorflow_program import TensorFlowProgram  # noqa: PLC0415  (a subclass too)
+
+        return TensorFlowProgram(spec)
     return TensorFlowMlp(spec)
 
 
@@ -237,6 +241,6 @@ class TensorFlowMlp(TensorFlowTestimony):
         )
 
 
-def whole_batches(inputs: Floats, batch_size: int) -> list[Floats]:
+def whole_batches(inputs: Inputs, batch_size: int) -> list[Inputs]:
     """Inputs (n, ...) cut into batches; a last partial one is left out."""
     return [inputs[i : i + batch_size] for i in range(0, len(inputs) - batch_size + 1, batch_size)]

@@ -23,7 +23,7 @@ from harness.frameworks.torch_mlp import TorchMlp
 from harness.recipe import Floats, Order
 from harness.workload import CLASSES, INPUT_FEATURES, PIXEL_MEAN, PIXEL_STD, Dataset
 
-_CLASSES = {
+DATASETS: Final = {
     Dataset.MNIST: datasets.MNIST,
     Dataset.FASHION_MNIST: datasets.FashionMNIST,
     Dataset.SYNTHETIC: datasets.MNIST,  # written in MNIST's format and layout
@@ -33,7 +33,9 @@ _CLASSES = {
 _READ_ONE_BY_ONE: Final = 256
 
 
-class _RecipeOrder(Sampler[int]):
+class RecipeOrder(Sampler[int]):
+    """Plays the order that it is told, where a shuffling sampler would draw one."""
+
     def __init__(self) -> None:
         self.order: list[int] = []
 
@@ -48,11 +50,11 @@ class TorchIdiomatic(TorchMlp):
     """Mode `idiomatic`."""
 
     def load(self, data: Data) -> None:
-        kind = _CLASSES[self.workload.dataset]
+        kind = DATASETS[self.workload.dataset]
         transform = transforms.Compose(
             [transforms.ToTensor(), transforms.Normalize((PIXEL_MEAN,), (PIXEL_STD,))]
         )
-        self._sampler = _RecipeOrder()
+        self._sampler = RecipeOrder()
         self._train_loader = DataLoader(
             kind(data.root, train=True, transform=transform),
             batch_size=self.workload.batch_size,

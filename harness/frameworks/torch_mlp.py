@@ -32,6 +32,10 @@ def open_adapter(spec: TrialSpec) -> Adapter:
         from harness.frameworks.torch_graph import TorchGraph  # noqa: PLC0415  (its subclass)
 
         return TorchGraph(spec)
+    if spec.case.mode is Mode.ARTICLE:
+        from harness.frameworks.torch_program import TorchProgram  # noqa: PLC0415  (needs torchvision)
+
+        return TorchProgram(spec)
     return TorchMlp(spec)
 
 

@@ -15,9 +15,9 @@ from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts
 from harness.records import Phase
 from harness.report import words
-from harness.report.cases import cases, describe, differing, labelled
+from harness.report.cases import batch, cases, describe, differing, labelled
 from harness.store.frames import Frames
-from harness.workload import PYTORCH, TENSORFLOW
+from harness.workload import PYTORCH, TENSORFLOW, Mode
 
 _WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
 
@@ -120,7 +120,7 @@ def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]) -> Answer:
     first = group.iloc[0]
-    batches = f"batch {words.listed(group['batch_size'].unique())}"
+    batches = batch(first.to_dict() | {"batch_size": words.listed(group["batch_size"].unique())})
     verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
     verb = "trains" if phase is Phase.TRAIN else "evaluates"
     where = _where(group, several)
@@ -136,7 +136,12 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]
         says = f"both {verb.removesuffix('s')} equally fast, within {100 * margin:g} %, at {batches}"
         return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
     said = "no verdict" if verdict is None else verdict
-    return Answer(where=where, says=f"{said} at {batches}", sure=_why_open(group), verdict=verdict)
+    return Answer(
+        where=where,
+        says=f"{said}, {batches}" if first["mode"] == Mode.ARTICLE else f"{said} at {batches}",
+        sure=_why_open(group),
+        verdict=verdict,
+    )
 
 
 def _where(group: pd.DataFrame, several: list[str]) -> str:

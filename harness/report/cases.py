@@ -39,10 +39,15 @@ def cases(trials: pd.DataFrame) -> pd.DataFrame:
         place=range(len(found)),
         panel=[panel or f"mode {row['mode']}" for panel, row in zip(panels, rows, strict=True)],
         label=[
-            ", ".join([*([panel] if panel else []), f"batch {row['batch_size']}"])
+            ", ".join([*([panel] if panel else []), batch(row)])
             for panel, row in zip(panels, rows, strict=True)
         ],
     )
+
+
+def batch(row: dict[Any, Any]) -> str:
+    """A case's batch size in words; in mode `article` each listing has its own."""
+    return "as printed" if row["mode"] == Mode.ARTICLE else f"batch {row['batch_size']}"
 
 
 def labelled(frame: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -13,7 +13,8 @@ class Frames:
 
     `trials` and `rounds` are those of comparisons; `controls` and `control_rounds` those of the pairs in
     which one framework ran against itself. `attempts` are the calibrations of the machine that the runs
-    were measured on, empty where there is none or where the runs come from several machines.
+    were measured on, empty where there is none or where the runs come from several machines; `changes` are
+    likewise those of the latest explanation.
     """
 
     trials: pd.DataFrame
@@ -23,3 +24,4 @@ class Frames:
     controls: pd.DataFrame
     control_rounds: pd.DataFrame
     attempts: pd.DataFrame
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -19,6 +19,8 @@ from harness.store.schema import (
     ATTEMPTS,
     CALIBRATION,
     CERTIFICATES,
+    CHANGES,
+    EXPLANATIONS,
     REPEATED,
     ROUNDS,
     RUNS,
@@ -78,6 +80,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         controls=trials[is_control].reset_index(drop=True),
         control_rounds=rounds[of_control].reset_index(drop=True),
         attempts=_of_this_machine(read_attempts(folder), runs),
+        changes=_of_this_machine(read_changes(folder), runs),
     )
 
 
@@ -134,12 +137,21 @@ def _known(folder: Path) -> list[str]:
     return known
 
 
-def _of_this_machine(attempts: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """The tries that were made where the runs were."""
+def read_changes(folder: Path, explanation_id: str = LATEST) -> pd.DataFrame:
+    """Changes of one explanation in a results folder, by default the latest; empty where there is none."""
+    changes = folder / EXPLANATIONS / "changes"
+    if explanation_id == LATEST:
+        newest = max((path.name for path in changes.glob("[!.]*.parquet")), default="")
+        explanation_id = newest.removesuffix(".parquet").rsplit("-", 2)[0]
+    return _table(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES)
+
+
+def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """What was measured where the runs were."""
     places = runs[_MACHINE].drop_duplicates()
     if len(places) != 1:
-        return attempts.iloc[:0]
-    return attempts.merge(places, on=_MACHINE)
+        return rows.iloc[:0]
+    return rows.merge(places, on=_MACHINE)
 
 
 def _files(folder: Path, ids: list[str]) -> list[Path]:

@@ -5,7 +5,8 @@ History of `SCHEMA_VERSION`:
     1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
     2   sides and controls; warm-up and disturbances of a round; latencies
     3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the
-        process's, by the frameworks' allocators and before any work; the device's own clock
+        process's, by the frameworks' allocators and before any work; the device's own clock;
+        changes of an explanation
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ SCHEMA_VERSION: Final = 3
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"
+
+# The folder in which explanations keep their own trials, rounds and changes.
+EXPLANATIONS: Final = "explanations"
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -260,6 +264,41 @@ ATTEMPTS: Final = pa.schema(
         ("replicates", pa.int32()),
         ("rounds", pa.int32()),
         ("measured_s", pa.float64()),
+        ("wall_s", pa.float64()),
+    ]
+)
+
+# One row a change of an explanation (`records.Change`), with where it was measured and on what.
+CHANGES: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("explanation_id", pa.string()),
+        ("hostname", pa.string()),
+        ("cpu_model", pa.string()),
+        ("cpu_usable", pa.int32()),
+        ("tensorflow_version", pa.string()),
+        ("torch_version", pa.string()),
+        ("threads", pa.int32()),
+        ("dataset", pa.string()),
+        ("epochs", pa.int32()),
+        ("train_samples", pa.int32()),
+        ("replicate", pa.int32()),
+        ("place", pa.int32()),
+        ("name", pa.string()),
+        ("aside", pa.bool_()),
+        ("level_before", pa.string()),
+        ("level_after", pa.string()),
+        ("before", pa.string()),
+        ("after", pa.string()),
+        ("seed", pa.int64()),
+        ("started_at", _TIME),
+        ("train_ratio", pa.float64()),
+        ("eval_ratio", pa.float64()),
+        ("train_samples_per_s_before", pa.float64()),
+        ("train_samples_per_s_after", pa.float64()),
+        ("accuracy_before", pa.float64()),
+        ("accuracy_after", pa.float64()),
+        ("failure_reason", pa.string()),
         ("wall_s", pa.float64()),
     ]
 )

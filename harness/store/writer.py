@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
-from harness.records import AllocatorUse, Attempt, Phase, Round, Startup, Trial
-from harness.store.schema import ATTEMPTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
+from harness.store.schema import ATTEMPTS, CHANGES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.workload import TEST_SAMPLES, Dataset
 
 
@@ -85,6 +85,13 @@ class Store:
         rows = [{"schema_version": SCHEMA_VERSION, **where, **asdict(one)} for one in attempts]
         name = f"{attempts[0].calibration_id}-{attempts[0].number:05d}.parquet"
         write_table(self.folder / "attempts" / name, rows, ATTEMPTS)
+
+    def save_change(self, change: Change, where: Mapping[str, Any]) -> None:
+        """Write what a change did, with the columns of `where`: machine, versions, threads and data."""
+        (self.folder / "changes").mkdir(exist_ok=True)
+        row = {"schema_version": SCHEMA_VERSION, **where, **asdict(change)}
+        name = f"{change.explanation_id}-{change.replicate:03d}-{change.place:02d}.parquet"
+        write_table(self.folder / "changes" / name, [row], CHANGES)
 
     def save_run(self, run: Mapping[str, Any]) -> None:
         """Write the run's row, replacing what was written of it before."""

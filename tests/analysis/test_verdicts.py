@@ -238,6 +238,14 @@ def test_a_certificate_that_fails_or_is_missing_leaves_the_ratio_but_no_verdict(
         assert row["speed_ratio"] == pytest.approx(1.2, rel=0.02)
 
 
+def test_the_articles_listings_are_refused_a_verdict_for_what_they_are():
+    run = Records().measure("listings", 2.0)
+    frame = verdicts(run.trials.assign(mode="article"), run.rounds, certificates())
+    assert pd.isna(of(frame, "listings")["verdict"])
+    assert "different work, as printed" in of(frame, "listings")["reason"]
+    assert of(frame, "listings")["speed_ratio"] == pytest.approx(2.0, rel=0.05)
+
+
 def test_a_case_without_a_certificate_makes_no_other_verdict_harder():
     run = Records().measure("good", 1.02).measure("bad", 1.0)
     frame = verdicts(run.trials, run.rounds, certificates(good=True, bad=False))

@@ -68,7 +68,7 @@ def test_a_single_short_epoch_is_one_round():
     assert [len(one) for one in planned(0.01, epochs=1).train] == [1]
 
 
-@pytest.mark.parametrize("mode", [Mode.IDIOMATIC, Mode.GRAPH])
+@pytest.mark.parametrize("mode", [Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE])
 def test_epochs_that_belong_together_stay_whole(mode):
     assert len(planned(5.0, epochs=3, mode=mode).train) == 3
 
@@ -99,3 +99,8 @@ def test_nothing_is_said_of_a_pace_that_nobody_told():
     assert faster(case(), [{"train_sample_s": None, "evaluate_s": None}]) == Pace(
         epoch_s=None, evaluate_s=None
     )
+
+
+def test_where_the_sides_cut_other_batches_epochs_stay_whole():
+    pace = Pace(epoch_s=10, evaluate_s=None)
+    assert len(plan_rounds(case(epochs=2), pace, 0.2, divisible=False).train) == 2

@@ -12,20 +12,21 @@ FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision"}
 # Lowest first. A module imports from its own floor and from those below.
 FLOORS = (
     ("harness", "harness.errors"),
-    ("harness.workload",),
+    ("harness.workload", "harness.program"),
+    ("harness.listings",),
     ("harness.records", "harness.progress", "harness.analysis.statistics", "harness.analysis.usual"),
     ("harness.measure",),
     ("harness.recipe", "harness.idx", "harness.catalogue", "harness.synthetic", "harness.fetch",
      "harness.cache", "harness.mnist"),
     ("harness.config",),
-    ("harness.plan",),
+    ("harness.plan", "harness.changes"),
     ("harness.frameworks",),
     ("harness.parity",),
     ("harness.store",),
     ("harness.engine",),
     ("harness.analysis",),
     ("harness.report",),
-    ("harness.bench", "harness.runs"),
+    ("harness.bench", "harness.runs", "harness.explanation"),
     ("harness.terminal", "harness.cli", "harness.__main__"),
 )  # fmt: skip
 
@@ -40,6 +41,7 @@ MAY_PRINT = {
     "harness.cli",
     "harness.cli.results",
     "harness.terminal.answers",
+    "harness.terminal.explaining",
     "harness.terminal.live",
     "harness.terminal.over_time",
     "harness.frameworks.torchvision_download",
@@ -47,6 +49,7 @@ MAY_PRINT = {
 }
 MAY_EXIT = {
     "harness.cli",
+    "harness.cli.explain",
     "harness.cli.measure",
     "harness.cli.results",
     "harness.engine.worker",

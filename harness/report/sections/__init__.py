@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.report.context import Section
 from harness.report.evidence import Evidence
-from harness.report.sections import account, cost, latency, learning, reaching, speed, telling
+from harness.report.sections import account, cost, explanation, latency, learning, reaching, speed, telling
 
 
 def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
@@ -17,6 +17,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
         speed.overview(shown, pictures),
+        *([] if shown.frames.changes.empty else [explanation.why(shown.frames.changes, pictures)]),
         learning.accuracy(shown, pictures),
         reaching.time_to_accuracy(shown, pictures),
         learning.agreement(shown),

@@ -7,6 +7,7 @@ from harness.report import context, words
 from harness.report.context import Section
 from harness.report.evidence import Evidence
 from harness.report.sections.drawing import TRIAL
+from harness.store.frames import Frames
 
 
 def failures(shown: Evidence) -> Section:
@@ -53,13 +54,17 @@ def trials(shown: Evidence) -> Section:
 
 
 def environment(shown: Evidence) -> Section:
+    return place(shown.frames)
+
+
+def place(frames: Frames) -> Section:
     return Section(
         name="environment",
         title="Environment",
         intro="Where and with what the latest of these runs was measured.",
         table=context.table(
             "Environment",
-            context.environment(shown.frames),
+            context.environment(frames),
             (("what", "what", None), ("value", "value", None)),
         ),
     )

@@ -1,0 +1,82 @@
+"""The command that says why two programs differ."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import (
+    Budget,
+    DataDir,
+    DatasetName,
+    Device,
+    Reports,
+    Results,
+    Seed,
+    Text,
+    Threads,
+    Timeout,
+    TrainSamples,
+    settings_of,
+    typed,
+)
+from harness.config import EXPLANATION_DEFAULTS
+
+
+def explain(
+    cases: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CASE_A CASE_B]",
+            help="Two cases, such as tensorflow/mnist-cpu-loop-fp32-b64-e5; else the article's listings.",
+        ),
+    ] = None,
+    *,
+    beside: Annotated[bool, typer.Option(help="Measure what neither listing types, too.")] = False,
+    budget: Budget = None,
+    replicates: Annotated[Text, typer.Option(help="At most this many walks from one to the other.")] = None,
+    epochs: Annotated[Text, typer.Option(help="Epochs that a listing trains for.")] = None,
+    train_samples: TrainSamples = None,
+    device: Device = None,
+    dataset: DatasetName = None,
+    seed: Seed = None,
+    threads: Threads = None,
+    timeout: Timeout = None,
+    data_dir: DataDir = None,
+    results: Results = None,
+    reports: Reports = None,
+) -> None:
+    """Measure why two programs differ: change one into the other, one thing at a time."""
+    settings = settings_of(
+        EXPLANATION_DEFAULTS,
+        budget_s=budget,
+        replicates=replicates,
+        epochs=epochs,
+        train_samples=train_samples,
+        device=device,
+        dataset=dataset,
+        seed=seed,
+        threads=threads,
+        timeout_s=timeout,
+        data_dir=data_dir,
+        results=results,
+        reports=reports,
+    )
+    from harness import bench as session  # noqa: PLC0415
+    from harness import explanation  # noqa: PLC0415
+    from harness.terminal.explaining import ExplainDisplay, show_explanation  # noqa: PLC0415
+    from harness.terminal.live import DataDisplay  # noqa: PLC0415
+
+    with DataDisplay() as display:
+        settings, a, b = explanation.prepare(settings, cases or [], display)
+        data_root = session.find_data(settings, display)
+    with ExplainDisplay(a, b, settings) as display:
+        found = explanation.explain(
+            a, b, settings, data_root, command=typed(), observer=display, beside=beside
+        )
+    show_explanation(found)
+    if found.outcome.status == "interrupted":
+        raise typer.Exit(130)
+    if found.outcome.trials_ok == 0:
+        raise typer.Exit(1)

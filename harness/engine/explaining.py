@@ -1,0 +1,191 @@
+"""Measure what tells two programs apart: walk from one to the other, each leg a pair that takes turns.
+
+A replicate is one walk, in an order of its own and with a seed of its own, and beside it the two ends
+directly. Nothing is inferred: the product of a walk's legs can be held against what the ends show.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Final, Protocol
+
+from harness.changes import WHOLE, Contender, Leg, asides, level, orders, walk
+from harness.config import Settings
+from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
+from harness.engine.runner import Outcome
+from harness.engine.side import Conditions
+from harness.engine.stopping import Budget
+from harness.plan import Pair
+from harness.records import Change, Phase, Trial
+from harness.workload import Adam
+
+_WALK: Final = "walk"
+
+
+class ExplainObserver(Observer, Protocol):
+    def change_done(self, change: Change, *, done: int, legs: int) -> None: ...
+
+
+def explain(
+    a: Contender,
+    b: Contender,
+    settings: Settings,
+    *,
+    run_id: str,
+    data_root: Path,
+    logs: Path,
+    save: Callable[[Trial], None],
+    save_change: Callable[[Change], None],
+    observer: ExplainObserver,
+    beside: bool = False,
+) -> Outcome:
+    """Walk until time or replicates are used up; every leg is on disk before the next.
+
+    With `beside`, each walk also looks at what neither end has typed.
+
+    The first walk is made whatever it takes, another only if the longest so far would still fit.
+    """
+    budget = Budget(settings.budget_s)
+    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+        conditions = Conditions.of(
+            settings,
+            run_id=run_id,
+            data_root=data_root,
+            logs=logs,
+            compile_cache=Path(cache),
+            certificates={},
+        )
+        walks = _Walks(
+            ends=(a, b),
+            beside=asides((a, b)) if beside else [],
+            conditions=conditions,
+            save=save,
+            save_change=save_change,
+            observer=observer,
+        )
+        stopped_because = f"it has its {settings.replicates} walk{'s' * (settings.replicates != 1)}"
+        for replicate, order in zip(range(settings.replicates), orders(a, b, settings.seed), strict=False):
+            if not budget.allows(_WALK):
+                stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
+                break
+            begin_s = time.monotonic()
+            try:
+                walks.walk(order, replicate)
+            except Interrupted as interrupted:
+                walks.keep(interrupted.trials)
+                return walks.outcome("interrupted", "the user interrupted it")
+            budget.record(_WALK, time.monotonic() - begin_s)
+        return walks.outcome("finished", stopped_because)
+
+
+@dataclass(kw_only=True)
+class _Walks:
+    """The walks of an explanation in progress."""
+
+    ends: tuple[Contender, Contender]
+    beside: Sequence[Leg]
+    conditions: Conditions
+    save: Callable[[Trial], None]
+    save_change: Callable[[Change], None]
+    observer: ExplainObserver
+    finished: Counter[bool] = field(default_factory=Counter)
+
+    def walk(self, order: list[str], replicate: int) -> None:
+        """Measure every leg of a walk and the ends directly, mixed, so that drift favours none."""
+        a, b = self.ends
+        legs = list(enumerate([Leg(name=WHOLE, before=a, after=b), *walk(a, b, order), *self.beside]))
+        shuffler = random.Random(f"{a.id}:{b.id}:{replicate}")  # noqa: S311  (order, not secrecy)
+        shuffler.shuffle(legs)
+        for done, (place, leg) in enumerate(legs, start=1):
+            change = self._measure(leg, place, replicate)
+            self.save_change(change)
+            self.observer.change_done(change, done=done, legs=len(legs))
+
+    def _measure(self, leg: Leg, place: int, replicate: int) -> Change:
+        """Run a leg's pair, keep its trials, and say what the change did."""
+        started_at, begin_s = datetime.now(UTC), time.monotonic()
+        pair = Pair(
+            case=leg.before.case,
+            other=leg.after.case,
+            frameworks=(leg.before.framework, leg.after.framework),
+            replicate=replicate,
+            change=f"{place:02d}-{leg.name.replace(' ', '-')}",
+        )
+        before, after = trials = run_pair(pair, self.conditions, self.observer)
+        self.keep(trials)
+        failure = before.failure or after.failure
+        return Change(
+            explanation_id=self.conditions.run_id,
+            replicate=replicate,
+            place=place,
+            name=_name(leg),
+            aside=leg.aside,
+            level_before=_said(leg.before, leg.name),
+            level_after=_said(leg.after, leg.name),
+            before=leg.before.id,
+            after=leg.after.id,
+            seed=pair.seed,
+            started_at=started_at,
+            train_ratio=_ratio(before, after, Phase.TRAIN),
+            eval_ratio=_ratio(before, after, Phase.EVALUATE),
+            train_samples_per_s_before=_speed(before),
+            train_samples_per_s_after=_speed(after),
+            accuracy_before=_accuracy(before),
+            accuracy_after=_accuracy(after),
+            failure_reason=failure.reason if failure else None,
+            wall_s=time.monotonic() - begin_s,
+        )
+
+    def keep(self, trials: tuple[Trial, Trial]) -> None:
+        for trial in trials:
+            self.save(trial)
+            self.finished[trial.failure is None] += 1
+            self.observer.trial_done(trial)
+
+    def outcome(self, status: str, stopped_because: str) -> Outcome:
+        return Outcome(
+            status=status,
+            trials_ok=self.finished[True],
+            trials_failed=self.finished[False],
+            stopped_because=stopped_because,
+        )
+
+
+def _name(leg: Leg) -> str:
+    """What is changed; beside the way, at either end and to several levels, also where and to what."""
+    if not leg.aside:
+        return leg.name
+    return f"{leg.name} {_said(leg.after, leg.name)}, {leg.after.framework}"
+
+
+def _said(contender: Contender, name: str) -> str:
+    """A level in a word; the contender where the whole of it is meant."""
+    if name == WHOLE:
+        return contender.id
+    held = level(contender, name)
+    return f"epsilon {held.epsilon:.0e}" if isinstance(held, Adam) else str(held)
+
+
+def _ratio(before: Trial, after: Trial, phase: Phase) -> float | None:
+    """The later program's speed over the earlier's."""
+    log_ratio = pair_log_ratio(after, before, phase)
+    return None if log_ratio is None else math.exp(log_ratio)
+
+
+def _speed(trial: Trial) -> float | None:
+    speeds = [one.samples_per_s for one in trial.rounds if one.phase is Phase.TRAIN and not one.warm_up]
+    return median(speeds) if speeds else None
+
+
+def _accuracy(trial: Trial) -> float | None:
+    seen = [one.accuracy for one in trial.rounds if one.phase is Phase.EVALUATE]
+    return seen[-1] if seen else None

@@ -1,0 +1,99 @@
+"""What an explanation shows on the terminal: a line a change, and at the end a table and three sentences."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from harness.analysis.explanation import explanation
+from harness.analysis.statistics import Judgement
+from harness.changes import Contender, differences
+from harness.config import Settings
+from harness.explanation import Explanation
+from harness.plan import Pair
+from harness.records import Change, Trial
+from harness.report import words
+from harness.report.why import HEADINGS, explained, told
+
+# A file or a pipe counts as 80 columns wide, which would fold the intervals.
+_TABLE_COLUMNS: Final = 140
+
+
+class ExplainDisplay:
+    """Follows an explanation; an `ExplainObserver`. Lines are written between pairs only."""
+
+    def __init__(
+        self, a: Contender, b: Contender, settings: Settings, console: Console | None = None
+    ) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._changes = len(differences(a, b))
+        self._settings = settings
+        self._begin_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        settings = self._settings
+        self._console.print(
+            f"{words.plural(self._changes, 'change')} and the whole a walk, {settings.threads} thread(s), at "
+            f"most {settings.replicates} walks, until {settings.budget_s:g} s are spent"
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+        pass
+
+    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:
+        pass
+
+    def judged(self, pair: Pair, so_far: Judgement) -> None:
+        pass
+
+    def trial_done(self, trial: Trial) -> None:
+        if trial.failure is not None:
+            self._console.print(
+                f"[bold]failed[/bold] {escape(trial.framework)}: {escape(trial.failure.kind)}: "
+                f"{escape(trial.failure.reason)}"
+            )
+
+    def change_done(self, change: Change, *, done: int, legs: int) -> None:
+        if change.train_ratio is None:
+            return
+        levels = "" if change.place == 0 else f", {change.level_before} → {change.level_after}"
+        accuracies = (change.accuracy_before, change.accuracy_after)
+        points = "" if None in accuracies else f", accuracy {' → '.join(map(words.share, accuracies))}"
+        self._console.print(
+            f"{time.monotonic() - self._begin_s:6.0f} s  walk {change.replicate + 1}, {done} of {legs}: "
+            f"{escape(change.name)}{escape(levels)}: speed × {change.train_ratio:.3f}{points}",
+            soft_wrap=True,
+        )
+
+
+def show_explanation(found: Explanation) -> None:
+    """The sentences and the table, as the page gives them, and where the page is."""
+    console = Console(highlight=False)
+    changes = found.frames.changes
+    if not changes.empty:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading in HEADINGS:
+            table.add_column(heading, overflow="fold")
+        for row in explanation(changes).to_dict("records"):
+            table.add_row(*(escape(cell) for cell in told(row)))
+        Console(highlight=False, width=max(console.width, _TABLE_COLUMNS)).print(table)
+        for sentence in explained(changes):
+            console.print(escape(sentence), soft_wrap=True)
+    if found.page is not None:
+        console.print(f"page: {escape(str(found.page))}")
+    outcome = found.outcome
+    Console(stderr=True, highlight=False).print(
+        f"explanation {found.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; it "
+        f"ended because {outcome.stopped_because}"
+    )

@@ -1,0 +1,135 @@
+"""Walks with scripted workers: what is measured, what is kept, and when it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness import config
+from harness.analysis.explanation import ASIDE, explanation
+from harness.changes import WHOLE, contender, differences, listings
+from harness.engine.explaining import explain
+from harness.engine.replicate import Interrupted
+from harness.records import Role
+from harness.store.reader import read_changes
+from harness.store.schema import EXPLANATIONS
+from harness.store.writer import Store
+from harness.workload import Dataset, Workload
+from tests.engine.test_runner import Silent
+
+pytestmark = pytest.mark.slow
+
+WORK = Workload(dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=1)
+A, B = listings(WORK, "cpu")
+PLACE = {"hostname": "here", "cpu_model": "one", "cpu_usable": 2, "threads": 1, "epochs": 1}
+
+
+class Following(Silent):
+    def __init__(self):
+        super().__init__()
+        self.done = []
+
+    def change_done(self, change, *, done, legs):
+        self.done.append((change.name, done, legs))
+
+
+@pytest.fixture
+def run(tmp_path, synthetic_root, monkeypatch):
+    """Explain with scripted workers: how it ended, the changes on disk, the trials, and who was told."""
+
+    def measured(a=A, b=B, *, pytorch=None, observer=None, beside=False, **given):
+        scripts = {
+            "TENSORFLOW": {"train_s": 0.01},
+            "PYTORCH": {"train_s": 0.05, "accuracy": 0.9} | (pytorch or {}),
+        }
+        for framework, script in scripts.items():
+            monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
+            monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script))
+        store = Store(tmp_path / EXPLANATIONS)
+        store.prepare()
+        trials, observer = [], observer or Following()
+        outcome = explain(
+            a,
+            b,
+            config.resolve({"replicates": "1", **given}, {}, tmp_path, config.EXPLANATION_DEFAULTS),
+            run_id="20260101T000000-aaaa",
+            data_root=synthetic_root,
+            logs=store.logs,
+            save=trials.append,
+            save_change=lambda change: store.save_change(change, PLACE),
+            observer=observer,
+            beside=beside,
+        )
+        return outcome, read_changes(tmp_path), trials, observer
+
+    return measured
+
+
+def test_a_walk_measures_every_change_and_the_ends_directly(run):
+    outcome, changes, trials, observer = run()
+    assert set(changes["name"]) == {*differences(A, B), WHOLE}
+    assert sorted(changes["place"]) == list(range(len(changes)))
+    assert len(trials) == 2 * len(changes) == outcome.trials_ok
+    assert {trial.role for trial in trials} == {Role.CHANGE}
+    assert len({trial.trial_id for trial in trials}) == len(trials)
+    assert [done for _, done, _ in observer.done] == list(range(1, len(changes) + 1))
+    by_name = changes.set_index("name")
+    assert by_name.loc["framework", "train_ratio"] < 0.7
+    assert by_name.loc["framework", "accuracy_after"] - by_name.loc["framework", "accuracy_before"] < 0
+
+
+def test_both_sides_of_a_change_run_what_they_are_told(run):
+    _, _, trials, _ = run()
+    whole = [trial for trial in trials if "-00-everything-" in trial.trial_id]
+    assert [(trial.framework, trial.case.workload.batch_size) for trial in whole] == [
+        ("tensorflow", 32),
+        ("pytorch", 64),
+    ]
+
+
+def test_a_spent_budget_ends_it_after_a_whole_walk(run):
+    outcome, changes, _, _ = run(replicates="5", budget_s="0.1")
+    assert outcome.stopped_because == "the time budget of 0.1 s was spent"
+    assert set(changes["replicate"]) == {0}
+    assert len(changes) == len(differences(A, B)) + 1
+
+
+def test_a_failed_side_is_a_change_without_a_ratio_and_the_walk_goes_on(run):
+    outcome, changes, _, _ = run(pytorch={"events": {"train 1": "raise"}})
+    broken = changes[changes["failure_reason"].notna()]
+    assert "scripted to fail" in broken["failure_reason"].iloc[0]
+    assert broken["train_ratio"].isna().all()
+    assert changes["train_ratio"].notna().any()
+    assert outcome.trials_failed > 0
+
+
+def test_an_interrupted_walk_keeps_what_it_measured(run, monkeypatch):
+    class Impatient(Following):
+        def change_done(self, change, *, done, legs):
+            super().change_done(change, done=done, legs=legs)
+            if done == 2:
+                monkeypatch.setattr("harness.engine.explaining.run_pair", interrupt)
+
+    def interrupt(pair, conditions, observer):
+        raise Interrupted(())
+
+    outcome, changes, _, _ = run(observer=Impatient())
+    assert (outcome.status, outcome.stopped_because) == ("interrupted", "the user interrupted it")
+    assert len(changes) == 2
+
+
+def test_any_two_cases_are_walked_between(run):
+    a = contender("tensorflow/synthetic-cpu-loop-fp32-b100-e2-n1000", seed=0)
+    b = contender("pytorch/synthetic-cpu-compiled-fp32-b50-e2-n1000", seed=0)
+    _, changes, _, _ = run(a, b)
+    assert set(changes["name"]) == {"framework", "mode", "batch size", WHOLE}
+
+
+def test_what_neither_listing_types_is_measured_when_it_is_asked_for(run):
+    _, changes, _, _ = run(beside=True)
+    beside = changes[changes["aside"]]
+    assert "optimiser implementation fused, pytorch" in set(beside["name"])
+    assert "dropout 0.0, tensorflow" in set(beside["name"])
+    rows = explanation(changes).set_index("name")
+    assert set(rows.index[rows["part"] == ASIDE]) == set(beside["name"])
