@@ -12,7 +12,7 @@ from harness.engine.proving import ProofConditions, certify, identify
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
 from harness.store import certificates
-from harness.workload import Case, Dataset, Mode, Workload
+from harness.workload import Case, Dataset, Mode, Precision, Workload
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
 CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
@@ -107,7 +107,8 @@ def test_correct_code_holds_in_every_mode_and_is_proven_once(conditions, mode):
     pd.testing.assert_frame_equal(first, second)
     assert watcher.began == [case.id]
     assert [reused for _, reused in watcher.done] == [False, True]
-    assert {finding.check for finding in watcher.done[0][0].findings} == set(CHECKS)
+    others = {f"steps in {one}" for one in (Precision.TF32, Precision.BF16, Precision.FP16)}
+    assert {finding.check for finding in watcher.done[0][0].findings} == set(CHECKS) - others
 
 
 @pytest.mark.slow
