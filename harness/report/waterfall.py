@@ -22,6 +22,9 @@ _COLOURS: Final = {FRAMEWORK: style.PARTS[3], TYPED: style.PARTS[1], UNEXPLAINED
 _ROW_IN: Final = 0.33
 _WIDTH_IN: Final = 7.6
 
+# A speed axis that spans more than this is marked at powers of ten alone.
+_WIDE: Final = 50
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scale:
@@ -119,7 +122,9 @@ def _draw(axis: Axes, steps: pd.DataFrame, whole: dict[Any, Any], scale: _Scale)
 def _speed_axis(axis: Axes) -> None:
     axis.set_xscale("log")
     low, high = axis.get_xlim()
-    marks = [mark for power in range(8) for mark in (10**power, 2 * 10**power, 5 * 10**power)]
+    # Half a dozen labels fit, no more.
+    digits = (1, 2, 5) if high / low < _WIDE else (1,)
+    marks = [digit * 10**power for power in range(8) for digit in digits]
     axis.set_xticks([mark for mark in marks if low <= mark <= high])
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
