@@ -9,10 +9,12 @@
  *   NVML_STUB_HIDDEN      process memory is not told          NVML_STUB_NO_ENERGY   there is no energy counter
  *   NVML_STUB_DENIED      no permission for processes, power  NVML_STUB_MIG         a slice: memory and no more
  *   NVML_STUB_FAIL        error of the start                  NVML_STUB_FAIL_LATE   error of the end
- *   NVML_STUB_LOST_AFTER  questions for memory after which the device is lost
+ *   NVML_STUB_LOST_AFTER  questions for energy after which the device is lost
+ *   NVML_STUB_LOST_WHEN   folder; the device is lost as soon as it holds a file
  *   NVML_STUB_OUT         the device that is out of reach, and NVML_STUB_OUT_WITH its error (4: no permission)
  *   NVML_STUB_SHARED      the devices share the host's memory and tell none of their own
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,13 +30,21 @@ typedef struct { unsigned int pid; unsigned long long used; unsigned int gpu, co
 typedef struct { unsigned int gpu, memory; } rates_t;
 
 static int gpus[3] = {0, 1, 2};
-static long long memory_questions = 0;
+static long long energy_questions = 0;
 
 static long long number(const char *name, long long otherwise) {
     const char *text = getenv(name);
     return text ? atoll(text) : otherwise;
 }
-static int lost(void) { return memory_questions > number("NVML_STUB_LOST_AFTER", 1LL << 60); }
+static int lost(void) {
+    const char *path = getenv("NVML_STUB_LOST_WHEN");
+    DIR *folder = path ? opendir(path) : NULL;
+    struct dirent *entry;
+    int found = 0;
+    while (folder && (entry = readdir(folder))) found |= entry->d_name[0] != '.';
+    if (folder) closedir(folder);
+    return found || energy_questions > number("NVML_STUB_LOST_AFTER", 1LL << 60);
+}
 static int whole(void) { return lost() ? LOST : getenv("NVML_STUB_MIG") ? NOT_SUPPORTED : OK; }
 
 int nvmlInitWithFlags(unsigned int flags) { (void)flags; return (int)number("NVML_STUB_FAIL", 0); }
@@ -72,7 +82,6 @@ int nvmlDeviceGetMemoryInfo(void *device, memory_t *memory) {
     const char *path = getenv("NVML_STUB_MEMORY");
     FILE *file = path ? fopen(path, "r") : NULL;
     (void)device;
-    memory_questions++;
     if (lost()) return LOST;
     if (getenv("NVML_STUB_SHARED")) return NOT_SUPPORTED;
     memory->total = 8ULL << 30;
@@ -107,6 +116,7 @@ int nvmlDeviceGetPowerUsage(void *device, unsigned int *milliwatts) {
 int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules) {
     struct timespec now;
     (void)device;
+    energy_questions++;
     clock_gettime(CLOCK_MONOTONIC, &now);
     *millijoules = (unsigned long long)(POWER_W * (1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec));
     return getenv("NVML_STUB_NO_ENERGY") || getenv("NVML_STUB_DENIED") ? NOT_SUPPORTED : whole();
