@@ -19,7 +19,7 @@ from harness.analysis.statistics import MIN_REPLICATES
 from harness.config import Settings
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
-from harness.engine.proving import ProofConditions, ProofObserver, certify
+from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
@@ -41,7 +41,7 @@ PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run left: its identifier, how it ended, the cases without a certificate, frames and page."""
+    """What a run left: its identifier, how it ended, the cases whose sides differ, frames and page."""
 
     run_id: str
     outcome: Outcome
@@ -122,8 +122,9 @@ def provable(planned: Plan) -> list[Case]:
 def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
     """Measure the certified cases, keep every trial, draw the page.
 
-    A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. An
-    interrupted run ends as any other: what it measured is stored, marked and drawn.
+    A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
+    whose proof ran out of memory is tried all the same, so that its failure is on record. An interrupted
+    run ends as any other: what it measured is stored, marked and drawn.
     """
     settings = planned.settings
     store = Store(settings.results)
@@ -136,11 +137,9 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
         for row in proofs.to_dict("records")
     }
-    wanted = [
-        case
-        for case in planned.cases
-        if settings.allow_mismatch or case.mode is Mode.ARTICLE or held[case.id].holds
-    ]
+    too_large = set(proofs.loc[proofs["failed_check"] == MEMORY, "case_id"])
+    uncertified = {name for name, one in held.items() if not one.holds} - too_large
+    wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in uncertified]
     outcome = measure(
         replace(planned, cases=tuple(wanted)),
         run_id=run["run_id"],
@@ -156,7 +155,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     return Run(
         run_id=run["run_id"],
         outcome=outcome,
-        uncertified=tuple(name for name, one in held.items() if not one.holds),
+        uncertified=tuple(sorted(uncertified)),
         frames=frames,
         page=_draw(frames, settings.reports),
     )

@@ -190,6 +190,25 @@ def test_without_a_certificate_nothing_is_measured_and_the_status_is_3(harness, 
     assert "evidence" in again.stdout
 
 
+@pytest.mark.slow
+def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
+    harness, tmp_path, synthetic_root
+):
+    full = {"events": {"start": "memory"}}
+    done = harness(
+        "bench", "--replicates", "3", "--batch-size", "100", "--dataset", "synthetic",
+        scripts={"tensorflow": full, "pytorch": full}, XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    trials = pd.read_parquet(tmp_path / "results" / "trials")
+    trials = trials[trials["role"] == "comparison"]
+    assert sorted(zip(trials["framework"], trials["failure_kind"], strict=True)) == [
+        ("pytorch", "out of memory"),
+        ("tensorflow", "out of memory"),
+    ]
+    assert "scripted to find no memory at start" in (tmp_path / "reports" / "summary.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

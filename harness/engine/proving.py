@@ -26,13 +26,16 @@ import harness
 from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
 from harness.engine.protocol import Do, dump_spec
-from harness.errors import TrialError
+from harness.errors import OutOfMemory, TrialError
 from harness.measure import host, nvml
 from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
 from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, TrialSpec
+
+# The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
+MEMORY: Final = "memory"
 
 _PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "torchvision")
 
@@ -94,7 +97,7 @@ def prove(case: Case, certificate_id: str, conditions: ProofConditions, scratch:
     begin_s = time.monotonic()
     answers = _testimonies(case, conditions, scratch)
     silent = [
-        _no_evidence(framework, str(answer))
+        _no_evidence(framework, answer)
         for framework, answer in answers.items()
         if isinstance(answer, TrialError)
     ]
@@ -164,16 +167,16 @@ def _testimonies(
             raise
 
 
-def _no_evidence(framework: str, reason: str) -> Finding:
+def _no_evidence(framework: str, error: TrialError) -> Finding:
     return Finding(
-        check="evidence",
+        check=MEMORY if isinstance(error, OutOfMemory) else "evidence",
         quantity=framework,
         expected=None,
         tensorflow=None,
         pytorch=None,
         difference=None,
         bound=None,
-        meaning=reason,
+        meaning=str(error),
         holds=False,
     )
 

@@ -13,6 +13,7 @@ from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_
 from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions
 from harness.engine.stopping import Budget, Target
+from harness.errors import OutOfMemory
 from harness.plan import Pair, Plan
 from harness.records import Certification, Role, Trial
 
@@ -66,6 +67,7 @@ class _Run:
         self._budget = Budget(plan.settings.budget_s)
         self._target = Target(plan.settings.within)
         self._rounds: dict[str, Rounds] = {}
+        self._too_large: set[str] = set()
         self._finished = {True: 0, False: 0}
         self._out_of_time = False
 
@@ -96,10 +98,14 @@ class _Run:
         )
 
     def _wanted(self, pair: Pair) -> bool:
-        """A case until it is precise enough, the control as long as any case is not."""
+        """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
+        if pair.kind in self._too_large:
+            return False
         if pair.role is Role.COMPARISON:
             return not self._target.reached(pair.kind)
-        return not all(self._target.reached(case.id) for case in self._plan.cases)
+        return not all(
+            case.id in self._too_large or self._target.reached(case.id) for case in self._plan.cases
+        )
 
     def _measure(self, pair: Pair) -> None:
         begin_s = time.monotonic()
@@ -107,9 +113,16 @@ class _Run:
         self._keep(trials)
         self._budget.record(pair.kind, time.monotonic() - begin_s)
         log_ratio = pair_log_ratio(*trials)
+        if log_ratio is None and self._lacked_memory(pair, trials):
+            self._too_large.add(pair.kind)
         if log_ratio is not None:
             self._target.record(pair.kind, log_ratio)
             self._observer.judged(pair, judge(self._target.log_ratios(pair.kind)))
+
+    def _lacked_memory(self, pair: Pair, trials: tuple[Trial, Trial]) -> bool:
+        """Whether memory ran out in a case that had no whole pair yet: another would end the same way."""
+        lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
+        return lacked and not self._target.log_ratios(pair.kind)
 
     def _keep(self, trials: tuple[Trial, Trial]) -> None:
         for trial in trials:
@@ -121,14 +134,18 @@ class _Run:
         settings, cases = self._plan.settings, self._plan.cases
         if not cases:
             return "no case had a certificate that holds"
-        precise = sum(self._target.reached(case.id) for case in cases)
+        fitting = [case for case in cases if case.id not in self._too_large]
+        if not fitting:
+            return "every case ran out of memory"
+        precise = sum(self._target.reached(case.id) for case in fitting)
         target = f"known within {100 * settings.within:g} %"
-        if precise == len(cases):
-            return f"every case is {target}"
+        every = "every case" if len(fitting) == len(cases) else "every case that fits into memory"
+        if precise == len(fitting):
+            return f"{every} is {target}"
         if self._out_of_time:
             because = f"the time budget of {settings.budget_s:g} s was spent"
         else:
-            because = f"every case has its {settings.replicates} replicate{'s' * (settings.replicates != 1)}"
+            because = f"{every} has its {settings.replicates} replicate{'s' * (settings.replicates != 1)}"
         if settings.replicates < MIN_REPLICATES:
             return because
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"

@@ -8,7 +8,8 @@ Put in a framework's place with `EVENMATCH_ADAPTER_TENSORFLOW=harness.frameworks
 A training round takes `train_s` however much it is asked to train; with `epoch_s` it takes the part of
 that which it is asked for, and the engine is told this pace.
 
-An event is named by what is asked and, for rounds, its count from 1. Events: `raise`, `exit`, `kill`,
+An event is named by what is asked and, for rounds, its count from 1; `start 512` is the start of a case of
+batch 512 only. Events: `raise`, `exit`, `kill`,
 `hang`, `chatter` (writes to both standard streams), `memory` (there is none left). The record shows which
 adapter ran. With `place` (cpu or gpu) it works there, wherever it was told to.
 """
@@ -60,6 +61,7 @@ class Scripted(Adapter):
         self._counts: dict[str, int] = {}
         self._planted_share = 0.0
         self._event("start")
+        self._event(f"start {self.workload.batch_size}")
 
     def load(self, data: Data) -> None:
         pass

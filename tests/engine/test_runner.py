@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import pairwise
 
 import pandas as pd
@@ -208,6 +209,34 @@ def test_a_case_without_memory_or_on_another_device_is_a_row_and_the_grid_goes_o
     failed = rows[rows["status"] == "failed"]
     assert set(failed["failure_kind"]) == {kind}
     assert failed["host_peak_bytes"].gt(10_000_000).all()
+
+
+def test_a_case_that_does_not_fit_is_tried_once_and_the_others_as_often_as_asked(run):
+    scripts = {"pytorch": {"events": {"start 500": "memory"}}}
+    outcome, trials = run(scripts, epochs="2", replicates="3", batch_size="100,500")
+    assert Counter((one.case.workload.batch_size, one.failure is None) for one in trials) == {
+        (100, True): 6,
+        (500, True): 1,
+        (500, False): 1,
+    }
+    assert outcome.stopped_because == "every case that fits into memory has its 3 replicates"
+
+
+def test_a_run_of_which_nothing_fits_says_so(run):
+    outcome, trials = run({"pytorch": {"events": {"start": "memory"}}}, epochs="1", replicates="3")
+    assert len(trials) == 2
+    assert outcome.stopped_because == "every case ran out of memory"
+
+
+def test_memory_that_runs_out_after_a_whole_pair_does_not_end_the_case(run, monkeypatch):
+    class Tightening(Silent):
+        def judged(self, pair, so_far):
+            if pair.role is Role.COMPARISON:
+                script = {"events": {"start": "memory"}}
+                monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", json.dumps(script))
+
+    _, trials = run(observer=Tightening(), epochs="2", replicates="3")
+    assert len(trials) == 6
 
 
 def test_both_sides_drew_the_same_weights_order_and_data(run):
