@@ -25,6 +25,9 @@ from harness.workload import FRAMEWORKS, Mode
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
 
+# What a verdict reads of a round beside whether it is warm-up: there may be a million of them.
+_TURN: Final = ["trial_id", "phase", "round_index", "wall_s", "samples"]
+
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
 # A mode whose sides do different work, and are meant to.
@@ -124,7 +127,7 @@ def undisturbed(
 
     Columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
     """
-    return verdicts(trials, rounds[disturbances(rounds).isna()], certificates)
+    return verdicts(trials, rounds.loc[disturbances(rounds).isna(), [*_TURN, "warm_up"]], certificates)
 
 
 def _judge_phase(
@@ -165,7 +168,8 @@ def _log_ratios(
     pair = finished.groupby(_PAIR, sort=False).ngroup()
     whole = finished[column].groupby(pair).transform("nunique") == len(sides)
     finished, pair = finished[whole].reset_index(drop=True), pair[whole].reset_index(drop=True)
-    settled = rounds[~rounds["warm_up"].eq(True)]  # noqa: FBT003  (null in files older than the column)
+    is_settled = ~rounds["warm_up"].eq(True)  # noqa: FBT003  (null in files older than the column)
+    settled = rounds.loc[is_settled, _TURN]
     trial = trial_numbers(settled, finished)
     settled, trial = settled[trial >= 0], trial[trial >= 0]
     timed = pd.DataFrame(

@@ -22,6 +22,7 @@ from harness.store.schema import (
     CHANGES,
     EXPLANATIONS,
     REPEATED,
+    REPORTED,
     ROUNDS,
     RUNS,
     SCHEMA_VERSION,
@@ -69,7 +70,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     ids = chosen(folder, wanted)
     runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
     trials = _table(_files(folder / "trials", ids), TRIALS)
-    rounds = _table(_files(folder / "rounds", ids), ROUNDS, REPEATED)
+    rounds = _table(_files(folder / "rounds", ids), REPORTED, REPEATED)
     # Files of schema 1 know no roles: what they hold are comparisons.
     is_control, of_control = (frame["role"].eq(Role.CONTROL) for frame in (trials, rounds))
     return Frames(

@@ -150,9 +150,23 @@ ROUNDS: Final = pa.schema(
     ]
 )
 
+# What reports read of the rounds; the rest is for whoever opens the files. A million rounds are a gigabyte
+# otherwise.
+REPORTED: Final = pa.schema(
+    [
+        ROUNDS.field(name)
+        for name in (
+            "schema_version", "run_id", "pair_id", "trial_id", "role", "side", "case_id", "framework",
+            "replicate", "phase", "round_index", "epoch", "samples", "wall_s", "idle_cpu_s", "loss",
+            "accuracy", "trained_s", "warm_up", "disturbed_by", "steal_s", "others_cpu_s",
+            "involuntary_switches", "gpu_sm_hz",
+        )
+    ]
+)  # fmt: skip
+
 # Columns of the rounds that name the trial, the same in all its rows.
 REPEATED: Final = (
-    *(name for name, kind in _IDENTITY if kind == pa.string()),
+    *(name for name, kind in _IDENTITY if kind == pa.string() and name in REPORTED.names),
     "phase",
 )
 

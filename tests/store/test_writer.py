@@ -169,7 +169,15 @@ def test_like_is_stored_beside_like_and_what_an_allocator_does_not_say_is_null_w
     assert np.isnan(measured["allocator_peak_reserved_bytes"])
     assert measured["allocator_reason"] == silent
     assert ended["allocator_reason"] == "the trial ended before it could be asked"
-    assert list(frames.rounds["device_s"].dropna()) == [1.9]
+    assert list(pd.read_parquet(store.folder / "rounds")["device_s"].dropna()) == [1.9]
+
+
+def test_a_round_is_read_without_the_columns_that_no_report_shows(store):
+    many = (one_round(),) * 5_000
+    store.save_trial(trial(rounds=many))
+    store.save_run({"run_id": "r1"})
+    read_bytes = read(store.folder, ["r1"]).rounds.memory_usage(deep=True, index=False).sum()
+    assert read_bytes / len(many) < 160
 
 
 def test_latencies_become_columns_and_what_was_not_asked_is_null(store):
