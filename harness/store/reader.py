@@ -31,6 +31,9 @@ from harness.store.schema import (
 
 EVERYTHING: Final = "all"
 
+# More runs than these, the newest, are not named where one was not found.
+_MOST_NAMED: Final = 5
+
 # A calibration says something about runs on the same machine only.
 _MACHINE: Final = ["hostname", "cpu_model", "cpu_usable"]
 
@@ -56,7 +59,10 @@ def chosen(folder: Path, wanted: Sequence[str]) -> list[str]:
         elif name in known:
             ids.append(name)
         else:
-            raise ResultsUnusable(f"run {name}: not in {folder}; it holds {', '.join(known[-5:])}")
+            held = ", ".join(known[-_MOST_NAMED:])
+            raise ResultsUnusable(
+                f"run {name}: not in {folder}; it holds {held}; `{LATEST}` and `{EVERYTHING}` name runs too"
+            )
     return list(dict.fromkeys(ids))
 
 

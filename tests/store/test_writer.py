@@ -223,7 +223,7 @@ def test_runs_are_read_by_name_latest_or_all(store):
 
 def test_an_unknown_run_is_named_with_what_there_is(store):
     store.save_run({"run_id": "r1", "status": "finished"})
-    with pytest.raises(ResultsUnusable, match=r"run r9: not in .*; it holds r1"):
+    with pytest.raises(ResultsUnusable, match=r"run r9: not in .*; it holds r1; `latest` and `all`"):
         read(store.folder, ["r9"])
 
 
