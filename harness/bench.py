@@ -23,7 +23,7 @@ from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certi
 from harness.engine.replicate import Observer
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
-from harness.errors import BadOption, ResultsUnusable
+from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.measure import host, provenance
 from harness.measure.doctor import Check, checks
 from harness.plan import SIDES, Plan, plan
@@ -41,7 +41,10 @@ PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run left: its identifier, how it ended, the cases whose sides differ, frames and page."""
+    """What a run left: its identifier, how it ended, frames and page.
+
+    `uncertified` are the cases without a certificate, but for those that a trial ran out of memory in.
+    """
 
     run_id: str
     outcome: Outcome
@@ -123,8 +126,9 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     """Measure the certified cases, keep every trial, draw the page.
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
-    whose proof ran out of memory is tried all the same, so that its failure is on record. An interrupted
-    run ends as any other: what it measured is stored, marked and drawn.
+    whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
+    does not fail, it is one without a certificate. An interrupted run ends as any other: what it measured is
+    stored, marked and drawn.
     """
     settings = planned.settings
     store = Store(settings.results)
@@ -137,9 +141,9 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
         for row in proofs.to_dict("records")
     }
-    too_large = set(proofs.loc[proofs["failed_check"] == MEMORY, "case_id"])
-    uncertified = {name for name, one in held.items() if not one.holds} - too_large
-    wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in uncertified]
+    failed = proofs[~proofs["holds"].astype(bool)]
+    differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
+    wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
     outcome = measure(
         replace(planned, cases=tuple(wanted)),
         run_id=run["run_id"],
@@ -152,10 +156,11 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     store.save_run(run | closing_columns(outcome, time.monotonic() - began_s))
     store.gather(run["run_id"])
     frames = read(settings.results, [run["run_id"]])
+    lacked_memory = frames.trials.loc[frames.trials["failure_kind"] == OutOfMemory.kind, "case_id"]
     return Run(
         run_id=run["run_id"],
         outcome=outcome,
-        uncertified=tuple(sorted(uncertified)),
+        uncertified=tuple(sorted(set(failed["case_id"]) - set(lacked_memory))),
         frames=frames,
         page=_draw(frames, settings.reports),
     )

@@ -40,7 +40,8 @@ def measure(
 ) -> Outcome:
     """Run the plan's pairs until it is used up, precise enough or out of time; a trial is saved as it ends.
 
-    `certificates` maps the cases' ids to what their trials are stored under.
+    `certificates` maps the cases' ids to what their trials are stored under. Unless a mismatch is allowed, a
+    case whose certificate does not hold is here for its memory ran out in the proof: it is tried once.
     """
     with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
         conditions = Conditions.of(
@@ -67,7 +68,7 @@ class _Run:
         self._budget = Budget(plan.settings.budget_s)
         self._target = Target(plan.settings.within)
         self._rounds: dict[str, Rounds] = {}
-        self._too_large: set[str] = set()
+        self._given_up: set[str] = set()
         self._finished = {True: 0, False: 0}
         self._out_of_time = False
 
@@ -99,13 +100,8 @@ class _Run:
 
     def _wanted(self, pair: Pair) -> bool:
         """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
-        if pair.kind in self._too_large:
-            return False
-        if pair.role is Role.COMPARISON:
-            return not self._target.reached(pair.kind)
-        return not all(
-            case.id in self._too_large or self._target.reached(case.id) for case in self._plan.cases
-        )
+        kinds = [pair.kind] if pair.role is Role.COMPARISON else [case.id for case in self._plan.cases]
+        return not all(kind in self._given_up or self._target.reached(kind) for kind in kinds)
 
     def _measure(self, pair: Pair) -> None:
         begin_s = time.monotonic()
@@ -113,14 +109,20 @@ class _Run:
         self._keep(trials)
         self._budget.record(pair.kind, time.monotonic() - begin_s)
         log_ratio = pair_log_ratio(*trials)
-        if log_ratio is None and self._lacked_memory(pair, trials):
-            self._too_large.add(pair.kind)
+        if self._is_too_large(pair, trials):
+            self._given_up.add(pair.kind)
         if log_ratio is not None:
             self._target.record(pair.kind, log_ratio)
             self._observer.judged(pair, judge(self._target.log_ratios(pair.kind)))
 
-    def _lacked_memory(self, pair: Pair, trials: tuple[Trial, Trial]) -> bool:
-        """Whether memory ran out in a case that had no whole pair yet: another would end the same way."""
+    def _is_too_large(self, pair: Pair, trials: tuple[Trial, Trial]) -> bool:
+        """Whether memory ran out in a pair before any was whole, or already in the case's proof.
+
+        Another pair would end the same way, or be as little worth without a certificate as this one.
+        """
+        proof = self._conditions.certificates.get(pair.kind)
+        if proof is not None and not proof.holds and not self._plan.settings.allow_mismatch:
+            return True
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
         return lacked and not self._target.log_ratios(pair.kind)
 
@@ -134,7 +136,7 @@ class _Run:
         settings, cases = self._plan.settings, self._plan.cases
         if not cases:
             return "no case had a certificate that holds"
-        fitting = [case for case in cases if case.id not in self._too_large]
+        fitting = [case for case in cases if case.id not in self._given_up]
         if not fitting:
             return "every case ran out of memory"
         precise = sum(self._target.reached(case.id) for case in fitting)

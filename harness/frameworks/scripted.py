@@ -9,9 +9,9 @@ A training round takes `train_s` however much it is asked to train; with `epoch_
 that which it is asked for, and the engine is told this pace.
 
 An event is named by what is asked and, for rounds, its count from 1; `start 512` is the start of a case of
-batch 512 only. Events: `raise`, `exit`, `kill`,
-`hang`, `chatter` (writes to both standard streams), `memory` (there is none left). The record shows which
-adapter ran. With `place` (cpu or gpu) it works there, wherever it was told to.
+batch 512 only. Events: `raise`, `exit`, `kill`, `hang`, `chatter` (writes to both standard streams),
+`memory` (there is none left). The record shows which adapter ran. With `place` (cpu or gpu) it works there,
+wherever it was told to.
 """
 
 from __future__ import annotations
