@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from harness import bench, cache, config, mnist
+from harness.data import cache, mnist
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
 from harness.engine.replicate import run_pair
@@ -27,11 +27,13 @@ from harness.engine.runner import Outcome
 from harness.engine.side import Conditions
 from harness.errors import HarnessError, UsageError
 from harness.parity.certificate import Certificate
-from harness.plan import Pair, plan
-from harness.records import Certification, Trial
+from harness.sessions import bench
+from harness.settings import config
+from harness.settings.grid import Pair, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, Case
+from harness.work.records import Certification, Trial
+from harness.work.workload import FRAMEWORKS, Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
 _OPTIONS = {

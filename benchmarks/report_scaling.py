@@ -23,12 +23,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from harness.parity.certificate import Certificate, Finding
-from harness.plan import SIDES
-from harness.records import Role, Status
+from harness.settings.grid import SIDES
 from harness.store import certificates
 from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, Case, Mode, Workload
+from harness.work.records import Role, Status
+from harness.work.workload import FRAMEWORKS, Case, Mode, Workload
 
 RUN_ID: Final = "20260101T000000-0000"
 ROUNDS_A_TRIAL: Final = 500

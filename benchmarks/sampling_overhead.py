@@ -21,17 +21,18 @@ from typing import Final
 import pandas as pd
 from rich.console import Console
 
-from harness import cache, config, mnist
 from harness.analysis.statistics import ratio_interval, replicate_log_ratio
-from harness.engine.conditions import environment
+from harness.data import cache, mnist
 from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, Message, dump_spec
 from harness.engine.rounds import Part, faster, plan_rounds
+from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, HarnessError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
-from harness.workload import FRAMEWORKS, MOST_EPOCHS, Case, Mode, TrialSpec, Workload
+from harness.settings import config
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Mode, TrialSpec, Workload
+from harness.worker.protocol import Do, Message, dump_spec
 
 ON: Final = "on"
 OFF: Final = "off"

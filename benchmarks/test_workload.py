@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean, median
 
 from benchmarks.conftest import CLOCK
-from harness.records import Phase
+from harness.work.records import Phase
 
 
 def test_train(benchmark, side, case):

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness import cache, config, mnist
 from harness.analysis.calibration import calibration
 from harness.analysis.statistics import Judgement
+from harness.data import cache, mnist
 from harness.engine.calibrating import calibrate
-from harness.plan import SIDES, Pair, plan
-from harness.records import Attempt, Trial
-from harness.workload import MOST_EPOCHS
+from harness.settings import config
+from harness.settings.grid import SIDES, Pair, plan
+from harness.work.records import Attempt, Trial
+from harness.work.workload import MOST_EPOCHS
 
 _BURN = "while True: pass"
 

@@ -20,10 +20,10 @@ from scipy.stats import binomtest
 
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, ratio_interval
 from harness.analysis.usual import PAIRED
-from harness.plan import SIDES
-from harness.records import Phase
+from harness.settings.grid import SIDES
 from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION
+from harness.work.records import Phase
 
 _NOISE: Final = ["others_cpu_s", "steal_s"]
 

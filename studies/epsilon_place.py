@@ -14,11 +14,12 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from harness import cache, mnist, recipe
-from harness.engine.worker import read_data
-from harness.frameworks.tensorflow_matched import MatchedAdam
-from harness.frameworks.tensorflow_mlp import TensorFlowMlp
-from harness.workload import TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.data import cache, mnist
+from harness.frameworks.tensorflow.matched import MatchedAdam
+from harness.frameworks.tensorflow.mlp import TensorFlowMlp
+from harness.work import recipe
+from harness.work.workload import TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.reading import read_data
 
 MEASURES = ("train_loss", "test_loss", "accuracy")
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import pandas as pd
 
-from harness import cache, mnist
-from harness.engine.conditions import environment
+from harness.data import cache, mnist
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
+from harness.engine.surroundings import environment
 from harness.parity import evidence
 from harness.parity.certificate import Finding
 from harness.parity.judge import judge
-from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 # Enough for a whole epoch with a partial batch at its end: what a seed changes does not need more.
 TRAIN_SAMPLES = 6000

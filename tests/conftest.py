@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import mnist
-from harness.workload import Dataset
+from harness.data import mnist
+from harness.work.workload import Dataset
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 

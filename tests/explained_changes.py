@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.changes import WHOLE
 from harness.store.schema import CHANGES
+from harness.work.changes import WHOLE
 
 ENDS = (
     "tensorflow/mnist-cpu-article-fp32-b32-e1-n12000-raw",

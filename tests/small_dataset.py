@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import idx
-from harness.catalogue import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Collection, Item
+from harness.data import idx
+from harness.data.catalogue import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, Collection, Item
+from harness.data.fetch import Source
 from harness.errors import DataUnavailable
-from harness.fetch import Source
-from harness.workload import Dataset
+from harness.work.workload import Dataset
 
 CONTENT = {
     TRAIN_IMAGES: idx.encode(np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)),

@@ -18,11 +18,12 @@ from rich.table import Table
 
 from benchmarks.article.fidelity import Fidelity, fidelities
 from benchmarks.article.replicate import measure
-from harness import cache, config, mnist
 from harness.analysis.statistics import Interval
+from harness.data import cache, mnist
 from harness.errors import HarnessError
 from harness.report import words
-from harness.workload import FRAMEWORKS, Dataset
+from harness.settings import config
+from harness.work.workload import FRAMEWORKS, Dataset
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
 _TABLE_COLUMNS: Final = 110

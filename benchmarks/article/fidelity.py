@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from harness.analysis.statistics import Interval, ratio_interval, replicate_log_ratio
-from harness.workload import FULL_TRAIN_SAMPLES
+from harness.work.workload import FULL_TRAIN_SAMPLES
 
 # The harness may be at most so much slower or faster than the plain program.
 MARGIN: Final = 0.03

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from harness.errors import WorkerDied, WorkerSilent
-from harness.workload import PYTORCH, TENSORFLOW
+from harness.work.workload import PYTORCH, TENSORFLOW
 
 SCRIPTS: Final = {
     TENSORFLOW: Path(__file__).with_name("tensorflow_listing.py"),

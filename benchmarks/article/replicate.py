@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.article.listing_process import EPOCHS, ListingProcess
-from harness.engine.conditions import environment
 from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
-from harness.listings import listed
-from harness.workload import FULL_TRAIN_SAMPLES, Dataset, TrialSpec, Workload
+from harness.engine.surroundings import environment
+from harness.work.listings import listed
+from harness.work.workload import FULL_TRAIN_SAMPLES, Dataset, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 PLAIN: Final = "plain"
 HARNESS: Final = "harness"

@@ -20,11 +20,12 @@ from rich.table import Table
 from benchmarks.harness_overhead.bare_process import write_given
 from benchmarks.harness_overhead.overhead import MARGIN, Overhead, log_ratio, overheads
 from benchmarks.harness_overhead.replicate import ROUND_S, Replicate, Setting, Turns, rounds_in
-from harness import cache, config, mnist
 from harness.analysis.statistics import Interval
+from harness.data import cache, mnist
 from harness.engine.rounds import Part
 from harness.errors import BadOption, HarnessError
-from harness.workload import FRAMEWORKS
+from harness.settings import config
+from harness.work.workload import FRAMEWORKS
 
 # Settings of `harness bench` that are options here too; it checks their values.
 _SHARED = {

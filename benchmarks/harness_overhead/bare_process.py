@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from harness import mnist, recipe
+from harness.data import mnist
 from harness.errors import WorkerDied, WorkerSilent
-from harness.workload import PYTORCH, TENSORFLOW, Workload
+from harness.work import recipe
+from harness.work.workload import PYTORCH, TENSORFLOW, Workload
 
 SCRIPTS: Final = {
     TENSORFLOW: Path(__file__).with_name("bare_tensorflow.py"),

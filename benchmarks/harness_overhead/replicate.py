@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from benchmarks.harness_overhead.bare_process import BareProcess, Trained
-from harness.engine.conditions import environment
 from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
 from harness.engine.rounds import Part, faster, plan_rounds
+from harness.engine.surroundings import environment
 from harness.errors import HarnessError
-from harness.workload import MOST_EPOCHS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.workload import MOST_EPOCHS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 BARE: Final = "bare"
 HARNESS: Final = "harness"

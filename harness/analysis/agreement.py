@@ -17,8 +17,8 @@ from scipy.special import stdtrit
 
 from harness.analysis.of_trials import trial_numbers
 from harness.analysis.statistics import FloatArray, equivalence_p
-from harness.records import Phase, Status
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.records import Phase, Status
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # Half a percentage point of final accuracy, the largest difference that counts as none.
 ACCURACY_MARGIN: Final = 0.005

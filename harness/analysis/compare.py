@@ -13,8 +13,8 @@ import pandas as pd
 from harness.analysis.between import Contrast, obstacle
 from harness.analysis.statistics import FloatArray, holm
 from harness.analysis.throughput import log_speeds
-from harness.records import Phase
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.records import Phase
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.statistics import FloatArray, ratio_interval
-from harness.changes import FRAMEWORKS_OWN, WHOLE
+from harness.work.changes import FRAMEWORKS_OWN, WHOLE
 
 # What is on no way to the other end: in no sum.
 ASIDE: Final = "neither typed"

@@ -21,8 +21,8 @@ import pandas as pd
 from harness.analysis.comparable import MACHINE
 from harness.analysis.statistics import SMALLEST_SPREAD, FloatArray
 from harness.analysis.throughput import log_speeds
-from harness.records import Phase
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.records import Phase
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # The ratio of the two speeds, beside each framework's own.
 RATIO: Final = "ratio"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.statistics import FloatArray, ratio_interval
-from harness.records import Phase, Status
+from harness.work.records import Phase, Status
 
 SPEED: Final = {Phase.TRAIN: "train_samples_per_s", Phase.EVALUATE: "eval_samples_per_s"}
 

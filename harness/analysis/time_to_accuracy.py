@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.statistics import Interval, ratio_interval
-from harness.records import Phase, Status
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.records import Phase, Status
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # Share of the test set classified rightly.
 TARGET_ACCURACY: Final = 0.97

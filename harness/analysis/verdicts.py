@@ -18,9 +18,9 @@ from harness.analysis.statistics import (
     replicate_log_ratio,
     without_tests,
 )
-from harness.plan import SIDES
-from harness.records import Phase, Status
-from harness.workload import FRAMEWORKS, Mode
+from harness.settings.grid import SIDES
+from harness.work.records import Phase, Status
+from harness.work.workload import FRAMEWORKS, Mode
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]

@@ -21,7 +21,7 @@ from harness.cli.options import (
     settings_of,
     typed,
 )
-from harness.config import EXPLANATION_DEFAULTS
+from harness.settings.config import EXPLANATION_DEFAULTS
 
 
 def explain(
@@ -63,8 +63,8 @@ def explain(
         results=results,
         reports=reports,
     )
-    from harness import bench as session  # noqa: PLC0415
-    from harness import explanation  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
+    from harness.sessions import explanation  # noqa: PLC0415
     from harness.terminal.explaining import ExplainDisplay, show_explanation  # noqa: PLC0415
     from harness.terminal.live import DataDisplay  # noqa: PLC0415
 

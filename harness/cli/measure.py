@@ -32,8 +32,8 @@ from harness.cli.options import (
     settings_of,
     typed,
 )
-from harness.config import CALIBRATION_DEFAULTS
 from harness.errors import CertificateFailed
+from harness.settings.config import CALIBRATION_DEFAULTS
 
 
 def bench(
@@ -83,7 +83,7 @@ def bench(
         results=results,
         reports=reports,
     )
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_run  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay  # noqa: PLC0415
 
@@ -135,7 +135,7 @@ def parity(
         data_dir=data_dir,
         results=results,
     )
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_proofs  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay  # noqa: PLC0415
 
@@ -189,7 +189,7 @@ def calibrate(
         data_dir=data_dir,
         results=results,
     )
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_calibration  # noqa: PLC0415
     from harness.terminal.live import CalibrationDisplay, DataDisplay  # noqa: PLC0415
 
@@ -204,7 +204,7 @@ def calibrate(
 def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:
     """Find or fetch the data set and verify every file."""
     settings = settings_of(dataset=dataset, data_dir=data_dir)
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_data  # noqa: PLC0415
     from harness.terminal.live import DataDisplay  # noqa: PLC0415
 
@@ -216,7 +216,7 @@ def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:
 def doctor(*, device: Device = None, results: Results = None) -> None:
     """Say what is there, what is missing and what that disables."""
     settings = settings_of(device=device, results=results)
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_checks  # noqa: PLC0415
 
     show_checks(session.examine(settings))

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.config import Settings, resolve
+from harness.settings.config import Settings, resolve
 
 Text = str | None
 

@@ -18,7 +18,7 @@ _SIDE = "latest, latest~1, an identifier, a results folder or RESULTS/runs/RUN.p
 def report(runs: RunNames = None, *, results: Results = None, reports: Reports = None) -> None:
     """Draw the page again from what is on disk."""
     settings = settings_of(results=results, reports=reports)
-    from harness import bench as session  # noqa: PLC0415
+    from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
 
     frames, page = session.report(settings, runs or ["latest"])
@@ -41,7 +41,7 @@ def compare(
 ) -> None:
     """Say what changed from run A to run B, for each framework and case, and how sure that is."""
     settings = settings_of(results=results, fail_if_slower=fail_if_slower)
-    from harness import runs  # noqa: PLC0415
+    from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.over_time import show_comparison  # noqa: PLC0415
 
     shown = runs.shown_as(form)
@@ -59,7 +59,7 @@ def history(
 ) -> None:
     """Draw every case over the runs of a results folder, and mark where it shifted."""
     settings = settings_of(results=results, reports=reports)
-    from harness import runs  # noqa: PLC0415
+    from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.over_time import show_history  # noqa: PLC0415
 
     past, page = runs.history(settings, typed())
@@ -77,7 +77,7 @@ def export(
 ) -> None:
     """Write what runs say for other programs."""
     settings = settings_of(results=results)
-    from harness import runs  # noqa: PLC0415
+    from harness.sessions import runs  # noqa: PLC0415
 
     text = runs.export(settings, names or ["latest"], form, output)
     if output is None:
@@ -91,7 +91,7 @@ def import_(
 ) -> None:
     """Bring a run of the pytest suite into the results."""
     settings = settings_of(results=results)
-    from harness import runs  # noqa: PLC0415
+    from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.answers import show_imported  # noqa: PLC0415
 
     show_imported(runs.bring_in(file, settings.results), settings.results)

@@ -18,13 +18,13 @@ from typing import Final, Protocol
 
 from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import PAIRED, Says, usual_calls
-from harness.config import Settings
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions, Side
-from harness.plan import SIDES, Pair
-from harness.records import Attempt, Phase, Trial
-from harness.workload import FRAMEWORKS, Case
+from harness.settings.config import Settings
+from harness.settings.grid import SIDES, Pair
+from harness.work.records import Attempt, Phase, Trial
+from harness.work.workload import FRAMEWORKS, Case
 
 _SAYS: Final = {Verdict.TENSORFLOW_FASTER: Says.A_FASTER, Verdict.PYTORCH_FASTER: Says.B_FASTER}
 

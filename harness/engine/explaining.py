@@ -18,15 +18,15 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Protocol
 
-from harness.changes import WHOLE, Contender, Leg, asides, level, orders, walk
-from harness.config import Settings
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.runner import Outcome
 from harness.engine.side import Conditions
 from harness.engine.stopping import Budget
-from harness.plan import Pair
-from harness.records import Change, Phase, Trial
-from harness.workload import Adam
+from harness.settings.config import Settings
+from harness.settings.grid import Pair
+from harness.work.changes import WHOLE, Contender, Leg, asides, level, orders, walk
+from harness.work.records import Change, Phase, Trial
+from harness.work.workload import Adam
 
 _WALK: Final = "walk"
 

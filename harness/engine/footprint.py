@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from harness.engine.conditions import GROWTH, environment
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do
+from harness.engine.surroundings import GROWTH, environment
 from harness.errors import TrialError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
 from harness.measure.nvml import Gpu
-from harness.records import GpuUse
-from harness.workload import PYTORCH, TENSORFLOW
+from harness.work.records import GpuUse
+from harness.work.workload import PYTORCH, TENSORFLOW
+from harness.worker.protocol import Do
 
 _TIMEOUT_S: Final = 120.0
 

@@ -9,14 +9,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from harness.engine.conditions import environment
+from harness.data.progress import Reporter
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do
+from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.measure import nvml
 from harness.measure.doctor import Probed
-from harness.progress import Reporter
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.worker.protocol import Do
 
 # What is imported under a framework's name; looked for without importing it.
 PACKAGES: Final = {TENSORFLOW: "tensorflow", PYTORCH: "torch"}

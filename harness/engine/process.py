@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from harness.engine.protocol import Do, Message, dump, parse
 from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
+from harness.worker.protocol import Do, Message, dump, parse
 
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_S: Final = 5.0
@@ -24,7 +24,7 @@ _FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDe
 
 
 class WorkerProcess:
-    """One fresh `harness.engine.worker`. Use as a context manager: leaving it ends the process."""
+    """One fresh `harness.worker`. Use as a context manager: leaving it ends the process."""
 
     def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
         inbox, self._requests = os.pipe()
@@ -34,7 +34,7 @@ class WorkerProcess:
         with log_path.open("wb") as log:
             # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.engine.worker", str(inbox), str(outbox)],
+                [sys.executable, "-m", "harness.worker", str(inbox), str(outbox)],
                 env=dict(environment),
                 pass_fds=(inbox, outbox),
                 stdin=subprocess.DEVNULL,

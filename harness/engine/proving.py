@@ -23,16 +23,16 @@ from typing import Final, Protocol
 import pandas as pd
 
 import harness
-from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
+from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, TrialError
 from harness.measure import host, nvml
 from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, TrialSpec
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, TrialSpec
+from harness.worker.protocol import Do, dump_spec
 
 # The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
 MEMORY: Final = "memory"
@@ -40,7 +40,10 @@ MEMORY: Final = "memory"
 _PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "torchvision")
 
 # What a proof runs through, below the package's folder.
-_SOURCES: Final = ("frameworks/*.py", "parity/*.py", "engine/*.py", "recipe.py", "workload.py", "mnist.py")
+_SOURCES: Final = (
+    "frameworks/**/*.py", "parity/*.py", "worker/*.py", "engine/*.py",
+    "work/recipe.py", "work/workload.py", "data/mnist.py",
+)  # fmt: skip
 
 
 class ProofObserver(Protocol):

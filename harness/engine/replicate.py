@@ -11,9 +11,9 @@ from harness.engine.pairing import turns
 from harness.engine.rounds import WHOLE_EPOCHS, Rounds, faster, plan_rounds
 from harness.engine.side import Conditions, Side
 from harness.measure.gpu import GpuSampler
-from harness.plan import SIDES, Pair
-from harness.records import Phase, Role, Round, Trial
-from harness.workload import TEST_SAMPLES
+from harness.settings.grid import SIDES, Pair
+from harness.work.records import Phase, Role, Round, Trial
+from harness.work.workload import TEST_SAMPLES
 
 
 class Observer(Protocol):

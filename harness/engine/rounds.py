@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from harness.workload import Case, Mode, Workload
+from harness.work.workload import Case, Mode, Workload
 
 # What `fit` and a `DataLoader` do around an epoch belongs to it, and mode `graph` is about whole epochs.
 WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE})

@@ -14,8 +14,8 @@ from harness.engine.rounds import Rounds
 from harness.engine.side import Conditions
 from harness.engine.stopping import Budget, Target
 from harness.errors import OutOfMemory
-from harness.plan import Pair, Plan
-from harness.records import Certification, Role, Trial
+from harness.settings.grid import Pair, Plan
+from harness.work.records import Certification, Role, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

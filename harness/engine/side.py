@@ -10,19 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from harness.config import Settings
-from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, Message, dump_spec
 from harness.engine.rounds import Part
+from harness.engine.surroundings import environment
 from harness.engine.warming import marked
 from harness.errors import TrialError
 from harness.measure import host, nvml
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, summarised
 from harness.measure.nvml import Gpu
-from harness.plan import SIDES, Pair
-from harness.records import (
+from harness.settings.config import Settings
+from harness.settings.grid import SIDES, Pair
+from harness.work.records import (
     AllocatorUse,
     Certification,
     Disturbance,
@@ -34,7 +33,8 @@ from harness.records import (
     Startup,
     Trial,
 )
-from harness.workload import TrialSpec
+from harness.work.workload import TrialSpec
+from harness.worker.protocol import Do, Message, dump_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

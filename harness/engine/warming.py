@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Final
 
-from harness.records import Phase, Round
+from harness.work.records import Phase, Round
 
 # Fewer rounds than this cannot tell a drift from noise.
 FEWEST_ROUNDS: Final = 4

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 
 from harness.frameworks.gauge import Gauge
 from harness.measure.loop import timed
-from harness.recipe import Inputs, Order, Weights
-from harness.workload import TrialSpec
+from harness.work.recipe import Inputs, Order, Weights
+from harness.work.workload import TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.records import AllocatorUse
+from harness.work.records import AllocatorUse
 
 
 class Gauge:

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.frameworks.base import Adapter, Counts, Data, Pace, Score
-from harness.recipe import Order, Weights, batches
-from harness.workload import TEST_SAMPLES, TrialSpec
+from harness.work.recipe import Order, Weights, batches
+from harness.work.workload import TEST_SAMPLES, TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

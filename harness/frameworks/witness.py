@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from harness.frameworks.base import Adapter, Data
-from harness.recipe import Floats, Order, Weights
+from harness.work.recipe import Floats, Order, Weights
 
 Fact = str | int | float | bool
 

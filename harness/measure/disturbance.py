@@ -9,7 +9,7 @@ from typing import Final
 
 import psutil
 
-from harness.records import Disturbance, GpuRound
+from harness.work.records import Disturbance, GpuRound
 
 # Systems count processor time in ticks of 10 ms a core: a difference of less than two may be rounding.
 _TICKS_S: Final = 0.02

@@ -20,7 +20,7 @@ import pynvml
 
 from harness.errors import NvmlError
 from harness.measure.nvml import Gpu, handle_of, session, told
-from harness.records import GpuRound, GpuUse
+from harness.work.records import GpuRound, GpuUse
 
 SAMPLE_EVERY_S: Final = 0.05
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from harness.workload import TEST_SAMPLES, Adam, Precision
+from harness.work.workload import TEST_SAMPLES, Adam, Precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

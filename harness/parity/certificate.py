@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.workload import Case
+from harness.work.workload import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

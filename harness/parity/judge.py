@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.parity.bounds import Bounds, bounds_for
 from harness.parity.certificate import Finding
 from harness.parity.evidence import Evidence
-from harness.workload import Precision
+from harness.work.workload import Precision
 
 Array = NDArray[Any]
 

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import recipe
-from harness.workload import CLASSES, Adam, Workload
+from harness.work import recipe
+from harness.work.workload import CLASSES, Adam, Workload
 
 Doubles = NDArray[np.float64]
 

@@ -15,14 +15,14 @@ from typing import Final
 
 import numpy as np
 
-from harness import recipe
 from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.rehearsal import Rehearsal, rehearse
-from harness.recipe import Floats, Order
-from harness.workload import (
+from harness.work import recipe
+from harness.work.recipe import Floats, Order
+from harness.work.workload import (
     LOSS_SCALE,
     LOSS_SCALE_GROWTH_STEPS,
     Mode,

@@ -19,8 +19,8 @@ from harness.analysis.certified import certified
 from harness.analysis.throughput import throughput
 from harness.analysis.verdicts import control
 from harness.report import words
-from harness.report.answer import all_answers, judge
-from harness.report.context import Table
+from harness.report.pages.context import Table
+from harness.report.sentences.answer import all_answers, judge
 from harness.store.frames import Frames
 
 SHAPE: Final = 1

@@ -16,7 +16,7 @@ from typing import Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from harness.workload import PYTORCH, TENSORFLOW
+from harness.work.workload import PYTORCH, TENSORFLOW
 
 PAPER: Final = "#fefefe"
 INK: Final = "#1c2128"

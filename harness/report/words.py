@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from harness.workload import PYTORCH, TENSORFLOW
+from harness.work.workload import PYTORCH, TENSORFLOW
 
 FRAMEWORK_NAMES: Final = {TENSORFLOW: "TensorFlow", PYTORCH: "PyTorch"}
 DATASET_NAMES: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "synthetic": "synthetic data"}

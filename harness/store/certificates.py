@@ -14,7 +14,7 @@ from harness.errors import ResultsUnusable
 from harness.parity.certificate import Certificate, Finding
 from harness.store.schema import CERTIFICATES, SCHEMA_VERSION
 from harness.store.writer import write_table
-from harness.workload import Case, Dataset
+from harness.work.workload import Case, Dataset
 
 FOLDER: Final = "certificates"
 

@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from pyarrow import dataset
 
 from harness.errors import ResultsUnusable
-from harness.records import Role
 from harness.store.frames import Frames
 from harness.store.naming import LATEST, counted_back, is_latest, locate
 from harness.store.schema import (
@@ -28,6 +27,7 @@ from harness.store.schema import (
     SCHEMA_VERSION,
     TRIALS,
 )
+from harness.work.records import Role
 
 EVERYTHING: Final = "all"
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import ResultsUnusable
-from harness.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
 from harness.store.schema import ATTEMPTS, CHANGES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
-from harness.workload import TEST_SAMPLES, Dataset
+from harness.work.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
+from harness.work.workload import TEST_SAMPLES, Dataset
 
 
 class Store:

@@ -13,13 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.analysis.calibration import calibration
-from harness.bench import Run
 from harness.measure.doctor import Check
-from harness.report import context, exchange, words
-from harness.report.answer import Answer, all_answers, learned
-from harness.report.telling import calibrated, calibration_told, control_told, told_apart
+from harness.report import exchange, words
+from harness.report.pages import context
+from harness.report.sentences.answer import Answer, all_answers, learned
+from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
+from harness.sessions.bench import Run
 from harness.store.frames import Frames
-from harness.workload import Dataset
+from harness.work.workload import Dataset
 
 # With what is said after them, more would not fit on a screen of 24 lines.
 _MOST_ANSWERS: Final = 4

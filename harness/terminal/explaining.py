@@ -12,13 +12,13 @@ from rich.table import Table
 
 from harness.analysis.explanation import explanation
 from harness.analysis.statistics import Judgement
-from harness.changes import Contender, differences
-from harness.config import Settings
-from harness.explanation import Explanation
-from harness.plan import Pair
-from harness.records import Change, Trial
 from harness.report import words
-from harness.report.why import HEADINGS, explained, told
+from harness.report.sentences.why import HEADINGS, explained, told
+from harness.sessions.explanation import Explanation
+from harness.settings.config import Settings
+from harness.settings.grid import Pair
+from harness.work.changes import Contender, differences
+from harness.work.records import Change, Trial
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
 _TABLE_COLUMNS: Final = 140

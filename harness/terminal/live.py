@@ -17,10 +17,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.analysis.statistics import Judgement, Verdict
 from harness.parity.certificate import Certificate
-from harness.plan import Pair, Plan
-from harness.records import Attempt, Role, Trial
 from harness.report import words
-from harness.workload import Case
+from harness.settings.grid import Pair, Plan
+from harness.work.records import Attempt, Role, Trial
+from harness.work.workload import Case
 
 _LOG_EVERY_S: Final = 10.0
 

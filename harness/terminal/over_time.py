@@ -10,11 +10,12 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from harness.analysis.history import History
-from harness.report import comparison, past, words
-from harness.report.comparison import Comparison
-from harness.report.context import Table
+from harness.report import words
 from harness.report.exchange import as_json, escaped, markdown
-from harness.runs import Shown
+from harness.report.pages import comparison, past
+from harness.report.pages.comparison import Comparison
+from harness.report.pages.context import Table
+from harness.sessions.runs import Shown
 from harness.terminal.answers import show_answers, show_text
 
 # Narrower than this, a table of ten columns breaks its cells.

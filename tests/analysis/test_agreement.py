@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from harness.analysis.agreement import agreement
-from harness.workload import FRAMEWORKS, TENSORFLOW
+from harness.work.workload import FRAMEWORKS, TENSORFLOW
 
 EPOCHS = 3
 

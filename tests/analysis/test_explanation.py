@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from harness.analysis.explanation import ASIDE, FRAMEWORK, TOGETHER, TYPED, UNEXPLAINED, explanation
-from harness.changes import WHOLE
+from harness.work.changes import WHOLE
 from tests.explained_changes import changes_of
 
 

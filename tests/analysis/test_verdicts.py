@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.statistics import MIN_REPLICATES, Verdict, judge_family
 from harness.analysis.verdicts import verdicts
 from harness.store.schema import ROUNDS, TRIALS
-from harness.workload import FRAMEWORKS, TENSORFLOW
+from harness.work.workload import FRAMEWORKS, TENSORFLOW
 
 ROUNDS_A_PAIR = 4
 PHASES = ("train", "evaluate")

@@ -7,16 +7,16 @@ from collections import Counter
 
 import pytest
 
-from harness import config
 from harness.analysis.calibration import calibration
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.analysis.usual import PAIRED
 from harness.engine.calibrating import calibrate, tries
-from harness.plan import plan
-from harness.records import Phase, Role
+from harness.settings import config
+from harness.settings.grid import plan
 from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
+from harness.work.records import Phase, Role
 
 PLACE = {"hostname": "here", "cpu_model": "one", "cpu_usable": 2, "threads": 1, "try_s": 0.5}
 

@@ -6,16 +6,16 @@ import json
 
 import pytest
 
-from harness import config
 from harness.analysis.explanation import ASIDE, explanation
-from harness.changes import WHOLE, contender, differences, listings
 from harness.engine.explaining import explain
 from harness.engine.replicate import Interrupted
-from harness.records import Role
+from harness.settings import config
 from harness.store.reader import read_changes
 from harness.store.schema import EXPLANATIONS
 from harness.store.writer import Store
-from harness.workload import Dataset, Workload
+from harness.work.changes import WHOLE, contender, differences, listings
+from harness.work.records import Role
+from harness.work.workload import Dataset, Workload
 from tests.engine.test_runner import Silent
 
 pytestmark = pytest.mark.slow

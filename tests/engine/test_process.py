@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from harness.engine.conditions import environment, visible_devices
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec, parse, parse_spec
+from harness.engine.surroundings import environment, visible_devices
 from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
-from harness.workload import Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec, parse, parse_spec
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from harness.engine.proving import ProofConditions, certify, identify
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
 from harness.store import certificates
-from harness.workload import Case, Dataset, Mode, Precision, Workload
+from harness.work.workload import Case, Dataset, Mode, Precision, Workload
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
 CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)

@@ -9,9 +9,9 @@ import pytest
 
 from harness.engine.replicate import pair_log_ratio, run_pair
 from harness.engine.side import Conditions
-from harness.plan import Pair
-from harness.records import Phase
-from harness.workload import Case, Dataset, Mode, Workload
+from harness.settings.grid import Pair
+from harness.work.records import Phase
+from harness.work.workload import Case, Dataset, Mode, Workload
 from tests.engine.test_runner import Silent
 
 pytestmark = pytest.mark.slow

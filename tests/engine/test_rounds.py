@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.engine.rounds import Pace, faster, plan_rounds
-from harness.workload import Case, Mode, Workload
+from harness.work.workload import Case, Mode, Workload
 
 
 def case(mode=Mode.LOOP, **work):

@@ -9,14 +9,14 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from harness import config
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
 from harness.engine.stopping import Target
-from harness.plan import plan
-from harness.records import Phase, Role
+from harness.settings import config
+from harness.settings.grid import plan
 from harness.store.reader import read
 from harness.store.writer import Store
+from harness.work.records import Phase, Role
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.engine.warming import marked, warm_up_rounds
-from harness.records import Phase, Round
+from harness.work.records import Phase, Round
 
 
 def test_rounds_that_are_settled_from_the_start_are_all_kept():

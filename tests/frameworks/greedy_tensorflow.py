@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from harness.frameworks.tensorflow_mlp import TensorFlowMlp, probe
+from harness.frameworks.tensorflow.adapter import probe
+from harness.frameworks.tensorflow.mlp import TensorFlowMlp
 
 __all__ = ["open_adapter", "probe"]
 

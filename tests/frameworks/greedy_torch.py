@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harness.frameworks.torch_mlp import TorchMlp, probe
+from harness.frameworks.pytorch.adapter import probe
+from harness.frameworks.pytorch.mlp import TorchMlp
 
 __all__ = ["open_adapter", "probe"]
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
+from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, WorkerFailed, WrongDevice
-from harness.listings import program_of
-from harness.program import Initial
-from harness.recipe import digest, initial_weights
-from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.listings import program_of
+from harness.work.program import Initial
+from harness.work.recipe import digest, initial_weights
+from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 pytestmark = pytest.mark.slow
 

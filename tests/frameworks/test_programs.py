@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.changes import change, listings
-from harness.engine.conditions import environment
 from harness.engine.process import WorkerProcess
-from harness.engine.protocol import Do, dump_spec
-from harness.program import Initial, Metrics, Output, Partial, Pipeline, Progress, Scaling, Step, Update
-from harness.workload import FRAMEWORKS, Adam, Dataset, TrialSpec, Workload
+from harness.engine.surroundings import environment
+from harness.work.changes import change, listings
+from harness.work.program import Initial, Metrics, Output, Partial, Pipeline, Progress, Scaling, Step, Update
+from harness.work.workload import FRAMEWORKS, Adam, Dataset, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from harness.frameworks.torch_graph import TorchGraph
-from harness.frameworks.torch_mlp import TorchMlp, probe
+from harness.frameworks.pytorch.adapter import probe
+from harness.frameworks.pytorch.graph import TorchGraph
+from harness.frameworks.pytorch.mlp import TorchMlp
 
 __all__ = ["open_adapter", "probe"]
 

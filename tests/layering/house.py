@@ -9,31 +9,28 @@ from pathlib import Path
 
 FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision"}
 
-# Lowest first. A module imports from its own floor and from those below.
+# Lowest first, the rooms of each floor. A module imports from its own floor and from those below.
 FLOORS = (
     ("harness", "harness.errors"),
-    ("harness.workload", "harness.program"),
-    ("harness.listings",),
-    ("harness.records", "harness.progress", "harness.analysis.statistics", "harness.analysis.usual"),
-    ("harness.measure",),
-    ("harness.recipe", "harness.idx", "harness.catalogue", "harness.synthetic", "harness.fetch",
-     "harness.cache", "harness.mnist"),
-    ("harness.config",),
-    ("harness.plan", "harness.changes"),
-    ("harness.frameworks",),
+    ("harness.work",),
+    ("harness.measure", "harness.data"),
+    ("harness.settings", "harness.frameworks"),
     ("harness.parity",),
-    ("harness.store",),
-    ("harness.engine",),
+    ("harness.worker", "harness.store"),
     ("harness.analysis",),
+    ("harness.engine",),
     ("harness.report",),
-    ("harness.bench", "harness.runs", "harness.explanation"),
+    ("harness.sessions",),
     ("harness.terminal", "harness.cli", "harness.__main__"),
-)  # fmt: skip
+)
 
 # What a worker and its adapters agree on, light enough for the parent; all else in frameworks/ is
 # resolved by name.
 CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.gauge",
             "harness.frameworks.witness"}  # fmt: skip
+
+# A process of its own, started by name and imported by nobody.
+APART = {"harness.data.torchvision_download"}
 
 # Only these speak to the terminal or end the process. Workers end their own, the downloader's process
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.
@@ -44,7 +41,7 @@ MAY_PRINT = {
     "harness.terminal.explaining",
     "harness.terminal.live",
     "harness.terminal.over_time",
-    "harness.frameworks.torchvision_download",
+    "harness.data.torchvision_download",
     "harness.frameworks.scripted",
 }
 MAY_EXIT = {
@@ -52,9 +49,9 @@ MAY_EXIT = {
     "harness.cli.explain",
     "harness.cli.measure",
     "harness.cli.results",
-    "harness.engine.worker",
-    "harness.frameworks.torchvision_download",
+    "harness.data.torchvision_download",
     "harness.frameworks.scripted",
+    "harness.worker.__main__",
 }
 
 PRINTING = {"print", "rich.print", "typer.echo", "typer.secho", "Console", "rich.console.Console",
@@ -109,11 +106,7 @@ def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
 
 def floor(name: str) -> int | None:
     """Number of a module's floor: of the longest name in the plan that it lies under."""
-    best = max(
-        ((len(room), number) for number, rooms in enumerate(FLOORS) for room in rooms if _under(name, room)),
-        default=None,
-    )
-    return None if best is None else best[1]
+    return next((number for number, rooms in enumerate(FLOORS) if _room(name) in rooms), None)
 
 
 def _under(name: str, room: str) -> bool:
@@ -123,13 +116,84 @@ def _under(name: str, room: str) -> bool:
 def violations(found: list[Module]) -> list[str]:
     """Sentences, one a breach of the plan."""
     names = {module.name for module in found}
-    return [breach for module in found for breach in _breaches(module, names)]
+    breaches = [breach for module in found for breach in _breaches(module, names)]
+    return breaches + [f"a circle: {' -> '.join(circle)}" for circle in circles(found)]
+
+
+def circles(found: list[Module]) -> list[list[str]]:
+    """Modules that import each other in a circle, one sorted list a circle; imports inside functions count.
+
+    Taking a module out of a package is an import of that module; taking a name that is no module is one of
+    the package itself.
+    """
+    names = {module.name for module in found}
+    arrows = {module.name: sorted(_taken(module.imports, names) - {module.name}) for module in found}
+    return [sorted(circle) for circle in _components(arrows) if len(circle) > 1]
+
+
+def _taken(imports: frozenset[str], names: set[str]) -> set[str]:
+    """The modules that these imports name, without the packages through which they are reached."""
+    known = imports & names
+    return {one for one in known if not any(other.startswith(f"{one}.") for other in known)} | {
+        # A package and one of its modules, both named: a name of the package's own was taken as well.
+        one
+        for one in known
+        if any(name not in names and name.rpartition(".")[0] == one for name in imports)
+    }
+
+
+def _components(arrows: dict[str, list[str]]) -> Iterator[list[str]]:
+    """Strongly connected components (Tarjan 1972)."""
+    numbers: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_nodes: list[str] = []
+
+    def visit(node: str) -> Iterator[list[str]]:
+        numbers[node] = lowest[node] = len(numbers)
+        open_nodes.append(node)
+        for other in arrows[node]:
+            if other not in numbers:
+                yield from visit(other)
+                lowest[node] = min(lowest[node], lowest[other])
+            elif other in open_nodes:
+                lowest[node] = min(lowest[node], numbers[other])
+        if lowest[node] == numbers[node]:
+            place = open_nodes.index(node)
+            yield open_nodes[place:]
+            del open_nodes[place:]
+
+    for node in arrows:
+        if node not in numbers:
+            yield from visit(node)
+
+
+def drawn(found: list[Module]) -> str:
+    """The floors as text, the top one first: each room with its modules and the rooms that it uses."""
+    lines = []
+    for number, rooms in reversed(list(enumerate(FLOORS, start=1))):
+        for place, room in enumerate(rooms):
+            inside = [module for module in found if _room(module.name) == room]
+            uses = {
+                _room(name) for module in inside for name in _taken(module.imports, {m.name for m in found})
+            }
+            names = [module.name.removeprefix(room).lstrip(".") or "itself" for module in inside]
+            lines.append(f"{'' if place else number:>2}  {room.removeprefix('harness.')}/  {' '.join(names)}")
+            below = sorted(str(one).removeprefix("harness.") for one in uses - {room, "harness"})
+            if below:
+                lines.append(f"        on {', '.join(below)}")
+    return "\n".join(lines)
+
+
+def _room(name: str) -> str | None:
+    """The room that a module lies in: the longest name in the plan that it lies under."""
+    under = [room for rooms in FLOORS for room in rooms if _under(name, room)]
+    return max(under, key=len, default=None)
 
 
 def _breaches(module: Module, names: set[str]) -> Iterator[str]:
     own = floor(module.name)
     inside_frameworks = _under(module.name, "harness.frameworks")
-    light = not inside_frameworks or module.name in CONTRACT
+    light = module.name not in APART and (not inside_frameworks or module.name in CONTRACT)
     if own is None:
         yield f"{module.name} has no floor in the plan"
         return
@@ -137,6 +201,8 @@ def _breaches(module: Module, names: set[str]) -> Iterator[str]:
         if (floor(imported) or 0) > own:
             yield f"{module.name} imports upward: {imported}"
         adapter = _under(imported, "harness.frameworks") and imported not in CONTRACT
+        if imported in APART:
+            yield f"{module.name} imports {imported}, which is a process of its own"
         if adapter and light:
             yield f"{module.name} imports the adapter {imported}, which the worker resolves by name"
     if light:

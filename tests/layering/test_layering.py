@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,32 +37,79 @@ def test_no_module_breaks_the_plan():
 @pytest.mark.parametrize(
     ("place", "code", "breach"),
     [
-        ("recipe.py", "from harness.engine import runner\n", "harness.recipe imports upward"),
+        ("work/recipe.py", "from harness.engine import runner\n", "harness.work.recipe imports upward"),
         ("engine/runner.py", "import torch.nn\n", "harness.engine.runner imports torch"),
-        ("bench.py", "from harness.frameworks import torch_mlp\n", "imports the adapter"),
-        ("bench.py", "from .frameworks import torch_mlp\n", "imports the adapter"),
-        ("recipe.py", "from .engine import runner\n", "harness.recipe imports upward"),
+        ("sessions/bench.py", "from harness.frameworks.pytorch import mlp\n", "imports the adapter"),
+        ("sessions/bench.py", "from ..frameworks.pytorch import mlp\n", "imports the adapter"),
+        ("work/recipe.py", "from ..engine import runner\n", "harness.work.recipe imports upward"),
         ("store/writer.py", "from ..engine.runner import Runner\n", "harness.store.writer imports upward"),
-        ("plan.py", "def late():\n    import keras\n", "harness.plan imports keras"),
-        ("plan.py", "__import__('torch')\n", "harness.plan imports torch"),
+        ("settings/grid.py", "def late():\n    import keras\n", "harness.settings.grid imports keras"),
+        ("settings/grid.py", "__import__('torch')\n", "harness.settings.grid imports torch"),
+        ("data/fetch.py", "from harness.data import torchvision_download\n", "a process of its own"),
         ("frameworks/base.py", "import torch\n", "harness.frameworks.base imports torch"),
-        ("frameworks/base.py", "from harness.frameworks import torch_mlp\n", "imports the adapter"),
+        ("frameworks/base.py", "from harness.frameworks.pytorch import mlp\n", "imports the adapter"),
         ("store/writer.py", "print('hello')\n", "harness.store.writer prints"),
-        ("frameworks/torch_mlp.py", "print('epoch')\n", "harness.frameworks.torch_mlp prints"),
+        ("frameworks/pytorch/mlp.py", "print('epoch')\n", "harness.frameworks.pytorch.mlp prints"),
         ("report/page.py", "import sys\nsys.stderr.write('hm')\n", "harness.report.page prints"),
         ("analysis/verdicts.py", "import sys\nsys.exit(1)\n", "harness.analysis.verdicts exits"),
         ("terminal.py", "raise SystemExit(1)\n", "harness.terminal exits"),
-        ("plan.py", "raise SystemExit\n", "harness.plan exits"),
+        ("settings/grid.py", "raise SystemExit\n", "harness.settings.grid exits"),
         ("drawer.py", "", "harness.drawer has no floor"),
     ],
 )
 def test_a_planted_breach_is_found(tmp_path, place, code, breach):
-    for name in ("engine/runner.py", "frameworks/torch_mlp.py", place):
+    for name in ("engine/runner.py", "frameworks/pytorch/mlp.py", "data/torchvision_download.py", place):
         path = tmp_path / "harness" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
     (tmp_path / "harness" / place).write_text(code)
     assert [one for one in house.violations(list(house.modules(tmp_path))) if breach in one]
+
+
+@pytest.mark.parametrize(
+    ("way", "common"),
+    [
+        (
+            "from harness.frameworks.pytorch.mlp import TorchMlp",
+            "from harness.frameworks.pytorch.graph import G",
+        ),
+        (
+            "from harness.frameworks.pytorch import mlp",
+            "def late():\n    from harness.frameworks.pytorch import graph",
+        ),
+    ],
+)
+def test_a_circle_is_found_wherever_in_a_module_the_import_stands(tmp_path, way, common):
+    wing = tmp_path / "harness" / "frameworks" / "pytorch"
+    wing.mkdir(parents=True)
+    for name, code in (("__init__", ""), ("graph", way), ("mlp", common)):
+        (wing / f"{name}.py").write_text(code + "\n")
+    ring = [f"harness.frameworks.pytorch.{name}" for name in ("graph", "mlp")]
+    assert house.circles(list(house.modules(tmp_path))) == [ring]
+
+
+def test_a_package_that_shows_what_its_modules_have_is_no_circle(tmp_path):
+    room = tmp_path / "harness" / "report"
+    room.mkdir(parents=True)
+    (room / "__init__.py").write_text("from harness.report.speed import ratio\n")
+    (room / "speed.py").write_text("from harness.report import axes\n")
+    (room / "axes.py").write_text("")
+    assert house.circles(list(house.modules(tmp_path))) == []
+
+
+def test_the_table_for_newcomers_has_the_floors_that_are_enforced():
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = [
+        [room.strip("/") for room in re.findall(r"`([a-z_/]+)`", line.split("|")[1])]
+        for line in table.splitlines()
+        if line.startswith("| `")
+    ]
+    enforced = [
+        [room.removeprefix("harness.") for room in rooms if room not in {"harness", "harness.__main__"}]
+        for rooms in house.FLOORS
+    ]
+    assert told == enforced
+    assert len(enforced) <= 11
 
 
 def test_help_imports_nothing_heavy():
@@ -71,7 +119,14 @@ def test_help_imports_nothing_heavy():
 
 @pytest.mark.slow
 def test_the_parent_never_imports_a_framework():
-    rooms = ("bench", "runs", "terminal.live", "terminal.answers", "terminal.over_time", "report.page")
+    rooms = (
+        "sessions.bench",
+        "sessions.runs",
+        "terminal.live",
+        "terminal.answers",
+        "terminal.over_time",
+        "report.pages.summary",
+    )
     code = "import " + ", ".join(f"harness.{room}" for room in rooms)
     loaded = imported_by("-c", code)
     assert "pandas" in loaded

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from harness.measure.disturbance import Watch, mark, rounded_up
-from harness.records import Disturbance
+from harness.work.records import Disturbance
 
 QUIET = Disturbance(
     steal_s=0.0, others_cpu_s=0.0, voluntary_switches=0, involuntary_switches=0, frequency_hz=None

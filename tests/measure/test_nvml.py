@@ -25,7 +25,7 @@ except DeviceUnavailable as error:
 WORKERS = """
 import json, os
 from pathlib import Path
-from harness.engine.conditions import environment
+from harness.engine.surroundings import environment
 print(json.dumps(environment(device="{device}", threads=1, compile_cache=Path())["CUDA_VISIBLE_DEVICES"]))
 """
 

@@ -6,7 +6,8 @@ import os
 
 import keras
 
-from harness.frameworks.tensorflow_mlp import TensorFlowMlp, probe
+from harness.frameworks.tensorflow.adapter import probe
+from harness.frameworks.tensorflow.mlp import TensorFlowMlp
 
 __all__ = ["FAULTS", "open_adapter", "probe"]
 

@@ -15,8 +15,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.frameworks.torch_mlp import TorchMlp, probe
-from harness.workload import PIXEL_MEAN, PIXEL_STD, Precision
+from harness.frameworks.pytorch.adapter import probe
+from harness.frameworks.pytorch.mlp import TorchMlp
+from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Precision
 
 __all__ = ["FAULTS", "open_adapter", "probe"]
 

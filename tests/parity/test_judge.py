@@ -10,7 +10,7 @@ import pytest
 from harness.parity.bounds import bounds_for
 from harness.parity.evidence import Evidence
 from harness.parity.judge import CHECKS, judge
-from harness.workload import Precision
+from harness.work.workload import Precision
 
 EQUAL = ("settings", "data", "parameters", "initial weights", "optimiser", "batch order", "epoch")
 

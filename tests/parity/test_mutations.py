@@ -8,10 +8,10 @@ from collections import Counter
 
 import pytest
 
-from harness.engine.conditions import environment
+from harness.engine.surroundings import environment
 from harness.parity import evidence
 from harness.parity.judge import CHECKS, judge
-from harness.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 pytestmark = pytest.mark.slow
 

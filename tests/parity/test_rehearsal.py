@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness import recipe
 from harness.parity import rehearsal
-from harness.workload import Adam, Precision, Workload
+from harness.work import recipe
+from harness.work.workload import Adam, Precision, Workload
 
 WORK = Workload(precision=Precision.FP64, batch_size=400, train_samples=1000, epochs=2, eval_batch_size=20)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.parity import testimony
-from harness.workload import Case, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import Case, Mode, Precision, TrialSpec, Workload
 
 
 def spec(**work):

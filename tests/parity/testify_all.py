@@ -11,9 +11,10 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from harness.engine.worker import adapter_module, read_data
 from harness.parity.testimony import testify
-from harness.workload import PYTORCH, TENSORFLOW, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import PYTORCH, TENSORFLOW, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker.adapters import adapter_module
+from harness.worker.reading import read_data
 
 FAULTY = {TENSORFLOW: "tests.parity.faulty_tensorflow", PYTORCH: "tests.parity.faulty_torch"}
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 
 from harness.parity.certificate import Certificate, Finding
-from harness.plan import SIDES
-from harness.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
-from harness.report.answer import judge
-from harness.report.evidence import evidence
-from harness.report.page import write_page
+from harness.report.pages.evidence import evidence
+from harness.report.pages.summary import write_page
+from harness.report.sentences.answer import judge
+from harness.settings.grid import SIDES
 from harness.store import certificates
 from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
-from harness.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
+from harness.work.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
+from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
 

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from harness.report.context import Table
 from harness.report.exchange import Format, as_json, document, exported, markdown
+from harness.report.pages.context import Table
 
 
 def test_the_document_holds_every_verdict_with_both_speeds(frames):

@@ -10,7 +10,7 @@ from harness.errors import ResultsUnusable
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
 from harness.store.schema import SCHEMA_VERSION
-from harness.workload import Case, Mode, Workload
+from harness.work.workload import Case, Mode, Workload
 
 CASE = Case(workload=Workload(), device="cpu", mode=Mode.LOOP)
 EXACT = Finding(

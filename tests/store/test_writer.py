@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ResultsUnusable
-from harness.records import AllocatorUse, Failure, Latency, Phase, Role, Round, Startup, Trial
 from harness.store.reader import read, run_ids
 from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
-from harness.workload import Case, Mode, Workload
+from harness.work.records import AllocatorUse, Failure, Latency, Phase, Role, Round, Startup, Trial
+from harness.work.workload import Case, Mode, Workload
 
 
 def one_round(phase=Phase.TRAIN, index=0, wall_s=2.0, accuracy=None):

@@ -1,0 +1,1 @@
+"""PyTorch: `adapter` picks the way, `mlp` is what all ways share."""

@@ -1,0 +1,229 @@
+"""PyTorch's side: the explicit loop, eager or through `torch.compile`, fed from arrays on the device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch._dynamo.utils import counters
+from torch.nn import functional
+
+from harness.frameworks.base import ASKED_SAMPLES, Counts, Data, Score
+from harness.frameworks.planted import slowed
+from harness.frameworks.pytorch.device import CudaGauge, probe, ran_out
+from harness.frameworks.pytorch.layout import to_recipe, to_torch
+from harness.frameworks.pytorch.matched import GivenMask
+from harness.frameworks.pytorch.precision import TorchPrecision
+from harness.frameworks.pytorch.testimony import TorchTestimony
+from harness.work.recipe import Order, Weights, batches
+from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
+
+
+class TorchMlp(TorchTestimony):
+    """Modes `loop`, `eager` (both the eager step) and `compiled`."""
+
+    def __init__(self, spec: TrialSpec) -> None:
+        super().__init__(spec)
+        torch.set_num_threads(spec.threads)
+        # PyTorch refuses to be told twice, also the same thing: one process may hold several adapters.
+        if torch.get_num_interop_threads() != 1:
+            torch.set_num_interop_threads(1)
+        # TensorFlow flushes denormals to zero, PyTorch by default keeps them.
+        torch.set_flush_denormal(True)
+        self.device = torch.device("cpu" if spec.case.device == "cpu" else "cuda:0")
+        self.precision = TorchPrecision(self.workload.precision, self.device)
+        self.dtype = self.precision.dtype
+
+        if self.device.type == "cuda":
+            probe(spec.case.device)
+            self.gauge = CudaGauge(self.device)
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:
+        return ran_out(error)
+
+    def load(self, data: Data) -> None:
+        self._train_inputs = torch.from_numpy(data.train_inputs).to(self.device)
+        self._train_labels = torch.from_numpy(data.train_labels).to(self.device)
+        size = self.workload.eval_batch_size
+        inputs = torch.from_numpy(data.test_inputs).to(self.device)
+        labels = torch.from_numpy(data.test_labels).to(self.device)
+        self._test_batches = list(zip(inputs.split(size), labels.split(size), strict=True))
+
+    def build(self, weights: Weights) -> None:
+        self._initial = weights
+        self.model = self._network().to(self.device)
+        self.optimizer = self._adam()
+        self._loss_sum = torch.zeros((), device=self.device)
+        self._logits = self.precision.logits(self.model)
+        self._loss_of: Callable[[Tensor, Tensor], Tensor] = self._cross_entropy
+        self._logits_of: Callable[[Tensor], Tensor] = self._logits
+        self._update = self.precision.update(self.optimizer)
+        self._train_step: Callable[[Tensor], None] = self._step
+        if self.spec.case.mode is Mode.COMPILED:
+            self._compile()
+        self.reset()
+
+    def reset(self) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.model.parameters(), to_torch(self._initial), strict=True):
+                parameter.copy_(torch.from_numpy(value))
+            # In place: a compiled optimiser is tied to the state tensors it was traced with.
+            for state in self.optimizer.state.values():
+                for tensor in state.values():
+                    tensor.zero_()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.precision.reset()
+        torch.manual_seed(self.workload.seed)
+
+    def begin_epoch(self, order: Order) -> None:
+        self._batches = [
+            torch.from_numpy(batch).to(self.device) for batch in batches(order, self.workload.batch_size)
+        ]
+        self._begin_counting()
+
+    def train_epoch(self) -> None:
+        self.model.train()
+        for batch in self._batches:
+            self._train_step(batch)
+
+    def _step(self, batch: Tensor) -> None:
+        loss = self._loss_of(self._train_inputs[batch], self._train_labels[batch])
+        self.precision.backward(loss)
+        self._update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._loss_sum += loss.detach() * len(batch)
+        self._samples += len(batch)
+
+    def train_loss(self) -> float:
+        return float(self._loss_sum.item()) / self._samples
+
+    def trained(self) -> Counts:
+        return Counts(steps=self._steps_taken() - self._steps_before, samples=self._samples)
+
+    def evaluate(self, steps: int) -> None:
+        self.model.eval()
+        self._evaluated = 0
+        self._test_loss_sum = torch.zeros((), device=self.device)
+        self._right = torch.zeros((), dtype=torch.int64, device=self.device)
+        with torch.no_grad():
+            for inputs, labels in self._test_set(steps):
+                logits = self._logits_of(inputs)
+                self._test_loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
+                self._right += (logits.argmax(1) == labels).sum()
+                self._evaluated += len(labels)
+
+    def _test_set(self, steps: int) -> Iterable[tuple[Tensor, Tensor]]:
+        return self._test_batches[:steps]
+
+    def score(self) -> Score:
+        return Score(
+            loss=self._test_loss_sum.item() / self._evaluated,
+            accuracy=self._right.item() / self._evaluated,
+        )
+
+    def begin_predictions(self, batch_size: int) -> int:
+        steps = math.ceil(max(batch_size, ASKED_SAMPLES) / self.workload.eval_batch_size)
+        inputs = torch.cat([batch for batch, _ in self._test_set(steps)])
+        self._questions = list(inputs[: len(inputs) // batch_size * batch_size].split(batch_size))
+        self.model.eval()
+        self.predict(0)
+        return len(self._questions)
+
+    def predict(self, number: int) -> None:
+        with torch.no_grad():
+            self._logits_of(self._questions[number])
+
+    def plant(self, share: float) -> None:
+        self._train_step = slowed(self._step, share)
+
+    def synchronise(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def weights(self) -> Weights:
+        return to_recipe(list(self.model.parameters()))
+
+    def effective(self) -> dict[str, str]:
+        parameter = next(self.model.parameters())
+        return {
+            "version": torch.__version__,
+            "optimizer": self._optimizer_variant(),
+            "threads": str(torch.get_num_threads()),
+            "interop_threads": str(torch.get_num_interop_threads()),
+            "device": str(parameter.device),
+            "precision": str(parameter.dtype).removeprefix("torch."),
+            "compute": self._compute(),
+            "tf32": str(self.precision.tf32()),
+            "loss_scale": f"{self.precision.loss_scale():g}",
+            "mkldnn": str(torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "deterministic": str(torch.are_deterministic_algorithms_enabled()),
+            "step": self._step_kind(),
+        }
+
+    def _begin_counting(self) -> None:
+        self._samples = 0
+        self._steps_before = self._steps_taken()
+        self._loss_sum.zero_()
+
+    def _steps_taken(self) -> int:
+        """The optimiser's own count; it keeps one a parameter, alike for all."""
+        return max((int(state["step"].item()) for state in self.optimizer.state.values()), default=0)
+
+    def _network(self) -> nn.Sequential:
+        work = self.workload
+        return nn.Sequential(
+            nn.Linear(INPUT_FEATURES, work.hidden_units),
+            nn.ReLU(),
+            self._dropout(),
+            nn.Linear(work.hidden_units, CLASSES),
+        )
+
+    def _dropout(self) -> nn.Module:
+        work = self.workload
+        if self.spec.matched:
+            return GivenMask(work.largest_batch, work.hidden_units)
+        return nn.Dropout(work.dropout_rate)
+
+    def _adam(self, **kernel: bool) -> torch.optim.Adam:
+        adam = self.workload.adam
+        return torch.optim.Adam(
+            self.model.parameters(),
+            lr=adam.learning_rate,
+            betas=(adam.beta_1, adam.beta_2),
+            eps=adam.epsilon,
+            **kernel,
+        )
+
+    def _cross_entropy(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(self._logits(inputs), labels)
+
+    def _compile(self) -> None:
+        # Static shapes: the full and the partial batch each get their own code, as XLA does it.
+        options: dict[str, object] = {"dynamic": False}
+        if self.device.type == "cuda":
+            options["mode"] = "reduce-overhead"
+        self._loss_of = torch.compile(self._cross_entropy, **options)
+        self._logits_of = torch.compile(self._logits, **options)
+        self.optimizer.step = torch.compile(self.optimizer.step, dynamic=False)
+        self._update = self.precision.update(self.optimizer)
+
+    def _step_kind(self) -> str:
+        if self.spec.case.mode is not Mode.COMPILED:
+            return "eager"
+        if self.device.type == "cpu":
+            return "torch.compile"
+        # Inductor leaves a CUDA graph out, with a word in the log, where something stands in its way.
+        skipped = counters["inductor"]["cudagraph_skips"]
+        return f"torch.compile (CUDA graphs, {skipped} left out)"
+
+    def _optimizer_variant(self) -> str:
+        group = self.optimizer.param_groups[0]
+        if group["fused"]:
+            return "Adam (fused)"
+        # PyTorch's own rule when neither is asked for: foreach where every parameter is on a GPU.
+        foreach = group["foreach"] if group["foreach"] is not None else self.device.type == "cuda"
+        return "Adam (foreach)" if foreach else "Adam (for loop)"

@@ -1,0 +1,1 @@
+"""TensorFlow: `adapter` picks the way, `mlp` is what all ways share."""

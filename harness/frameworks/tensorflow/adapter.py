@@ -1,0 +1,22 @@
+"""TensorFlow's adapter: the case's mode picks the way. Importing a way is the import that start-up times."""
+
+from __future__ import annotations
+
+from harness.frameworks.base import Adapter
+from harness.frameworks.tensorflow.graph import TensorFlowGraph
+from harness.frameworks.tensorflow.idiomatic import TensorFlowIdiomatic
+from harness.frameworks.tensorflow.mlp import TensorFlowMlp, probe
+from harness.frameworks.tensorflow.program import TensorFlowProgram
+from harness.work.workload import Mode, TrialSpec
+
+__all__ = ["open_adapter", "probe"]
+
+
+def open_adapter(spec: TrialSpec) -> Adapter:
+    """The adapter for the spec's mode."""
+    ways: dict[Mode, type[TensorFlowMlp]] = {
+        Mode.IDIOMATIC: TensorFlowIdiomatic,
+        Mode.GRAPH: TensorFlowGraph,
+        Mode.ARTICLE: TensorFlowProgram,
+    }
+    return ways.get(spec.case.mode, TensorFlowMlp)(spec)

@@ -1,0 +1,229 @@
+"""TensorFlow's side: the explicit loop, its step traced, compiled by XLA or run op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.errors import DeviceUnavailable
+from harness.frameworks.base import Counts, Data, Score
+from harness.frameworks.planted import slowed
+from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth
+from harness.frameworks.tensorflow.layout import to_recipe
+from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
+from harness.frameworks.tensorflow.precision import loss_scale, scaling, set_precision
+from harness.frameworks.tensorflow.testimony import TensorFlowTestimony
+from harness.work.recipe import Inputs, Order, Weights, batches
+from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
+
+
+def probe(device: str) -> str:
+    """Say which device TensorFlow would use; on a GPU, once it has run a kernel there.
+
+    Raises:
+        DeviceUnavailable: when TensorFlow registers no GPU; it does so silently, so the reason is told
+            from what its build says.
+    """
+    if device == "cpu":
+        return f"TensorFlow {tf.__version__} on the CPU"
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        built = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU-only build")
+        raise DeviceUnavailable(f"TensorFlow {tf.__version__} (built for CUDA {built}): it registered no GPU")
+    with tf.device("/GPU:0"):
+        tf.zeros(1).numpy()
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU")
+    return f"TensorFlow {tf.__version__} on {name}"
+
+
+class TensorFlowMlp(TensorFlowTestimony):
+    """Modes `loop` (`tf.function`), `compiled` (`jit_compile=True`) and `eager`."""
+
+    def __init__(self, spec: TrialSpec) -> None:
+        super().__init__(spec)
+        tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, enable=True)
+        self.device = "/CPU:0" if spec.case.device == "cpu" else "/GPU:0"
+        if self.device == "/GPU:0":
+            probe(spec.case.device)
+            self.gauge = TensorFlowGauge()
+        self.dtype = set_precision(self.workload.precision)
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:
+        return isinstance(error, tf.errors.ResourceExhaustedError)
+
+    def load(self, data: Data) -> None:
+        size = self.workload.eval_batch_size
+        with tf.device(self.device):
+            self._train_inputs = tf.constant(data.train_inputs)
+            self._train_labels = tf.constant(data.train_labels)
+            self._test_batches = [
+                (tf.constant(data.test_inputs[i : i + size]), tf.constant(data.test_labels[i : i + size]))
+                for i in range(0, len(data.test_labels), size)
+            ]
+
+    def build(self, weights: Weights) -> None:
+        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        with tf.device(self.device):
+            self.model = self._network()
+            self.adam = self._adam()
+            self.optimizer = scaling(self.adam, self.workload.precision)
+            self.optimizer.build(self.model.trainable_variables)
+            self._loss_sum = tf.Variable(0.0, dtype=self.dtype)
+            self._test_loss_sum = tf.Variable(0.0, dtype=self.dtype)
+            self._right = tf.Variable(0, dtype=tf.int64)
+        self.model.set_weights(list(weights.named().values()))
+        # Dropout's random state is among the model's variables, so it is put back with the rest.
+        self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
+        self._train_step = self._in_mode(self._step)
+        self._eval_step = self._in_mode(self._evaluate)
+        self._forward = self._in_mode(self._logits)
+
+    def reset(self) -> None:
+        for variable, value in self._initial:
+            variable.assign(value)
+
+    def begin_epoch(self, order: Order) -> None:
+        with tf.device(self.device):
+            self._batches = [tf.constant(batch) for batch in batches(order, self.workload.batch_size)]
+        self._samples = 0
+        self._steps_before = int(self.optimizer.iterations.numpy())
+        self._loss_sum.assign(0.0)
+
+    def train_epoch(self) -> None:
+        with tf.device(self.device):
+            for batch in self._batches:
+                self._train_step(batch)
+                self._samples += batch.shape[0]
+
+    def train_loss(self) -> float:
+        return float(self._loss_sum.numpy()) / self._samples
+
+    def trained(self) -> Counts:
+        return Counts(
+            steps=int(self.optimizer.iterations.numpy()) - self._steps_before, samples=self._samples
+        )
+
+    def evaluate(self, steps: int) -> None:
+        with tf.device(self.device):
+            self._test_loss_sum.assign(0.0)
+            self._right.assign(0)
+            self._evaluated = 0
+            for inputs, labels in self._test_batches[:steps]:
+                self._eval_step(inputs, labels)
+                self._evaluated += len(labels)
+
+    def score(self) -> Score:
+        return Score(
+            loss=float(self._test_loss_sum.numpy()) / self._evaluated,
+            accuracy=int(self._right.numpy()) / self._evaluated,
+        )
+
+    def begin_predictions(self, batch_size: int) -> int:
+        inputs = np.concatenate([batch.numpy() for batch, _ in self._test_batches])
+        with tf.device(self.device):
+            self._questions = [tf.constant(part) for part in whole_batches(inputs, batch_size)]
+        self.predict(0)
+        return len(self._questions)
+
+    def predict(self, number: int) -> None:
+        with tf.device(self.device):
+            self._forward(self._questions[number])
+
+    def plant(self, share: float) -> None:
+        self._train_step = slowed(self._train_step, share)
+
+    def synchronise(self) -> None:
+        if self.device == "/GPU:0":
+            tf.test.experimental.sync_devices()
+
+    def weights(self) -> Weights:
+        return to_recipe(self.model.weights)
+
+    def effective(self) -> dict[str, str]:
+        variable = self.model.trainable_variables[0]
+        return {
+            "version": tf.__version__,
+            "keras_version": keras.__version__,
+            "optimizer": "Keras Adam",
+            "threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+            "interop_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+            "device": variable.value.device,
+            "precision": variable.dtype,
+            "compute": self._compute(),
+            "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "loss_scale": f"{loss_scale(self.optimizer):g}",
+            "memory_growth": str(memory_growth()),
+            "step": self._step_kind(),
+        }
+
+    def _logits(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Outside the model's own precision, so softmax and loss are never of 16 bits."""
+        return tf.cast(self.model(inputs, training=False), self.dtype)
+
+    def _network(self) -> keras.Model:
+        work = self.workload
+        return keras.Sequential(
+            [
+                keras.Input((INPUT_FEATURES,)),
+                keras.layers.Dense(work.hidden_units, activation="relu"),
+                self._dropout(),
+                keras.layers.Dense(CLASSES),
+            ]
+        )
+
+    def _dropout(self) -> keras.layers.Layer:
+        work = self.workload
+        if self.spec.matched:
+            return GivenMask(work.largest_batch, work.hidden_units)
+        return keras.layers.Dropout(work.dropout_rate, seed=work.seed)
+
+    def _adam(self) -> keras.optimizers.Optimizer:
+        adam = self.workload.adam
+        kind = MatchedAdam if self.spec.matched else keras.optimizers.Adam
+        return kind(
+            learning_rate=adam.learning_rate,
+            beta_1=adam.beta_1,
+            beta_2=adam.beta_2,
+            epsilon=adam.epsilon,
+        )
+
+    def _step(self, batch: tf.Tensor) -> None:
+        inputs = tf.gather(self._train_inputs, batch)
+        labels = tf.gather(self._train_labels, batch)
+        with tf.GradientTape() as tape:
+            loss = self._loss(labels, self.model(inputs, training=True))
+            scaled = self.optimizer.scale_loss(loss) if self.workload.precision is Precision.FP16 else loss
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self._loss_sum.assign_add(loss * tf.cast(tf.size(batch), self.dtype))
+
+    def _evaluate(self, inputs: tf.Tensor, labels: tf.Tensor) -> None:
+        logits = self._logits(inputs)
+        right = tf.argmax(logits, axis=1) == labels
+        self._test_loss_sum.assign_add(self._loss(labels, logits) * tf.cast(tf.size(labels), self.dtype))
+        self._right.assign_add(tf.reduce_sum(tf.cast(right, tf.int64)))
+
+    def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as the case's mode runs it."""
+        if self.spec.case.mode is Mode.EAGER:
+            return function
+        traced: Callable[..., Any] = tf.function(function, jit_compile=self.spec.case.mode is Mode.COMPILED)
+        return traced
+
+    def _step_kind(self) -> str:
+        return {Mode.EAGER: "eager", Mode.COMPILED: "tf.function(jit_compile=True)"}.get(
+            self.spec.case.mode, "tf.function"
+        )
+
+
+def whole_batches(inputs: Inputs, batch_size: int) -> list[Inputs]:
+    """Inputs (n, ...) cut into batches; a last partial one is left out."""
+    return [inputs[i : i + batch_size] for i in range(0, len(inputs) - batch_size + 1, batch_size)]

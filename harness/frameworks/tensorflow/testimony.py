@@ -1,0 +1,106 @@
+"""What TensorFlow's adapter says under oath: read back from TensorFlow and Keras, off the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.frameworks.base import Data
+from harness.frameworks.tensorflow.device import place
+from harness.frameworks.tensorflow.layout import to_recipe
+from harness.frameworks.tensorflow.matched import GivenMask
+from harness.frameworks.tensorflow.precision import growth_steps, loss_scale
+from harness.frameworks.witness import Fact, Witness
+from harness.work.recipe import Floats, Order, Weights
+
+
+class TensorFlowTestimony(Witness):
+    """What can be asked of an adapter that keeps the following."""
+
+    device: str
+    dtype: tf.DType
+    model: keras.Model
+    adam: keras.optimizers.Optimizer
+    optimizer: keras.optimizers.Optimizer
+    _train_inputs: tf.Tensor
+    _train_labels: tf.Tensor
+    _test_batches: list[tuple[tf.Tensor, tf.Tensor]]
+    _batches: list[tf.Tensor]
+    _forward: Callable[[tf.Tensor], tf.Tensor]
+    _in_mode: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    def places(self) -> dict[str, str]:
+        inputs = tf.zeros((1, *self.model.input_shape[1:]), self.dtype)
+        return {
+            "weights": place(self.model.trainable_variables[-1].value.device),
+            "optimiser state": place(self.optimizer.variables[-1].value.device),
+            "logits": place(self._forward(inputs).device),
+        }
+
+    def held_data(self) -> Data:
+        return Data(
+            train_inputs=self._train_inputs.numpy(),
+            train_labels=self._train_labels.numpy(),
+            test_inputs=np.concatenate([inputs.numpy() for inputs, _ in self._test_batches]),
+            test_labels=np.concatenate([labels.numpy() for _, labels in self._test_batches]),
+            root=self.spec.data_root,
+        )
+
+    def held_batches(self) -> list[Order]:
+        return [batch.numpy() for batch in self._batches]
+
+    def trainable_shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(variable.shape) for variable in self.model.trainable_variables]
+
+    def first_moment(self) -> Weights:
+        return to_recipe([v for v in self.optimizer.variables if v.name.endswith("_momentum")])
+
+    def logits(self) -> Floats:
+        with tf.device(self.device):
+            return np.concatenate([self._forward(inputs).numpy() for inputs, _ in self._test_batches])
+
+    def dropped(self, ones: Floats, *, training: bool) -> Floats:
+        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
+        run = self._in_mode(lambda inputs: layer(inputs, training=training))
+        with tf.device(self.device):
+            return np.array(tf.cast(run(tf.constant(ones)), self.dtype))
+
+    def put_mask(self, mask: Floats) -> None:
+        (layer,) = (one for one in self.model.layers if isinstance(one, GivenMask))
+        layer.put(mask)
+
+    def constants(self) -> dict[str, Fact]:
+        adam = self.adam
+        clipping = (adam.clipnorm, adam.global_clipnorm, adam.clipvalue)
+        return {
+            "kind": "Adam" if isinstance(adam, keras.optimizers.Adam) else type(adam).__name__,
+            "learning_rate": float(adam.learning_rate.numpy()),
+            "beta_1": adam.beta_1,
+            "beta_2": adam.beta_2,
+            "epsilon": adam.epsilon,
+            "weight_decay": adam.weight_decay or 0.0,
+            "amsgrad": adam.amsgrad,
+            "clipping": next((bound for bound in clipping if bound is not None), 0.0),
+        }
+
+    def settings(self) -> dict[str, Fact]:
+        variable = self.model.trainable_variables[0]
+        return {
+            "threads": tf.config.threading.get_intra_op_parallelism_threads(),
+            "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+            "device": place(variable.value.device),
+            "precision": variable.dtype,
+            "compute": self._compute(),
+            "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+            "loss_scale": loss_scale(self.optimizer),
+            "loss_scale_growth_steps": growth_steps(self.optimizer),
+        }
+
+    def _compute(self) -> str:
+        """Type of the activations, as the model puts its logits out in a forward pass."""
+        inputs = tf.zeros((1, *self.model.input_shape[1:]), self.dtype)
+        return str(self.model(inputs, training=False).dtype.name)

@@ -1,0 +1,1 @@
+"""Self-contained pages: of a run, a comparison, a history, an explanation."""

@@ -1,0 +1,212 @@
+"""What the page says, as strings ready to print: the template only places them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.report import words
+from harness.report.sentences.answer import Answer
+from harness.store.frames import Frames
+from harness.work.workload import FULL_TRAIN_SAMPLES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Cells as strings. `numeric` says which columns are set flush right."""
+
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One heading of the page. `svg` is None when the figure is not drawn, `reason` then says why.
+
+    `points` are sentences listed below the intro.
+    """
+
+    name: str
+    title: str
+    intro: str
+    points: tuple[str, ...] = ()
+    svg: str | None = None
+    reason: str | None = None
+    table: Table | None = None
+    table_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Everything that the template prints."""
+
+    title: str
+    subject: str
+    answers: tuple[Answer, ...]
+    evaluation_answers: tuple[Answer, ...]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+    commands: tuple[str, ...]
+    commits: str
+    footer: str
+
+
+Column = tuple[str, str, Callable[[Any], str] | None]
+
+# Keeps the page small however much was measured; results/ has every row.
+MOST_ROWS: Final = 500
+
+
+def table(caption: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
+    """A table of `frame`: each column is (heading, column name, formatter or None for text)."""
+    shown = frame.head(MOST_ROWS)
+    if len(shown) < len(frame):
+        caption += f" (the first {MOST_ROWS} of {words.count(len(frame))} rows; all are in results/)"
+    return Table(
+        caption=caption,
+        headers=tuple(heading for heading, _, _ in columns),
+        rows=tuple(
+            tuple(_cell(row[name], form) for _, name, form in columns) for row in shown.to_dict("records")
+        ),
+        numeric=tuple(form is not None for _, _, form in columns),
+    )
+
+
+def _cell(value: Any, form: Callable[[Any], str] | None) -> str:
+    if value is None or value is pd.NaT or (not isinstance(value, str) and pd.isna(value)):
+        return words.MISSING
+    return words.plain(value) if form is None else form(value)
+
+
+# What two runs must share for their replicates to answer one question.
+_PLACE: Final = {
+    "hostname": "host",
+    "cpu_model": "processor",
+    "cpu_usable": "usable cores",
+    "gpu_driver": "GPU driver",
+    "python_version": "Python version",
+    "tensorflow_version": "TensorFlow version",
+    "torch_version": "PyTorch version",
+    "threads": "threads",
+}
+
+
+def warnings(frames: Frames) -> tuple[str, ...]:
+    """What a reader must know before any number: synthetic data, part of the data, failures, a cut run."""
+    trials, said = frames.trials, []
+    if trials["synthetic"].any():
+        said.append(
+            "Synthetic data: these images were made up, so accuracies mean nothing outside this page."
+        )
+    reduced = sorted(set(trials.loc[trials["train_samples"] < FULL_TRAIN_SAMPLES, "train_samples"]))
+    if reduced:
+        sizes = words.listed(words.count(size) for size in reduced)
+        said.append(
+            f"Trained on {sizes} of the {words.count(FULL_TRAIN_SAMPLES)} training samples: good for trying "
+            "the harness, not for quoting."
+        )
+    touched = trials.loc[trials["certified"].eq(False), "case_id"].unique()  # noqa: FBT003  (a value to match)
+    if len(touched):
+        said.append(
+            "Measured in spite of a failed certificate, so without a verdict: "
+            f"{words.listed(words.plain(case_id) for case_id in touched)}."
+        )
+    failed = int((trials["status"] != "ok").sum())
+    if failed:
+        said.append(f"{failed} of {words.plural(len(trials), 'trial')} failed; see Failures.")
+    apart = [said_as for column, said_as in _PLACE.items() if len(frames.runs[column].unique()) > 1]
+    if apart:
+        said.append(
+            f"{words.plural(len(frames.runs), 'run')} are read as one though they differ in "
+            f"{words.listed(apart)}: their replicates are mixed, so a ratio belongs to no one of them."
+        )
+    cut = frames.runs[frames.runs["status"] != "finished"]
+    said += [
+        f"Run {words.plain(run['run_id'])} did not finish "
+        f"({words.plain(run['stopped_because'] or 'it was ended from outside')})."
+        for run in cut.to_dict("records")
+    ]
+    return tuple(said)
+
+
+def subject(frames: Frames) -> str:
+    """On what: workload, machine, versions, in one sentence."""
+    run = frames.runs.iloc[-1]
+    cases = pd.concat([frames.trials[["dataset", "device"]], frames.certificates[["dataset", "device"]]])
+    data = words.listed(words.dataset(name) for name in cases["dataset"].unique())
+    threads = words.listed(
+        words.plural(int(count), "thread") for count in sorted(set(frames.runs["threads"]))
+    )
+    gpus = _gpus(run)
+    on_gpu = any(device != "cpu" for device in cases["device"])
+    processor = words.plain(run["cpu_model"] or "an unnamed processor")
+    hardware = words.listed([*(gpus if on_gpu else []), processor])
+    tensorflow, torch = words.plain(run["tensorflow_version"]), words.plain(run["torch_version"])
+    return (
+        f"A multilayer perceptron (784-128-10, ReLU, dropout 0.2, Adam) on {data}, with TensorFlow "
+        f"{tensorflow} and PyTorch {torch}, {threads}, "
+        f"on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
+    )
+
+
+def commands(frames: Frames) -> tuple[str, ...]:
+    """What was typed for these runs, each once, as it can be typed again."""
+    return tuple(words.plain(command, None) for command in frames.runs["command"].dropna().unique())
+
+
+def commits(frames: Frames) -> str:
+    """Where to run the commands: the code that was measured with, as far as it is known."""
+    known = [words.plain(commit) for commit in frames.runs["git_commit"].dropna().unique()]
+    dirty = " with uncommitted changes" if frames.runs["git_dirty"].eq(True).any() else ""  # noqa: FBT003
+    if not known:
+        return "the version named above (these runs did not come from a git checkout)"
+    return f"commit {words.listed(known)}{dirty}"
+
+
+def environment(frames: Frames) -> pd.DataFrame:
+    """Provenance of the latest run as rows of what and value."""
+    run = frames.runs.iloc[-1]
+    rows = [
+        ("run", run["run_id"]),
+        ("started", f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC"),
+        ("ended because", run["stopped_because"]),
+        ("host", run["hostname"]),
+        ("system", run["os"]),
+        ("processor", run["cpu_model"]),
+        ("cores: usable, physical, logical", _joined(run, ["cpu_usable", "cpu_physical", "cpu_logical"])),
+        ("memory", words.mebibytes(run["memory_bytes"])),
+        ("GPUs", words.listed(_gpus(run)) or f"none: {run['gpu_reason']}"),
+        ("GPU driver", run["gpu_driver"]),
+        ("Python", run["python_version"]),
+        ("TensorFlow, Keras", _joined(run, ["tensorflow_version", "keras_version"])),
+        ("PyTorch", run["torch_version"]),
+        ("evenmatch", _joined(run, ["harness_version", "git_commit"])),
+        ("uncommitted changes", _yes(run["git_dirty"])),
+        ("threads of each framework", words.count(run["threads"])),
+        ("processors busy before the run", words.share(run["cpu_busy_before"], 0)),
+        ("load before, after", _joined(run, ["load_1min_start", "load_1min_end"])),
+        *json.loads(run["environment_json"] or "{}").items(),
+    ]
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _gpus(run: pd.Series) -> list[str]:
+    return [] if run["gpu_names"] is None else [words.plain(name) for name in run["gpu_names"]]
+
+
+def _joined(run: pd.Series, names: Iterable[str]) -> str:
+    values = [run[name] for name in names]
+    return ", ".join(
+        words.MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
+        for value in values
+    )
+
+
+def _yes(value: Any) -> str | None:
+    return None if pd.isna(value) else "yes" if value else "no"

@@ -1,0 +1,71 @@
+"""What figures and tables draw on: the frames in reading order, labelled, and what may stand side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from harness.report.sentences.cases import cases, labelled
+from harness.store.frames import Frames
+from harness.work.records import Status
+
+# More cases than this are counted where they are left out.
+_MOST_NAMED: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evidence:
+    """Frames with the labels of `cases.labelled`, in its order.
+
+    `trials` are all, `ok` those that finished; `rounds` are the timed rounds, `judged` the verdicts.
+    """
+
+    frames: Frames
+    trials: pd.DataFrame
+    ok: pd.DataFrame
+    rounds: pd.DataFrame
+    judged: pd.DataFrame
+
+    @property
+    def unproven(self) -> list[str]:
+        """Labels of the cases without a certificate that holds: beside each other they would mislead."""
+        return list(self.judged.loc[self.judged["verdict"].isna(), "label"].unique())
+
+    @property
+    def comparable(self) -> pd.DataFrame:
+        """Finished trials of the cases that have their certificate."""
+        return self.ok[~self.ok["label"].isin(self.unproven)]
+
+    @property
+    def nothing_to_draw(self) -> str | None:
+        """Why no figure can set the frameworks side by side; None where one can."""
+        if self.ok.empty:
+            return "No trial finished."
+        if self.comparable.empty:
+            return "No case has its certificate: side by side, different work would look comparable."
+        return None
+
+    @property
+    def left_out(self) -> str:
+        """The cases that figures leave out, as a sentence to follow others; empty where there are none."""
+        if not self.unproven or self.nothing_to_draw:
+            return ""
+        named = "; ".join(self.unproven)
+        if len(self.unproven) > _MOST_NAMED:
+            named = f"{len(self.unproven)} cases, which the table of ratios names"
+        return f" Not drawn, for want of a certificate: {named}."
+
+
+def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
+    """Label trials and rounds as `judged` (from `answer.judge`) is."""
+    known = cases(frames.trials)
+    trials = labelled(frames.trials, known)
+    return Evidence(
+        frames=frames,
+        trials=trials,
+        ok=trials[trials["status"] == Status.OK],
+        rounds=labelled(frames.rounds, known),
+        judged=judged,
+    )

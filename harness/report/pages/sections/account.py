@@ -1,0 +1,71 @@
+"""The books: what failed, every trial, and the place in which all of it was measured."""
+
+from __future__ import annotations
+
+from harness.report import words
+from harness.report.pages import context
+from harness.report.pages.context import Section
+from harness.report.pages.evidence import Evidence
+from harness.report.pages.sections.drawing import TRIAL
+from harness.store.frames import Frames
+from harness.work.records import Status
+
+
+def failures(shown: Evidence) -> Section:
+    failed = shown.trials[shown.trials["status"] != Status.OK]
+    return Section(
+        name="failures",
+        title="Failures",
+        intro="Trials that did not finish. Nothing they had measured enters a verdict.",
+        reason=None if len(failed) else "None.",
+        table=context.table(
+            "Failed trials",
+            failed,
+            (
+                *TRIAL,
+                ("kind", "failure_kind", None),
+                ("reason", "failure_reason", None),
+                ("log", "log_path", None),
+            ),
+        ),
+        table_open=True,
+    )
+
+
+def trials(shown: Evidence) -> Section:
+    return Section(
+        name="trials",
+        title="All trials",
+        intro="One row a trial, as in results/trials.",
+        table=context.table(
+            "All trials",
+            shown.trials,
+            (
+                *TRIAL,
+                ("seed", "seed", str),
+                ("status", "status", None),
+                ("train samples/s", "train_samples_per_s", words.number),
+                ("evaluate samples/s", "eval_samples_per_s", words.number),
+                ("accuracy", "final_accuracy", words.share),
+                ("test loss", "final_test_loss", words.number),
+                ("optimiser", "optimizer", None),
+            ),
+        ),
+    )
+
+
+def environment(shown: Evidence) -> Section:
+    return place(shown.frames)
+
+
+def place(frames: Frames) -> Section:
+    return Section(
+        name="environment",
+        title="Environment",
+        intro="Where and with what the latest of these runs was measured.",
+        table=context.table(
+            "Environment",
+            context.environment(frames),
+            (("what", "what", None), ("value", "value", None)),
+        ),
+    )

@@ -1,0 +1,50 @@
+"""What sections share: a figure with its numbers, and the columns that name a case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from harness.report import style, words
+from harness.report.pages.context import Column, Section, Table
+
+CASE: Final[tuple[Column, ...]] = (("case", "label", None),)
+TRIAL: Final[tuple[Column, ...]] = (
+    *CASE,
+    ("framework", "framework", words.framework),
+    ("replicate", "replicate", words.count),
+)
+
+
+def drawn(
+    pictures: Path,
+    name: str,
+    *,
+    title: str,
+    intro: str,
+    reason: str | None,
+    draw: Callable[[], Figure],
+    table: Table,
+    points: tuple[str, ...] = (),
+) -> Section:
+    """Draw unless there is a reason not to; then no picture of an earlier page stays behind either."""
+    picture = pictures / f"{name}.png"
+    picture.unlink(missing_ok=True)
+    svg = None
+    if reason is None:
+        with style.theme():
+            figure = draw()
+            svg = style.inline_svg(figure, name, title, intro)
+            figure.set_layout_engine("none")  # laid out once, for both
+            figure.savefig(picture, dpi=120, facecolor="white", bbox_inches="tight")
+    return Section(name=name, title=title, intro=intro, points=points, svg=svg, reason=reason, table=table)
+
+
+def by_framework(trials: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row a case and framework: how many replicates, and their median, lowest and highest value."""
+    values = trials.groupby(["label", "framework"], sort=False)[column]
+    return values.agg(replicates="count", median="median", lowest="min", highest="max").reset_index()

@@ -1,0 +1,74 @@
+"""How long until it is good enough: seconds of training to a target accuracy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from harness.analysis import time_to_accuracy as analysis
+from harness.analysis.time_to_accuracy import TARGET_ACCURACY
+from harness.report import words
+from harness.report.figures import quantiles
+from harness.report.pages import context
+from harness.report.pages.context import Section
+from harness.report.pages.evidence import Evidence
+from harness.report.pages.sections.drawing import CASE, drawn
+
+_TARGET: Final = words.share(TARGET_ACCURACY, 0)
+
+
+def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
+    sides = _sides(shown)
+    proven = sides[~sides["label"].isin(shown.unproven) & (sides["replicates"] > 0)]
+    return drawn(
+        pictures,
+        "time_to_accuracy",
+        title=f"Time to {_TARGET} accuracy",
+        intro=f"Seconds of training until {_TARGET} of the test set are classified rightly, evaluation and "
+        "start-up off the clock: the mark is the geometric mean over replicates, each with its own seed, the "
+        "line its interval; a hollow mark has none. Accuracy is known only when an epoch ends, so a time may "
+        "be up to an epoch too long. Where all replicates arrived in the same epoch, the interval holds the "
+        "noise of the clock but not that of the seeds. Less is sooner." + shown.left_out,
+        reason=shown.nothing_to_draw or _reason(proven),
+        draw=lambda: quantiles.seconds_to_accuracy(proven),
+        table=context.table(
+            f"Seconds of training to {_TARGET} accuracy; ratio: PyTorch's over TensorFlow's, paired",
+            sides,
+            (
+                *CASE,
+                ("framework", "framework", words.framework),
+                ("replicates", "replicates", words.count),
+                ("outcome", "outcome", None),
+                ("seconds", "seconds", words.number),
+                ("from", "seconds_low", words.number),
+                ("to", "seconds_high", words.number),
+                ("median epoch", "epochs", lambda epoch: f"{epoch:g}"),
+                ("note", "reason", None),
+                ("ratio", "ratio", words.ratio),
+                ("from", "ratio_low", words.ratio),
+                ("to", "ratio_high", words.ratio),
+                ("why no ratio", "ratio_reason", None),
+            ),
+        ),
+    )
+
+
+def _sides(shown: Evidence) -> pd.DataFrame:
+    """A row a case and framework, with the case's label and ratio."""
+    sides = analysis.time_to_accuracy(shown.trials, shown.rounds)
+    ratios = analysis.time_to_accuracy_ratio(shown.trials, shown.rounds)
+    ratios = ratios.rename(columns={"reason": "ratio_reason"})
+    labels = shown.trials[["case_id", "label"]].drop_duplicates()
+    columns = ["case_id", "ratio", "ratio_low", "ratio_high", "ratio_reason"]
+    return sides.merge(ratios[columns], on="case_id").merge(labels, on="case_id")
+
+
+def _reason(proven: pd.DataFrame) -> str | None:
+    """Why no time can be drawn though trials finished; None where one can."""
+    if proven["seconds"].notna().any():
+        return None
+    if proven["outcome"].eq(analysis.Outcome.NOT_REACHED).all():
+        return f"No trial reached {_TARGET}."
+    return f"The training time to {_TARGET} was not measured."

@@ -1,0 +1,83 @@
+"""Frames in, `summary.html` out: verdicts, words, figures, one template."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+
+from harness import __version__
+from harness.errors import ResultsUnusable
+from harness.report import words
+from harness.report.pages import context
+from harness.report.pages.evidence import evidence
+from harness.report.pages.sections import sections
+from harness.report.sentences.answer import all_answers, answers, judge
+from harness.store.frames import Frames
+from harness.work.records import Phase
+
+PAGE_NAME = "summary.html"
+
+
+def write_page(frames: Frames, folder: Path) -> Path:
+    """Write `folder/summary.html`, whole or not at all, and `folder/figures/*.png`.
+
+    Raises:
+        ResultsUnusable: nothing to show, or a folder that cannot be written.
+    """
+    if frames.trials.empty and frames.certificates.empty:
+        raise ResultsUnusable("these runs hold neither trials nor certificates, so there is nothing to draw")
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        page = _page(frames, folder / "figures")
+    except OSError as error:
+        raise ResultsUnusable(f"{folder}: cannot be written ({error.strerror or error})") from error
+    return publish(page, folder / PAGE_NAME)
+
+
+def publish(page: context.Page, path: Path) -> Path:
+    """Write a page to `path`, whole or not at all; every value is escaped but the figures' own SVG.
+
+    Raises:
+        ResultsUnusable: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(_html(page), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
+    return path
+
+
+def _page(frames: Frames, pictures: Path) -> context.Page:
+    judged = judge(frames)
+    return context.Page(
+        title="TensorFlow or PyTorch?",
+        subject=context.subject(frames),
+        answers=tuple(all_answers(frames)),
+        evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
+        warnings=context.warnings(frames),
+        sections=sections(evidence(frames, judged), pictures),
+        commands=context.commands(frames),
+        commits=context.commits(frames),
+        footer=f"evenmatch {__version__}; {words.plural(len(frames.runs), 'run')}, "
+        f"{words.plural(len(frames.trials), 'trial')}; drawn {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def _html(page: context.Page) -> str:
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("harness.report", "pages"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    ).get_template("summary.html.j2")
+    return template.render(page=page)

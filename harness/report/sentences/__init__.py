@@ -1,0 +1,1 @@
+"""What is said in words, the same on page and terminal."""

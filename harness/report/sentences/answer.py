@@ -1,0 +1,217 @@
+"""The answer in words: which is faster, by how much, how sure, on what. Page and terminal print the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.analysis.agreement import ACCURACY_MARGIN, agreement
+from harness.analysis.certified import certified
+from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import verdicts
+from harness.report import words
+from harness.report.sentences.cases import batch, cases, describe, differing, labelled
+from harness.store.frames import Frames
+from harness.work.records import Phase
+from harness.work.workload import PYTORCH, TENSORFLOW, Mode
+
+_WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
+
+# Cases of one sentence share all of these; batch sizes and modes are listed in it.
+_SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
+
+# More intervals or reasons than this are summed up: the tables have each.
+_MOST_LISTED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One sentence about the cases of a device that share a verdict; `sure` is its evidence."""
+
+    where: str
+    says: str
+    sure: str
+    verdict: str | None
+
+
+@lru_cache(maxsize=4)
+def judge(frames: Frames) -> pd.DataFrame:
+    """Verdicts of all cases, each held against its certificate: no certificate, no verdict.
+
+    Kept for the frames of the last calls: page and terminal ask for the same ones several times.
+
+    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order.
+    """
+    judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+    return labelled(judged, cases(frames.trials))
+
+
+def all_answers(frames: Frames) -> list[Answer]:
+    """What is said of training: of the cases that were measured, then of those that were refused."""
+    return [*answers(judge(frames)), *refusals(frames)]
+
+
+def refusals(frames: Frames) -> list[Answer]:
+    """Cases that were not measured because their certificate failed."""
+    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(frames.trials["case_id"])]
+    proofs = certified(unmeasured)
+    return [
+        Answer(
+            where=words.plain(row["case_id"]),
+            says="not measured: the frameworks did not do the same work",
+            sure=f"Certificate failed at {row['failed_check']}: {words.plain(row['reason'])}",
+            verdict=None,
+        )
+        for row in proofs[~proofs["holds"]].to_dict("records")
+    ]
+
+
+@lru_cache(maxsize=4)
+def agreed(frames: Frames) -> pd.DataFrame:
+    """What the timed trials learned (`analysis.agreement`), labelled; kept as `judge` is."""
+    return labelled(agreement(frames.trials, frames.rounds), cases(frames.trials))
+
+
+def learned(frames: Frames) -> str:
+    """Whether the timed trials themselves ended at the same accuracy, in one sentence."""
+    rows = agreed(frames)
+    agree = int(rows["accuracies_agree"].eq(True).sum())  # noqa: FBT003  (a value to match, with nulls)
+    widest = rows["accuracy_difference"].abs().max()
+    if pd.isna(widest):
+        return "Accuracies could not be compared: no case has both frameworks finished."
+    return (
+        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} "
+        f"of {words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."
+    )
+
+
+def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:
+    """Sentences for the verdicts of one phase, grouped over batch sizes and modes so that they stay few.
+
+    `judged` is what `judge` returns.
+    """
+    rows = judged[judged["phase"] == phase]
+    several = [part for part in differing(rows) if part not in {"device", "mode", "precision"}]
+    return [
+        _answer(group, phase, margin, several)
+        for _, shared in rows.groupby(_SHARED, sort=False)
+        for group in _told_together(shared)
+    ]
+
+
+def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Cases with one verdict, by mode; modes as one that were decided alike at the same batch sizes, or
+    stayed open for the same reasons there."""
+    rows = rows.assign(told=rows["verdict"].fillna(""))
+    of_mode = rows.groupby(["told", "mode"])
+    batches, reasons = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["reason"].agg(tuple).to_dict()
+    decided = {*_WINNERS, Verdict.EQUIVALENT}
+    together = [
+        (told, batches[told, mode], () if told in decided else reasons[told, mode])
+        for told, mode in zip(rows["told"], rows["mode"], strict=True)
+    ]
+    for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
+        yield group
+
+
+def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]) -> Answer:
+    first = group.iloc[0]
+    batches = batch(first.to_dict() | {"batch_size": words.listed(group["batch_size"].unique())})
+    verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
+    verb = "trains" if phase is Phase.TRAIN else "evaluates"
+    where = _where(group, several)
+    if verdict in _WINNERS:
+        winner = _WINNERS[Verdict(verdict)]
+        loser = TENSORFLOW if winner == PYTORCH else PYTORCH
+        says = (
+            f"{words.framework(winner)} {verb} {_span(_towards(group, winner))} times as fast as "
+            f"{words.framework(loser)} at {batches}"
+        )
+        return Answer(where=where, says=says, sure=_evidence(group, winner), verdict=verdict)
+    if verdict == Verdict.EQUIVALENT:
+        says = f"both {verb.removesuffix('s')} equally fast, within {100 * margin:g} %, at {batches}"
+        return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
+    said = "no verdict" if verdict is None else verdict
+    return Answer(
+        where=where,
+        says=f"{said}, {batches}" if first["mode"] == Mode.ARTICLE else f"{said} at {batches}",
+        sure=_why_open(group),
+        verdict=verdict,
+    )
+
+
+def _where(group: pd.DataFrame, several: list[str]) -> str:
+    first = group.iloc[0]
+    modes = list(group["mode"].unique())
+    parts = [
+        f"On {words.device(first['device'])}",
+        f"{'mode' if len(modes) == 1 else 'modes'} {words.listed(words.plain(mode) for mode in modes)}",
+        words.plain(first["precision"]),
+        describe(first.to_dict(), several),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _why_open(group: pd.DataFrame) -> str:
+    """Why cases have no winner, and what was measured nonetheless."""
+    reasons = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
+    why = "; ".join(reasons[:_MOST_LISTED])
+    if len(reasons) > _MOST_LISTED:
+        why += f"; and {words.plural(len(reasons) - _MOST_LISTED, 'more reason')} in the table of ratios"
+    measured = group[group["speed_ratio"].notna()]
+    if measured.empty:
+        return why
+    if pd.isna(group["verdict"].iloc[0]):
+        return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
+    return f"{why}. TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
+
+
+def _so_far(measured: pd.DataFrame) -> str:
+    if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
+        return f"{_span(measured)}, each in the table"
+    return words.listed(
+        f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
+        for row in measured.to_dict("records")
+    )
+
+
+def _bounds(row: dict[Any, Any]) -> str:
+    if pd.isna(row["speed_ratio_low"]):
+        return ""
+    return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
+
+
+def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the winner is faster."""
+    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
+    if winner == TENSORFLOW:
+        return ratio
+    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
+    return turned.set_axis(ratio.columns, axis=1)
+
+
+def _span(turned: pd.DataFrame) -> str:
+    least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
+    return least if least == most else f"{least} to {most}"
+
+
+def _evidence(group: pd.DataFrame, winner: str) -> str:
+    turned = _towards(group, winner)
+    lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
+    confidence = f"{100 * group['confidence'].iloc[0]:g} %"
+    fewest = words.plural(int(group["replicates"].min()), "replicate")
+    if len(group) == 1:
+        return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
+    if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
+        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
+    widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
+    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"
+
+
+def _listed(lows: pd.Series, highs: pd.Series) -> str:
+    bounds = zip(lows, highs, strict=True)
+    return words.listed(f"{words.ratio(low)} to {words.ratio(high)}" for low, high in bounds)

@@ -1,0 +1,263 @@
+"""One run from settings to page, in named phases; prints nothing and decides nothing about the screen."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.analysis.statistics import MIN_REPLICATES
+from harness.data import cache, mnist
+from harness.data.progress import Reporter
+from harness.engine import calibrating, footprint, probing
+from harness.engine.calibrating import CalibrationObserver
+from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
+from harness.engine.replicate import Observer
+from harness.engine.rounds import WHOLE_EPOCHS
+from harness.engine.runner import Outcome, measure
+from harness.errors import BadOption, OutOfMemory, ResultsUnusable
+from harness.measure import host, provenance
+from harness.measure.doctor import Check, checks
+from harness.settings.config import Settings
+from harness.settings.grid import SIDES, Plan, plan
+from harness.store.frames import Frames
+from harness.store.reader import read, read_attempts
+from harness.store.schema import CALIBRATION
+from harness.store.writer import Store
+from harness.work.records import Certification
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Dataset, Mode
+
+# Where a calibration or an explanation holds: columns of the runs table.
+PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run left: its identifier, how it ended, frames and page.
+
+    `uncertified` are the cases without a certificate, but for those that a trial ran out of memory in.
+    """
+
+    run_id: str
+    outcome: Outcome
+    uncertified: tuple[str, ...]
+    frames: Frames
+    page: Path
+
+
+def prepare(settings: Settings, reporter: Reporter) -> Plan:
+    """Refuse, before any work, whatever cannot be carried out as asked; say what became of DEVICE=auto.
+
+    Raises:
+        UsageError: an option, a framework, a device or a folder that cannot be used.
+    """
+    plan(settings)
+    probing.require_frameworks()
+    Store(settings.results).prepare()
+    _require_writable(settings.reports)
+    return plan(replace(settings, device=probing.settle(settings.device, reporter)))
+
+
+def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
+    """As `prepare`, for the one case that a calibration repeats.
+
+    Raises:
+        UsageError: several cases, or a mode that lets nobody in between its steps, and what `prepare` raises.
+    """
+    for option, values in (
+        ("DEVICE", settings.device),
+        ("MODE", settings.mode),
+        ("PRECISION", settings.precision),
+        ("BATCH", settings.batch_size),
+    ):
+        if len(values) > 1:
+            raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
+    if WHOLE_EPOCHS.issuperset(settings.mode) and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode not in WHOLE_EPOCHS)
+        raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
+    if settings.replicates < MIN_REPLICATES:
+        raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
+    # Time ends a try, never the workload.
+    return prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
+
+
+def find_data(settings: Settings, reporter: Reporter) -> Path:
+    """The verified data set's root.
+
+    Raises:
+        DataUnavailable: no source gave it whole.
+    """
+    files = mnist.locate(
+        settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder(), reporter=reporter
+    )
+    return files.root
+
+
+def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
+    """A certificate for every case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`.
+
+    Mode `article` has none: its listings do different work.
+    """
+    settings = planned.settings
+    conditions = ProofConditions(
+        results=settings.results,
+        data_root=data_root,
+        logs=Store(settings.results).logs,
+        threads=settings.threads,
+        timeout_s=settings.timeout_s,
+    )
+    return certify(provable(planned), conditions, observer)
+
+
+def provable(planned: Plan) -> list[Case]:
+    """The cases that can have a certificate."""
+    return [case for case in planned.cases if case.mode is not Mode.ARTICLE]
+
+
+def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
+    """Measure the certified cases, keep every trial, draw the page.
+
+    A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
+    whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
+    does not fail, it is one without a certificate. An interrupted run ends as any other: what it measured is
+    stored, marked and drawn.
+    """
+    settings = planned.settings
+    store = Store(settings.results)
+    began_s = time.monotonic()
+    opening = opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    run = opening | {"certificate_ids": list(proofs["certificate_id"])}
+    run |= footprint.columns(settings.device)
+    store.save_run(run)
+    held = {
+        row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
+        for row in proofs.to_dict("records")
+    }
+    failed = proofs[~proofs["holds"].astype(bool)]
+    differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
+    wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
+    outcome = measure(
+        replace(planned, cases=tuple(wanted)),
+        run_id=run["run_id"],
+        data_root=data_root,
+        logs=store.logs,
+        certificates=held,
+        save=store.save_trial,
+        observer=observer,
+    )
+    store.save_run(run | closing_columns(outcome, time.monotonic() - began_s))
+    store.gather(run["run_id"])
+    frames = read(settings.results, [run["run_id"]])
+    lacked_memory = frames.trials.loc[frames.trials["failure_kind"] == OutOfMemory.kind, "case_id"]
+    return Run(
+        run_id=run["run_id"],
+        outcome=outcome,
+        uncertified=tuple(sorted(set(failed["case_id"]) - set(lacked_memory))),
+        frames=frames,
+        page=_draw(frames, settings.reports),
+    )
+
+
+def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: CalibrationObserver) -> pd.DataFrame:
+    """Try the method on this machine where the answer is known; what each way said, one row a try and way.
+
+    Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
+    """
+    settings = planned.settings
+    store = Store(settings.results / CALIBRATION)
+    store.prepare()
+    machine = provenance.columns()
+    now = datetime.now(UTC)
+    calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
+    calibrating.calibrate(
+        planned.cases[0],
+        settings,
+        run_id=calibration_id,
+        data_root=data_root,
+        logs=store.logs,
+        save=store.save_trial,
+        save_try=lambda attempts: store.save_attempts(attempts, where),
+        observer=observer,
+        usual=usual,
+    )
+    return read_attempts(settings.results, calibration_id)
+
+
+def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
+    """Draw the page again from what is on disk.
+
+    Raises:
+        ResultsUnusable: a run that is not there, or a folder that cannot be written.
+    """
+    frames = read(settings.results, wanted)
+    _require_writable(settings.reports)
+    return frames, _draw(frames, settings.reports)
+
+
+def examine(settings: Settings) -> list[Check]:
+    """What is there, what is missing and what that disables, each framework asked in its own process."""
+    missing = probing.missing_frameworks()
+    asked = [name for name in FRAMEWORKS if name not in missing]
+    devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
+    if settings.device == ("cpu",):
+        devices.append("cuda")
+    probes = {f"{name} on {device}": probing.ask(name, device) for device in devices for name in asked}
+    return checks(settings.results, probes)
+
+
+def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
+    """A run's row as it is written before anything is measured."""
+    now = datetime.now(UTC)
+    return {
+        **provenance.columns(),
+        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        "status": "running",
+        "started_at": now,
+        "command": command,
+        "preset": settings.preset.value,
+        "synthetic": settings.dataset is Dataset.SYNTHETIC,
+        "trials_planned": trials_planned,
+        "threads": settings.threads,
+        "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
+    }
+
+
+def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
+    """What a run's row says more when it has ended."""
+    return {
+        "status": outcome.status,
+        "finished_at": datetime.now(UTC),
+        "wall_s": wall_s,
+        "trials_ok": outcome.trials_ok,
+        "trials_failed": outcome.trials_failed,
+        "stopped_because": outcome.stopped_because,
+        "load_1min_end": host.load_1min(),
+    }
+
+
+def _draw(frames: Frames, reports: Path) -> Path:
+    # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
+    from harness.report.pages.summary import write_page  # noqa: PLC0415
+
+    return write_page(frames, reports)
+
+
+def _require_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ResultsUnusable(
+            f"REPORTS={folder}: cannot be written ({reason}); use a folder that can"
+        ) from error

@@ -1,0 +1,112 @@
+"""One explanation from settings to page: why two programs differ; prints nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.data.progress import Reporter
+from harness.engine import explaining, probing
+from harness.engine.explaining import ExplainObserver
+from harness.engine.runner import Outcome
+from harness.errors import BadOption
+from harness.sessions import bench
+from harness.settings.config import Settings
+from harness.settings.grid import SIDES
+from harness.store.frames import Frames
+from harness.store.reader import read, read_changes
+from harness.store.schema import EXPLANATIONS
+from harness.store.writer import Store
+from harness.work.changes import Contender, contender, listings, require_walk
+from harness.work.workload import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What an explanation left; `page` is None where no change was measured."""
+
+    run_id: str
+    outcome: Outcome
+    frames: Frames
+    page: Path | None
+
+
+def prepare(
+    settings: Settings, ends: Sequence[str], reporter: Reporter
+) -> tuple[Settings, Contender, Contender]:
+    """As `bench.prepare`, for two ends: the cases that are named, or the article's listings where none is.
+
+    Raises:
+        UsageError: ends that cannot be walked between, several devices or epochs, and whatever
+            `bench.prepare` raises.
+    """
+    if len(ends) not in {0, len(SIDES)}:
+        raise BadOption("CASE", " ".join(ends), "two cases, or none for the article's listings")
+    planned = bench.prepare(replace(settings, mode=(Mode.ARTICLE,)), reporter)
+    settings = planned.settings
+    if ends:
+        a, b = (contender(text, settings.seed) for text in ends)
+        require_walk(a, b)
+        for one in (a, b):
+            probing.require_device(one.case.device)
+        return replace(settings, dataset=a.case.workload.dataset), a, b
+    if len(planned.cases) > 1:
+        raise BadOption("EPOCHS", ",".join(map(str, settings.epochs)), "one value, and one device")
+    (case,) = planned.cases
+    return settings, *listings(case.workload, case.device)
+
+
+def explain(
+    a: Contender,
+    b: Contender,
+    settings: Settings,
+    data_root: Path,
+    *,
+    command: str,
+    observer: ExplainObserver,
+    beside: bool = False,
+) -> Explanation:
+    """Measure what tells a and b apart, keep every trial and change, draw the page.
+
+    All of it goes to a results folder of its own, `explanations` in the usual one. An interrupted one ends
+    as any other: what it measured is stored, marked and drawn.
+    """
+    store, began_s = Store(settings.results / EXPLANATIONS), time.monotonic()
+    store.prepare()
+    run = bench.opening_row(settings, command, trials_planned=None)
+    store.save_run(run)
+    work = a.case.workload
+    where = {name: run[name] for name in (*bench.PLACE, "threads")} | {
+        "dataset": work.dataset.value,
+        "epochs": work.epochs,
+        "train_samples": work.train_samples,
+    }
+    outcome = explaining.explain(
+        a,
+        b,
+        settings,
+        run_id=run["run_id"],
+        data_root=data_root,
+        logs=store.logs,
+        save=store.save_trial,
+        save_change=lambda change: store.save_change(change, where),
+        observer=observer,
+        beside=beside,
+    )
+    store.save_run(run | bench.closing_columns(outcome, time.monotonic() - began_s))
+    changes = read_changes(settings.results, run["run_id"])
+    frames = replace(read(store.folder, [run["run_id"]]), changes=changes)
+    return Explanation(
+        run_id=run["run_id"], outcome=outcome, frames=frames, page=_draw(frames, settings.reports)
+    )
+
+
+def _draw(frames: Frames, reports: Path) -> Path | None:
+    if frames.changes.empty:
+        return None
+    # Imported when needed, as in `bench`.
+    from harness.report.pages import explanation  # noqa: PLC0415
+
+    return explanation.write_page(frames, reports)

@@ -1,0 +1,135 @@
+"""What is asked of runs on disk: compare two, follow cases over many, hand them to other programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from harness.analysis import comparable
+from harness.analysis import history as over_time
+from harness.analysis.comparable import Obstacle
+from harness.analysis.compare import Rule
+from harness.analysis.compare import compare as judge
+from harness.analysis.history import History
+from harness.errors import NotComparable, ResultsUnusable
+from harness.report import words
+from harness.report.exchange import Format, exported
+from harness.report.pages.comparison import Comparison
+from harness.settings.config import Settings, choice
+from harness.store.portable import SECTION, unpack
+from harness.store.reader import chosen, read, read_named, read_trials
+from harness.store.writer import Store
+
+HISTORY_NAME: Final = "history.html"
+
+
+class Shown(StrEnum):
+    """How a comparison is shown."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def shown_as(text: str) -> Shown:
+    """The form that was asked for.
+
+    Raises:
+        BadOption: another one.
+    """
+    return choice("FORMAT", text, Shown)
+
+
+def compare(settings: Settings, a: str, b: str, *, across_machines: bool) -> Comparison:
+    """Run B against run A; both as `store.naming.locate` names them.
+
+    Raises:
+        NotComparable: naming the first thing that stands in the way, and both its values.
+        ResultsUnusable: a run that is not there.
+    """
+    before, after = read_named(settings.results, a), read_named(settings.results, b)
+    found = list(comparable.obstacles(before, after))
+    for one in found:
+        if not (one.machine and across_machines):
+            raise NotComparable(_refusal(one))
+    return Comparison(
+        a=before,
+        b=after,
+        changes=judge(before.trials, after.trials, Rule(slower_share=settings.fail_if_slower)),
+        differences=comparable.differences(before, after),
+        across_machines=any(one.machine for one in found),
+    )
+
+
+def write_comparison(compared: Comparison, path: Path, command: str) -> Path:
+    """Write a comparison as a page.
+
+    Raises:
+        ResultsUnusable: it cannot be written.
+    """
+    # Imported when needed: drawing takes longer to load than a comparison without a page takes.
+    from harness.report.pages import comparison  # noqa: PLC0415
+    from harness.report.pages.summary import publish  # noqa: PLC0415
+
+    return publish(comparison.page(compared, command), path)
+
+
+def history(settings: Settings, command: str) -> tuple[History, Path]:
+    """Every case over the runs of the results folder, and its page.
+
+    Raises:
+        ResultsUnusable: a folder without runs, or a page that cannot be written.
+    """
+    from harness.report.pages import past  # noqa: PLC0415
+    from harness.report.pages.summary import publish  # noqa: PLC0415
+
+    found = over_time.history(*read_trials(settings.results))
+    return found, publish(past.page(found, command), settings.reports / HISTORY_NAME)
+
+
+def export(settings: Settings, names: Sequence[str], form: str, output: Path | None) -> str:
+    """What the named runs say in a format for other programs; written to `output` where one is given.
+
+    Raises:
+        BadOption: a format that there is not.
+        ResultsUnusable: a run that is not there, or a file that cannot be written.
+    """
+    wanted = choice("FORMAT", form, Format)
+    text = exported([read(settings.results, [one]) for one in chosen(settings.results, names)], wanted)
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ResultsUnusable(f"{output}: cannot be written ({error.strerror or error})") from error
+    return text
+
+
+def bring_in(file: Path, results: Path) -> str:
+    """The run that the pytest suite left in a JSON file, into a results folder; its identifier.
+
+    Raises:
+        ResultsUnusable: no such file, one that holds no run, or a run that is there already.
+    """
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsUnusable(f"FILE={file}: cannot be read ({error})") from error
+    if not isinstance(held, dict) or SECTION not in held:
+        raise ResultsUnusable(
+            f"FILE={file}: holds no run; use what `pytest benchmarks/ --benchmark-json=FILE` wrote here"
+        )
+    Store(results).prepare()
+    try:
+        return unpack(held[SECTION], results)
+    except ResultsUnusable as error:
+        raise ResultsUnusable(f"FILE={file}: {error}") from error
+
+
+def _refusal(one: Obstacle) -> str:
+    refusal = f"{words.plain(one.key)}: {words.plain(one.a)} in A, {words.plain(one.b)} in B"
+    if one.machine:
+        return f"{refusal}; --across-machines compares the machines themselves"
+    return f"{refusal}; these runs cannot be compared"

@@ -1,0 +1,140 @@
+"""Initial weights and batch order, drawn once with NumPy: the one source for both frameworks.
+
+Every number comes from `numpy.random.Generator(PCG64)` seeded through `SeedSequence`, with one
+independent stream a purpose, so adding an epoch never changes the weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.work.program import Initial, Scaling
+from harness.work.workload import CLASSES, INPUT_FEATURES, PIXEL_MEAN, PIXEL_STD, Precision, Workload
+
+_WEIGHTS_STREAM: Final = 0
+_ORDER_STREAM: Final = 1
+
+Floats = NDArray[np.floating[Any]]
+Inputs = Floats | NDArray[np.uint8]
+FloatType = np.dtype[np.floating[Any]]
+Order = NDArray[np.int64]
+
+_DTYPES: Final[dict[Precision, FloatType]] = {
+    # The narrower formats are conversions inside the step; weights and inputs stay in float32.
+    **dict.fromkeys((Precision.FP32, Precision.TF32, Precision.BF16, Precision.FP16), np.dtype(np.float32)),
+    Precision.FP64: np.dtype(np.float64),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Initial parameters. Kernels are laid out (inputs, outputs); PyTorch's adapter transposes them.
+
+    Shapes: `hidden_kernel` (784, h), `hidden_bias` (h,), `output_kernel` (h, 10), `output_bias` (10,).
+    """
+
+    hidden_kernel: Floats
+    hidden_bias: Floats
+    output_kernel: Floats
+    output_bias: Floats
+
+    def named(self) -> dict[str, Floats]:
+        return {
+            "hidden_kernel": self.hidden_kernel,
+            "hidden_bias": self.hidden_bias,
+            "output_kernel": self.output_kernel,
+            "output_bias": self.output_bias,
+        }
+
+
+def dtype_of(precision: Precision) -> FloatType:
+    """NumPy type in which weights and inputs of this precision are handed to a framework."""
+    return _DTYPES[precision]
+
+
+def initial_weights(workload: Workload, initial: Initial = Initial.GLOROT) -> Weights:
+    """First weights in the workload's type, from one of the two frameworks' usual distributions.
+
+    `GLOROT`, Keras's: uniform kernels (Glorot & Bengio 2010, eq. 16) and zero biases. `FAN_IN`, that of
+    PyTorch's `nn.Linear`: kernels and biases uniform in ±1/√inputs.
+    """
+    rng = _stream(workload.seed, _WEIGHTS_STREAM)
+    dtype = dtype_of(workload.precision)
+    hidden, output = (INPUT_FEATURES, workload.hidden_units), (workload.hidden_units, CLASSES)
+
+    def uniform(limit: float, *shape: int) -> Floats:
+        # Drawn in float64 and rounded: one seed gives the same weights in every precision.
+        return rng.uniform(-limit, limit, size=shape).astype(dtype)
+
+    def kernel(inputs: int, outputs: int) -> Floats:
+        glorot = initial is Initial.GLOROT
+        return uniform(np.sqrt(6.0 / (inputs + outputs)) if glorot else inputs**-0.5, inputs, outputs)
+
+    def bias(inputs: int, outputs: int) -> Floats:
+        return np.zeros(outputs, dtype) if initial is Initial.GLOROT else uniform(inputs**-0.5, outputs)
+
+    return Weights(
+        hidden_kernel=kernel(*hidden),
+        hidden_bias=bias(*hidden),
+        output_kernel=kernel(*output),
+        output_bias=bias(*output),
+    )
+
+
+def batch_order(workload: Workload, epoch: int) -> Order:
+    """Order in which epoch `epoch` (counted from 0) visits the training samples: a permutation (n,)."""
+    return _stream(workload.seed, _ORDER_STREAM, epoch).permutation(workload.train_samples).astype(np.int64)
+
+
+def batches(order: Order, batch_size: int) -> list[Order]:
+    """The order cut into batches; the last one may be partial and is kept."""
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def normalised(pixels: NDArray[np.uint8], precision: Precision) -> Floats:
+    """Pixels (n, 28, 28) scaled to [0, 1], then shifted and scaled by MNIST's mean and spread: (n, 784).
+
+    Divided, not multiplied by a reciprocal: the two differ in the last bit for half of all values, and
+    torchvision's `ToTensor` divides.
+    """
+    dtype = dtype_of(precision)
+    scaled: Floats = pixels.reshape(len(pixels), -1).astype(dtype)
+    scaled /= dtype.type(255)
+    scaled -= dtype.type(PIXEL_MEAN)
+    scaled /= dtype.type(PIXEL_STD)
+    return scaled
+
+
+def scaled(pixels: NDArray[np.uint8], scaling: Scaling, precision: Precision) -> Inputs:
+    """Pixels (n, 28, 28) as a program has them before its first layer: (n, 784), raw ones as they are."""
+    if scaling is Scaling.NORMALISED:
+        return normalised(pixels, precision)
+    flat = pixels.reshape(len(pixels), -1)
+    if scaling is Scaling.RAW:
+        return flat
+    dtype = dtype_of(precision)
+    return np.divide(flat, dtype.type(255), dtype=dtype)
+
+
+def digest(*arrays: NDArray[np.generic]) -> str:
+    """SHA-256 over shapes, types and bytes of the arrays, in their order."""
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(f"{array.shape}{array.dtype.str}".encode())
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
+def combined(digests: Sequence[str]) -> str:
+    """One SHA-256 for a sequence of them, such as the batch orders of all epochs."""
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _stream(seed: int, *purpose: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *purpose])))

@@ -1,0 +1,290 @@
+"""What is measured, as it is stored: frozen, a unit in every name.
+
+What could not be measured is None with a reason beside it, never 0 and never a guess.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from harness.work.workload import Case
+
+
+class Phase(StrEnum):
+    TRAIN = "train"
+    EVALUATE = "evaluate"
+
+
+class Role(StrEnum):
+    """What a pair is for: to compare the frameworks, or one with itself, so that the true ratio is known.
+
+    Or to measure a change: the sides are two programs, neighbours on the way from one to another.
+    """
+
+    COMPARISON = "comparison"
+    CONTROL = "control"
+    CHANGE = "change"
+
+
+class Status(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What else happened on the machine during a round; None where the system does not say.
+
+    `steal_s` is what the hypervisor gave to others and `others_cpu_s` what other processes used, both
+    summed over all cores. The switches are this process's own. `frequency_hz` is the mean of all cores.
+    """
+
+    steal_s: float | None
+    others_cpu_s: float | None
+    voluntary_switches: int | None
+    involuntary_switches: int | None
+    frequency_hz: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuRound:
+    """What the GPU did while it was a side's turn; None where the card or the driver does not say.
+
+    `energy_j` is the whole card's, the idle side's share of it included. `utilisation` is the mean share
+    of time in which a kernel ran, from 0 to 1, the clocks are medians, `power_w` a mean (of what many cards
+    average over a second, which short turns share) and `temperature_c` the highest. `throttled_by` names
+    what kept the clocks down, joined by commas.
+    """
+
+    energy_j: float | None
+    utilisation: float | None
+    sm_hz: float | None
+    memory_hz: float | None
+    temperature_c: float | None
+    power_w: float | None
+    throttled_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuUse:
+    """What a trial took of its GPU, as the driver counts it.
+
+    `process_peak_bytes` is the memory of the worker's process and its children, null with a
+    `process_reason` where the driver hides it. `device_peak_bytes` is by how much the memory in use on
+    the whole device grew in this side's turns, at its peak: it holds whatever others did meanwhile.
+    `left_bytes` is what the device still held over the baseline when the pair's workers had gone.
+    `energy_source` is counter or power (integrated). `sample_s` is what taking one of the `samples`
+    took, and `ended_because` why sampling stopped before the trial did, if it did.
+    """
+
+    name: str
+    uuid: str
+    process_peak_bytes: int | None
+    process_reason: str | None
+    device_peak_bytes: int | None
+    left_bytes: int | None
+    energy_source: str | None
+    samples: int
+    sample_s: float | None
+    ended_because: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocatorUse:
+    """A framework's own count of its memory on the GPU, from the first round on.
+
+    In use is what tensors take; reserved is what the allocator has taken from the driver for them. Only
+    like may be compared with like, so what a framework does not say is None, with the `reason`.
+    """
+
+    peak_in_use_bytes: int | None
+    peak_reserved_bytes: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
+
+    `index` counts the rounds of a phase from 0, `epoch` is the last epoch that the round touched, from 1.
+    `started_s` is on the machine's monotonic clock, so the rounds of both workers share one time
+    line. `turn` is 0 when this side went first in its turn of the pair, 1 when second. `loss` is the
+    mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
+    time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
+    `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is None on a CPU.
+    `device_s` is `wall_s` by the device's own clock, None where the framework offers none.
+    """
+
+    phase: Phase
+    index: int
+    epoch: int
+    turn: int
+    samples: int
+    steps: int
+    started_s: float
+    wall_s: float
+    cpu_s: float
+    idle_cpu_s: float | None
+    loss: float
+    accuracy: float | None
+    trained_s: float | None = None
+    disturbance: Disturbance | None = None
+    disturbed_by: str | None = None
+    warm_up: bool = False
+    gpu: GpuRound | None = None
+    device_s: float | None = None
+
+    @property
+    def samples_per_s(self) -> float:
+        return self.samples / self.wall_s
+
+    @property
+    def sample_s(self) -> float:
+        return self.wall_s / self.samples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds from asking for a batch's predictions until the device has them: percentiles over calls."""
+
+    batch_size: int
+    calls: int
+    p50_s: float
+    p95_s: float
+    p99_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Startup:
+    """Start-up in parts, each timed apart from the steady state.
+
+    `first_step_s` is one training step of each batch shape plus one evaluation batch: tracing and
+    compilation. The state it changed is put back before the first round.
+    """
+
+    import_s: float
+    data_s: float
+    build_s: float
+    first_step_s: float
+
+    @property
+    def total_s(self) -> float:
+        return self.import_s + self.data_s + self.build_s + self.first_step_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certification:
+    """Which certificate a case was measured under, and whether it held.
+
+    One that does not hold stands beside a trial only where a mismatch was allowed.
+    """
+
+    id: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a trial did not finish: `kind` is one word (see `errors.TrialError`), `reason` a sentence."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One framework running one case once, in a fresh process. A failed trial is a record too.
+
+    `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
+    take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with
+    the `gpu_reason`.
+    """
+
+    run_id: str
+    pair_id: str
+    trial_id: str
+    role: Role
+    side: str
+    case: Case
+    framework: str
+    planted_share: float
+    replicate: int
+    seed: int
+    threads: int
+    started_at: datetime
+    wall_s: float
+    startup: Startup | None
+    rounds: tuple[Round, ...]
+    latencies: tuple[Latency, ...]
+    parameter_count: int | None
+    host_peak_bytes: int | None
+    gpu: GpuUse | None
+    gpu_reason: str | None
+    effective: dict[str, str]
+    digests: dict[str, str]
+    certificate: Certification | None
+    failure: Failure | None
+    log_path: str
+    allocator: AllocatorUse | None = None
+
+    @property
+    def status(self) -> Status:
+        return Status.OK if self.failure is None else Status.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What one way of judging said in one try of a calibration.
+
+    Side b's steps took `planted_share` longer, so the true `ratio`, a's speed over b's, is 1 more than
+    that. `says` is a faster, b faster, equivalent, inconclusive or no difference. `measured_s` are the
+    seconds of all rounds, `wall_s` those of the try from the first process's start to the last's end.
+    """
+
+    calibration_id: str
+    number: int
+    started_at: datetime
+    case_id: str
+    framework: str
+    planted_share: float
+    way: str
+    says: str
+    ratio: float
+    ratio_low: float | None
+    ratio_high: float | None
+    replicates: int
+    rounds: int
+    measured_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one change did on one walk from a program to another; None where a side did not finish.
+
+    `place` is its place in the walk from 1, 0 for the ends measured directly; one `aside` leads from an end
+    to what neither has typed. Ratios are the speed of the
+    program after the change over that before it. Accuracies are those after the last epoch.
+    """
+
+    explanation_id: str
+    replicate: int
+    place: int
+    name: str
+    aside: bool
+    level_before: str
+    level_after: str
+    before: str
+    after: str
+    seed: int
+    started_at: datetime
+    train_ratio: float | None
+    eval_ratio: float | None
+    train_samples_per_s_before: float | None
+    train_samples_per_s_after: float | None
+    accuracy_before: float | None
+    accuracy_after: float | None
+    failure_reason: str | None
+    wall_s: float

@@ -1,0 +1,39 @@
+"""One framework, one trial, one process: `python -m harness.worker REQUESTS REPLIES`.
+
+REQUESTS and REPLIES are file descriptors inherited from the parent. The worker answers one request at
+a time and blocks on the pipe between them, so that it is idle while the other side has its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import BinaryIO
+
+from harness.worker.protocol import Do, Message, dump, parse
+from harness.worker.trial import Worker
+
+
+def serve(requests: BinaryIO, replies: BinaryIO) -> int:
+    """Answer requests until the last one or the end of the pipe; the exit status of the process."""
+    worker = Worker()
+    for line in requests:
+        request = parse(line)
+        try:
+            reply: Message = {"ok": worker.answer(request)}
+        except Exception as error:  # noqa: BLE001  (whatever a framework raises becomes the trial's reason)
+            traceback.print_exc()
+            reply = worker.failure(error)
+        replies.write(dump(reply))
+        replies.flush()
+        if "error" in reply:
+            return 1
+        if request["do"] == Do.FINISH:
+            return 0
+    return 0
+
+
+if __name__ == "__main__":
+    with os.fdopen(int(sys.argv[1]), "rb") as inbox, os.fdopen(int(sys.argv[2]), "wb") as outbox:
+        sys.exit(serve(inbox, outbox))

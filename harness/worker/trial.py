@@ -1,0 +1,249 @@
+"""A trial, or a proof, as its worker drives it: each request answered with the facts that are stored."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from harness.errors import (
+    DeviceUnavailable,
+    NoEvidence,
+    OutOfMemory,
+    TrialError,
+    WorkerFailed,
+    WrongDevice,
+)
+from harness.frameworks.base import ASKED_SAMPLES, Adapter
+from harness.frameworks.witness import Witness
+from harness.measure import host
+from harness.measure.disturbance import Watch
+from harness.measure.loop import timed
+from harness.parity.testimony import testify
+from harness.work import recipe
+from harness.work.listings import program_of
+from harness.work.program import Initial
+from harness.work.workload import TEST_SAMPLES, TrialSpec
+from harness.worker.adapters import adapter_module
+from harness.worker.protocol import Do, Message, parse_spec
+from harness.worker.reading import read_data
+
+# Predictions are timed call by call for so long, or so many calls.
+_PREDICT_S: Final = 0.3
+_MOST_CALLS: Final = 2000
+
+
+class Worker:
+    """A trial in progress: answers each request with the facts that the parent stores."""
+
+    def __init__(self) -> None:
+        self._adapter: Adapter | None = None
+        self._opened: type[Adapter] | None = None
+        self._spec: TrialSpec | None = None
+        self._order_digests: list[str] = []
+        self._answered_cpu_s = time.process_time()
+
+    @property
+    def adapter(self) -> Adapter:
+        assert self._adapter is not None, "start comes first"
+        return self._adapter
+
+    def answer(self, request: Message) -> Message:
+        idle_cpu_s = time.process_time() - self._answered_cpu_s
+        match Do(request["do"]):
+            case Do.PROBE:
+                reply: Message = {"said": adapter_module(request["framework"]).probe(request["device"])}
+            case Do.START:
+                reply = self._start(parse_spec(request["spec"]))
+            case Do.TRAIN:
+                reply = self._train(request["epoch"], request["first"], request["last"])
+            case Do.EVALUATE:
+                reply = self._evaluate(request["passes"])
+            case Do.PREDICT:
+                reply = self._predict(request["batch_size"])
+            case Do.FINISH:
+                reply = self._finish()
+            case Do.PROVE:
+                reply = self._prove(parse_spec(request["spec"]), Path(request["path"]))
+        reply["idle_cpu_s"] = idle_cpu_s
+        self._answered_cpu_s = time.process_time()
+        return reply
+
+    def failure(self, error: Exception) -> Message:
+        """What is told of a request that failed: its kind, its sentence, and the memory that was needed."""
+        return {
+            "error": f"{type(error).__name__}: {error}",
+            "kind": self._kind_of(error),
+            "facts": self._memory(),
+        }
+
+    def _kind_of(self, error: Exception) -> str:
+        said = self._opened is not None and self._opened.out_of_memory(error)
+        if said or isinstance(error, MemoryError):
+            return OutOfMemory.kind
+        if isinstance(error, DeviceUnavailable):
+            return WrongDevice.kind
+        return error.kind if isinstance(error, TrialError) else WorkerFailed.kind
+
+    def _open(self, spec: TrialSpec) -> Adapter:
+        adapter: Adapter = adapter_module(spec.framework).open_adapter(spec)
+        self._opened = type(adapter)
+        return adapter
+
+    def _start(self, spec: TrialSpec) -> Message:
+        self._spec = spec
+        workload = spec.case.workload
+        clock = time.perf_counter
+        begin_s = clock()
+        self._adapter = adapter = self._open(spec)
+        imported_s = clock()
+        data = read_data(spec)
+        adapter.load(data)
+        adapter.synchronise()
+        loaded_s = clock()
+        program = program_of(spec.case, spec.framework)
+        weights = recipe.initial_weights(workload, program.initial if program else Initial.GLOROT)
+        adapter.build(weights)
+        adapter.synchronise()
+        built_s = clock()
+        adapter.warm_up(recipe.batch_order(workload, 0))
+        adapter.synchronise()
+        warm_s = clock()
+        _require_place(adapter)
+        pace = adapter.pace(recipe.batch_order(workload, 0))
+        if spec.planted_share:
+            adapter.plant(spec.planted_share)
+        # What start-up left behind is not looked through again by every collection in a round.
+        gc.collect()
+        gc.freeze()
+        adapter.gauge.forget_peaks()
+        return {
+            "pace": asdict(pace),
+            "startup": {
+                "import_s": imported_s - begin_s,
+                "data_s": loaded_s - imported_s,
+                "build_s": built_s - loaded_s,
+                "first_step_s": warm_s - built_s,
+            },
+            "effective": {"adapter": type(adapter).__module__, **adapter.effective()},
+            "digests": {
+                "data_sha256": recipe.digest(
+                    data.train_inputs, data.train_labels, data.test_inputs, data.test_labels
+                ),
+                "weights_sha256": recipe.digest(*adapter.weights().named().values()),
+            },
+            "parameter_count": sum(array.size for array in adapter.weights().named().values()),
+        }
+
+    def _train(self, epoch: int, first: int, last: int) -> Message:
+        assert self._spec is not None
+        order = recipe.batch_order(self._spec.case.workload, epoch)
+        if first == 0:
+            self._order_digests.append(recipe.digest(order))
+        self.adapter.begin_epoch(order[first:last])
+        reply = self._watched(self.adapter.train_epoch)
+        counts = self.adapter.trained()
+        return reply | {
+            "samples": counts.samples,
+            "steps": counts.steps,
+            "loss": self.adapter.train_loss(),
+            "accuracy": None,
+        }
+
+    def _evaluate(self, passes: int) -> Message:
+        assert self._spec is not None
+        steps = self._spec.case.workload.eval_steps
+
+        def evaluate() -> None:
+            for _ in range(passes):
+                self.adapter.evaluate(steps)
+
+        reply = self._watched(evaluate)
+        score = self.adapter.score()
+        return reply | {
+            "samples": TEST_SAMPLES * passes,
+            "steps": steps * passes,
+            "loss": score.loss,
+            "accuracy": score.accuracy,
+        }
+
+    def _watched(self, work: Callable[[], None]) -> Message:
+        """Time a round, and note what else the machine did meanwhile."""
+        watch = Watch()
+        watch.begin()
+        gauge = self.adapter.gauge
+
+        def gauged() -> None:
+            gauge.begin_round()
+            work()
+            gauge.end_round()
+
+        timing = timed(gauged, self.adapter.synchronise)
+        disturbance = watch.end(own_cpu_s=timing.cpu_s)
+        return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
+
+    def _predict(self, batch_size: int) -> Message:
+        """Time calls one by one: many for the percentiles' sake, but no longer than a round."""
+        ready = self.adapter.begin_predictions(batch_size)
+        batches = min(ready, max(1, ASKED_SAMPLES // batch_size))
+        calls_s: list[float] = []
+        until_s = time.perf_counter() + _PREDICT_S
+        while len(calls_s) < _MOST_CALLS and time.perf_counter() < until_s:
+            number = len(calls_s) % batches
+            calls_s.append(timed(partial(self.adapter.predict, number), self.adapter.synchronise).wall_s)
+        p50_s, p95_s, p99_s = np.percentile(calls_s, [50, 95, 99]).tolist()
+        return {
+            "batch_size": batch_size,
+            "calls": len(calls_s),
+            "p50_s": p50_s,
+            "p95_s": p95_s,
+            "p99_s": p99_s,
+        }
+
+    def _finish(self) -> Message:
+        return self._memory() | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
+
+    def _memory(self) -> Message:
+        """Peaks of this process and of the framework's allocator, where the latter still answers."""
+        try:
+            allocator = None if self._adapter is None else asdict(self._adapter.gauge.allocated())
+        except Exception:  # noqa: BLE001  (a framework that has failed once may fail at this, too)
+            allocator = None
+        return {"host_peak_bytes": host.peak_bytes(), "allocator": allocator}
+
+    def _prove(self, spec: TrialSpec, path: Path) -> Message:
+        """Write one side's testimony about a case to `path`.
+
+        Raises:
+            NoEvidence: the adapter is not a witness.
+        """
+        begin_s = time.perf_counter()
+
+        def open_witness(wanted: TrialSpec) -> Witness:
+            adapter = self._open(wanted)
+            if not isinstance(adapter, Witness):
+                raise NoEvidence(
+                    f"{type(adapter).__module__}.{type(adapter).__name__} cannot be asked for evidence"
+                )
+            return adapter
+
+        testify(spec, open_witness, read_data).write(path)
+        return {"proof_s": time.perf_counter() - begin_s}
+
+
+def _require_place(adapter: Adapter) -> None:
+    """Nothing may have been put elsewhere, silently, than where the case is to run.
+
+    Raises:
+        WrongDevice: naming what is elsewhere.
+    """
+    asked = "cpu" if adapter.spec.case.device == "cpu" else "gpu"
+    elsewhere = [f"{name} on the {where}" for name, where in adapter.places().items() if where != asked]
+    if elsewhere:
+        raise WrongDevice(f"asked to work on the {asked}, it has its {', '.join(elsewhere)}")

@@ -1,0 +1,110 @@
+"""What this machine can tell apart, in words that say neither more nor less than was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from harness.analysis.usual import PAIRED
+from harness.report.pages.sections import telling as section
+from harness.report.sentences.answer import judge
+from harness.report.sentences.telling import calibration_told, control_told, told_apart
+from tests.analysis.test_calibration import attempts
+
+
+@pytest.fixture
+def told(frames):
+    """The sentence about a control whose true ratio is chosen."""
+
+    def say(**kind):
+        return control_told(frames(batch_sizes=(64,), **kind))
+
+    return say
+
+
+def test_a_control_that_finds_nothing_says_so(told):
+    sentence = told(control_ratio=1.0)
+    assert sentence.startswith(
+        "Control: one framework against itself, 6 replicates, ratio 0.99 (0.99 to 1.00)"
+    )
+    assert sentence.endswith("called equivalent, as it should be.")
+
+
+def test_a_control_that_calls_a_difference_is_a_warning(told):
+    assert "yet it was called different: trust no small difference of this run" in told(control_ratio=1.2)
+
+
+def test_a_control_with_few_replicates_says_that_they_are_few(told):
+    assert "2 replicates; at least 5 are needed" in told(control_ratio=1.0, replicates=2)
+
+
+def test_a_run_without_a_control_says_so(frames):
+    made = frames(batch_sizes=(64,), replicates=1)
+    bare = replace(made, controls=made.controls.iloc[:0], control_rounds=made.control_rounds.iloc[:0])
+    assert control_told(bare).startswith("No control was measured")
+
+
+def test_a_machine_that_was_not_calibrated_is_told_how(frames):
+    (sentence,) = calibration_told(frames(batch_sizes=(64,), replicates=1))
+    assert "make calibrate" in sentence
+
+
+def test_false_alarms_stand_beside_those_of_the_usual_ways():
+    tried = pd.concat(
+        [
+            attempts(["a faster", *["inconclusive"] * 19]),
+            attempts(["a faster", "b faster", *["no difference"] * 18], way="welch"),
+            attempts(["a faster"] * 12 + ["no difference"] * 8, way="minimum"),
+        ]
+    )
+    own, usual, *_ = told_apart(tried)
+    assert "of 20 comparisons of a framework with itself, 20 s each, 1 was called different" in own
+    assert "(5 %; 0 % to 25 %)" in own
+    assert usual.endswith("different: 2 by Welch's t-test on rounds and 12 by the smaller minimum.")
+
+
+def test_what_was_planted_is_told_with_what_was_found():
+    tried = attempts(["a faster"] * 9 + ["b faster"], share=0.05, try_s=60.0)
+    (sentence, _) = told_apart(tried)
+    assert "A planted slow-down of 5 % was found in 9 of 10 tries of 60 s" in sentence
+    assert sentence.endswith("with the wrong sign in 1.")
+
+
+def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_path):
+    made = shown(batch_sizes=(64,), replicates=1)
+    tried = pd.concat([attempts(["inconclusive"] * 3), attempts(["a faster"] * 3, way="welch")])
+    drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
+    assert drawn.reason is None
+    assert (tmp_path / "telling.png").exists()
+    assert [row[1] for row in drawn.table.rows] == [PAIRED, "Welch's t-test on rounds"]
+    bare = section.telling(made, tmp_path)
+    assert bare.reason == "No calibration compared a framework with itself here."
+    assert not (tmp_path / "telling.png").exists()
+
+
+def test_noise_says_how_many_rounds_were_disturbed_and_that_verdicts_hold(shown):
+    made = shown(batch_sizes=(64,))
+    rounds = made.rounds.assign(others_cpu_s=0.0, steal_s=0.0)
+    rounds.loc[rounds["epoch"] == 2, "disturbed_by"] = "others"
+    noisy = replace(made, rounds=rounds, frames=replace(made.frames, rounds=rounds))
+    told = section.noise(noisy)
+    assert told.intro.startswith("12 of 60 training rounds were disturbed")
+    assert told.intro.endswith("Without the disturbed rounds every verdict is the same.")
+    assert [row[4] for row in told.table.rows] == ["6", "6"]
+
+
+def test_a_verdict_that_hangs_on_disturbed_rounds_is_told_both_ways(shown):
+    made = shown(batch_sizes=(64,), ratio=1.0)
+    rounds = made.rounds.assign(others_cpu_s=0.0)
+    hit = (rounds["epoch"] <= 3) & (rounds["framework"] == "pytorch")
+    rounds.loc[hit, "wall_s"] *= 1.5
+    rounds.loc[hit, "disturbed_by"] = "others"
+    frames = replace(made.frames, rounds=rounds)
+    told = section.noise(replace(made, rounds=rounds, frames=frames, judged=judge(frames)))
+    assert "other verdicts come out: batch 64: equivalent at 1.00" in told.intro
+
+
+def test_a_run_whose_noise_was_not_recorded_says_so(shown):
+    assert section.noise(shown(batch_sizes=(64,), replicates=1)).reason.startswith("What else")

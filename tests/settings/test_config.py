@@ -1,0 +1,106 @@
+"""Options, environment, file and presets: who wins, and what a bad value is told."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.errors import BadOption
+from harness.measure import host
+from harness.settings import config
+from harness.work.workload import Dataset, Mode
+
+
+def resolve(folder, environment=None, **given):
+    return config.resolve(given, environment or {}, folder)
+
+
+def test_lists_take_commas_spaces_or_both_and_drop_repeats(tmp_path):
+    settings = resolve(tmp_path, batch_size="32, 256 32", mode="loop,eager")
+    assert settings.batch_size == (32, 256)
+    assert settings.mode == (Mode.LOOP, Mode.EAGER)
+
+
+def test_the_command_line_beats_the_environment_beats_the_file_beats_the_preset(tmp_path):
+    (tmp_path / "harness.toml").write_text('epochs = [2, 3]\nseed = 5\npreset = "smoke"\n')
+    environment = {"HARNESS_SEED": "6", "HARNESS_DATASET": "synthetic"}
+    settings = resolve(tmp_path, environment, dataset="fashion-mnist")
+    assert settings.dataset is Dataset.FASHION_MNIST
+    assert settings.seed == 6
+    assert settings.epochs == (2, 3)
+    assert settings.train_samples == 6000
+
+
+def test_a_preset_is_only_a_default(tmp_path):
+    assert resolve(tmp_path, preset="smoke", epochs="4").epochs == (4,)
+
+
+def test_shares_are_percentages_or_fractions(tmp_path):
+    assert resolve(tmp_path, within="1.5%").within == pytest.approx(0.015)
+    assert resolve(tmp_path, within="0.015").within == pytest.approx(0.015)
+    assert resolve(tmp_path, planted="0%, 5%").planted == (0.0, 0.05)
+
+
+def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "usable_cores", lambda: 8)
+    assert resolve(tmp_path).threads == 7
+    monkeypatch.setattr(host, "usable_cores", lambda: 1)
+    assert resolve(tmp_path).threads == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "label"),
+    [
+        ("batch_size", "abc", "BATCH=abc"),
+        ("batch_size", "0", "BATCH=0"),
+        ("batch_size", " ", "BATCH= "),
+        ("epochs", "1,-2", "EPOCHS=1,-2"),
+        ("mode", "fast", "MODE=fast"),
+        ("precision", "fp32,fp8", "PRECISION=fp32,fp8"),
+        ("precision", "2%", "PRECISION=2%"),
+        ("device", "tpu", "DEVICE=tpu"),
+        ("device", "cuda:x", "DEVICE=cuda:x"),
+        ("dataset", "mnist,synthetic", "DATASET=mnist,synthetic"),
+        ("preset", "huge", "PRESET=huge"),
+        ("seed", "-1", "SEED=-1"),
+        ("threads", "1000000", "THREADS=1000000"),
+        ("budget_s", "nan", "BUDGET=nan"),
+        ("within", "0%", "WITHIN=0%"),
+        ("within", "2", "WITHIN=2"),
+        ("within", "two", "WITHIN=two"),
+        ("round_s", "0", "ROUND=0"),
+        ("planted", "-1%", "PLANTED=-1%"),
+        ("planted", "100%", "PLANTED=100%"),
+        ("tries", "x", "TRIES=x"),
+        ("budget_s", "0", "BUDGET=0"),
+        ("timeout_s", "soon", "TIMEOUT=soon"),
+        ("replicates", "2.5", "REPLICATES=2.5"),
+    ],
+)
+def test_a_bad_value_is_named_in_one_line_with_what_is_allowed(tmp_path, option, value, label):
+    with pytest.raises(BadOption, match=re.escape(label) + ": not allowed; use ") as caught:
+        resolve(tmp_path, **{option: value})
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_key_in_the_file_is_named(tmp_path):
+    (tmp_path / "harness.toml").write_text("batchsize = 3\n")
+    with pytest.raises(BadOption, match="batchsize"):
+        resolve(tmp_path)
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path):
+    (tmp_path / "harness.toml").write_text("epochs = [1,\n")
+    with pytest.raises(BadOption, match=r"harness\.toml"):
+        resolve(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("option", "label"), [("batch_size", "BATCH=128"), ("eval_batch_size", "EVAL_BATCH=128")]
+)
+def test_a_batch_size_for_the_articles_listings_alone_is_refused(tmp_path, option, label):
+    with pytest.raises(BadOption, match=f"{label}: not allowed; use no "):
+        resolve(tmp_path, mode="article", **{option: "128"})
+    assert resolve(tmp_path, mode="loop,article", **{option: "128"})

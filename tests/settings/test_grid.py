@@ -1,0 +1,132 @@
+"""The grid becomes pairs: evenly, in an order that only the seed decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import BadOption
+from harness.settings import config
+from harness.settings.grid import Pair, plan
+from harness.work.records import Role
+
+
+def planned(tmp_path, **given):
+    return plan(config.resolve(given, {}, tmp_path))
+
+
+def test_the_grid_is_every_combination(tmp_path):
+    cases = planned(tmp_path, batch_size="32,64", epochs="1,3", mode="loop,eager").cases
+    assert len({case.id for case in cases}) == 8
+
+
+def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
+    measured = planned(tmp_path, batch_size="32,64,128", replicates="4")
+    pairs = list(measured.pairs())
+    for replicate in range(4):
+        block = pairs[4 * replicate : 4 * replicate + 4]
+        compared = [pair.case for pair in block if pair.role is Role.COMPARISON]
+        assert set(compared) == set(measured.cases)
+        assert len(compared) == 3
+        assert {pair.replicate for pair in block} == {replicate}
+
+
+def test_each_replicate_holds_a_control_of_one_framework_by_turns(tmp_path):
+    pairs = list(planned(tmp_path, batch_size="32,64", replicates="4").pairs())
+    controls = [pair for pair in pairs if pair.role is Role.CONTROL]
+    assert [pair.frameworks for pair in controls] == [
+        ("tensorflow", "tensorflow"),
+        ("pytorch", "pytorch"),
+        ("tensorflow", "tensorflow"),
+        ("pytorch", "pytorch"),
+    ]
+    assert {pair.kind for pair in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
+
+
+def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
+    assert list(replace(planned(tmp_path), cases=()).pairs()) == []
+
+
+def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):
+    pairs = list(planned(tmp_path, batch_size="32,64,128", replicates="10").pairs())
+    orders = {tuple(pair.case.id for pair in pairs[i : i + 3]) for i in range(0, 30, 3)}
+    assert len(orders) > 1
+
+
+def test_the_same_seed_plans_the_same_order(tmp_path):
+    first, again = (list(planned(tmp_path, batch_size="32,64", seed="9").pairs()) for _ in range(2))
+    assert first == again
+
+
+def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_path):
+    (case,) = planned(tmp_path, batch_size="64", seed="10").cases
+    pair = Pair(case=case, replicate=3)
+    assert pair.seed == 13
+    assert pair.seeded(case).workload.seed == 13
+    assert pair.seeded(case).id == case.id
+
+
+def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
+    cases = planned(tmp_path, batch_size="64", precision="fp32,bf16,fp64").cases
+    assert [case.workload.precision for case in cases] == ["fp32", "bf16", "fp64"]
+    assert [case.id.split("-")[3] for case in cases] == ["fp32", "bf16", "fp64"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"precision": "fp32,tf32"}, "PRECISION=tf32: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
+        ({"precision": "fp16"}, "PRECISION=fp16: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
+        ({"mode": "graph"}, "MODE=graph: not allowed; use loop, eager, compiled, idiomatic, article with"),
+        ({"mode": "graph", "device": "cuda,cpu"}, "MODE=graph"),
+    ],
+)
+def test_what_a_cpu_does_not_have_is_refused_in_one_line(tmp_path, given, message):
+    with pytest.raises(BadOption) as refused:
+        planned(tmp_path, **given)
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_gpu_has_every_format_and_mode(tmp_path):
+    cases = planned(
+        tmp_path, device="cuda", batch_size="64", precision="fp32,tf32,bf16,fp16,fp64", mode="loop,graph"
+    ).cases
+    assert len(cases) == 10
+
+
+def test_a_batch_that_does_not_fit_the_training_set_is_refused(tmp_path):
+    with pytest.raises(BadOption, match="BATCH=512"):
+        planned(tmp_path, batch_size="64,512", train_samples="100")
+
+
+def test_the_articles_listings_are_one_case_whatever_the_batch_sizes(tmp_path):
+    loops, articles = (
+        [
+            case
+            for case in planned(tmp_path, mode="loop,article", batch_size="64,512").cases
+            if case.mode == mode
+        ]
+        for mode in ("loop", "article")
+    )
+    assert (len(loops), len(articles)) == (2, 1)
+    assert articles[0].id == "mnist-cpu-article-fp32-e5"
+
+
+def test_each_side_runs_its_own_listing(tmp_path):
+    for pair in planned(tmp_path, mode="article", replicates="2").pairs():
+        sizes = {"tensorflow": (32, 32), "pytorch": (64, 1000)}
+        for framework, case in zip(pair.frameworks, pair.cases, strict=True):
+            assert (case.workload.batch_size, case.workload.eval_batch_size) == sizes[framework]
+            assert case.id == pair.case.id
+
+
+def test_a_pair_that_measures_a_change_is_counted_under_it(tmp_path):
+    case, other = planned(tmp_path, batch_size="64,512").cases
+    pair = Pair(
+        case=case, other=other, frameworks=("pytorch", "pytorch"), replicate=1, change="02-batch-size"
+    )
+    assert pair.role is Role.CHANGE
+    assert pair.id == "02-batch-size-r1"
+    assert pair.cases == (case, other)
