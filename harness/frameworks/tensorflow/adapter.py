@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from harness.frameworks.base import Adapter
+from harness.frameworks.tensorflow.device import probe
 from harness.frameworks.tensorflow.graph import TensorFlowGraph
 from harness.frameworks.tensorflow.idiomatic import TensorFlowIdiomatic
-from harness.frameworks.tensorflow.mlp import TensorFlowMlp, probe
+from harness.frameworks.tensorflow.mlp import TensorFlowMlp
 from harness.frameworks.tensorflow.program import TensorFlowProgram
 from harness.work.workload import Mode, TrialSpec
 

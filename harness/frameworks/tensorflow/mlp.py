@@ -9,35 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.errors import DeviceUnavailable
 from harness.frameworks.base import Counts, Data, Score
 from harness.frameworks.planted import slowed
-from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth
+from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth, probe
 from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
 from harness.frameworks.tensorflow.precision import loss_scale, scaling, set_precision
 from harness.frameworks.tensorflow.testimony import TensorFlowTestimony
 from harness.work.recipe import Inputs, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
-
-
-def probe(device: str) -> str:
-    """Say which device TensorFlow would use; on a GPU, once it has run a kernel there.
-
-    Raises:
-        DeviceUnavailable: when TensorFlow registers no GPU; it does so silently, so the reason is told
-            from what its build says.
-    """
-    if device == "cpu":
-        return f"TensorFlow {tf.__version__} on the CPU"
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        built = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU-only build")
-        raise DeviceUnavailable(f"TensorFlow {tf.__version__} (built for CUDA {built}): it registered no GPU")
-    with tf.device("/GPU:0"):
-        tf.zeros(1).numpy()
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "a GPU")
-    return f"TensorFlow {tf.__version__} on {name}"
 
 
 class TensorFlowMlp(TensorFlowTestimony):

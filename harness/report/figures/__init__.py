@@ -1,15 +1,9 @@
 """Figures: frames in, drawings out. Nothing here decides whether a figure is fair."""
 
-from harness.report.figures.speed import (
-    MOST_POINTS,
-    accuracy,
-    false_alarms,
-    ratios,
-    startup,
-    taken,
-    throughput,
-    throughput_at_one_batch,
-)
+from harness.report.figures.cost import startup, taken
+from harness.report.figures.learning import accuracy
+from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch
+from harness.report.figures.telling import false_alarms
 
 __all__ = [
     "MOST_POINTS",

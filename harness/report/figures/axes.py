@@ -1,0 +1,65 @@
+"""What figures share: panels, rows, legends, and axes that are read at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from harness.report import style, words
+from harness.work.workload import FRAMEWORKS
+
+_WIDTH_IN: Final = 7.6
+
+
+def grid(panels: int, *, height_in: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    figure = Figure(figsize=(_WIDTH_IN, height_in * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel()
+    for spare in axes[panels:]:
+        spare.set_visible(False)
+    return figure, list(axes[:panels])
+
+
+def rows_of(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """Panel and framework of each row of a figure that has one row for each, from the top."""
+    found = set(zip(trials["panel"], trials["framework"], strict=True))
+    panels = dict.fromkeys(trials["panel"])
+    return [(panel, name) for panel in panels for name in FRAMEWORKS if (panel, name) in found]
+
+
+def name_rows(axis: Axes, order: list[tuple[str, str]]) -> list[int]:
+    """Name the rows at the left; their heights on the axis."""
+    places = list(range(len(order)))[::-1]
+    axis.set_yticks(places, [f"{words.framework(name)}, {panel}" for panel, name in order])
+    axis.set_ylim(-0.6, len(order) - 0.4)
+    axis.tick_params(axis="y", labelcolor=style.INK)
+    axis.grid(visible=False, axis="y")
+    return places
+
+
+def framework_legend(figure: Figure) -> None:
+    axis = figure.axes[0]
+    legend(
+        figure, [axis.plot([], [], style.MARKERS[name], color=style.COLOURS[name])[0] for name in FRAMEWORKS]
+    )
+
+
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Both frameworks' names above the panels, each by the mark that stands for it there."""
+    names = [words.framework(name) for name in FRAMEWORKS]
+    figure.legend(handles, names, ncols=len(names), loc="lower left", bbox_to_anchor=(0.0, 1.0))
+
+
+def thousands() -> EngFormatter:
+    return EngFormatter(sep="\N{THIN SPACE}")
+
+
+def thin(values: list[int], most: int = 8) -> list[int]:
+    return values if len(values) <= most else values[:: -(-len(values) // most)]
