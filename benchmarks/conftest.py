@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from harness.data import cache, mnist
+from harness.engine.conditions import Conditions
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
 from harness.engine.replicate import run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
-from harness.engine.side import Conditions
 from harness.errors import HarnessError, UsageError
 from harness.parity.certificate import Certificate
 from harness.sessions import bench

@@ -22,7 +22,7 @@ from harness.analysis.calibration import calibration
 from harness.analysis.statistics import Judgement
 from harness.data import cache, mnist
 from harness.engine.calibrating import calibrate
-from harness.settings import config
+from harness.settings import config, presets
 from harness.settings.grid import SIDES, Pair, plan
 from harness.work.records import Attempt, Trial
 from harness.work.workload import MOST_EPOCHS
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/decisions/0003-what-a-machine-tells-apart"))
     options = parser.parse_args()
     given = {"tries": options.tries, "try_s": options.try_s, "planted": options.planted}
-    settings = config.resolve(given, os.environ, Path.cwd(), config.CALIBRATION_DEFAULTS)
+    settings = config.resolve(given, os.environ, Path.cwd(), presets.CALIBRATION_DEFAULTS)
     files = mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder())
     (case,) = plan(settings).cases
     neighbour = _Neighbour(settings.replicates)

@@ -21,7 +21,7 @@ from harness.cli.options import (
     settings_of,
     typed,
 )
-from harness.settings.config import EXPLANATION_DEFAULTS
+from harness.settings.presets import EXPLANATION_DEFAULTS
 
 
 def explain(

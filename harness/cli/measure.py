@@ -33,7 +33,7 @@ from harness.cli.options import (
     typed,
 )
 from harness.errors import CertificateFailed
-from harness.settings.config import CALIBRATION_DEFAULTS
+from harness.settings.presets import CALIBRATION_DEFAULTS
 
 
 def bench(

@@ -18,9 +18,10 @@ from typing import Final, Protocol
 
 from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import PAIRED, Says, usual_calls
+from harness.engine.conditions import Conditions
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
-from harness.engine.side import Conditions, Side
+from harness.engine.side import Side
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import Attempt, Phase, Trial

@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final, Protocol
 
+from harness.engine.conditions import Conditions
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.runner import Outcome
-from harness.engine.side import Conditions
 from harness.engine.stopping import Budget
 from harness.settings.config import Settings
 from harness.settings.grid import Pair

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.statistics import MIN_REPLICATES, judge
+from harness.engine.conditions import Conditions
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
-from harness.engine.side import Conditions
 from harness.engine.stopping import Budget, Target
 from harness.errors import OutOfMemory
 from harness.settings.grid import Pair, Plan

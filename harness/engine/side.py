@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
 
+from harness.engine.conditions import Conditions
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
 from harness.errors import TrialError
-from harness.measure import host, nvml
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, summarised
-from harness.measure.nvml import Gpu
-from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import (
     AllocatorUse,
-    Certification,
     Disturbance,
     Failure,
     Latency,
@@ -35,59 +28,6 @@ from harness.work.records import (
 )
 from harness.work.workload import TrialSpec
 from harness.worker.protocol import Do, Message, dump_spec
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What all trials of a run share.
-
-    `together` says whether the two workers of a pair start at the same time: there are cores for both.
-    `gpus` has the device behind each name but "cpu", settled before anything is measured.
-    A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
-    is measured.
-    """
-
-    run_id: str
-    data_root: Path
-    logs: Path
-    compile_cache: Path
-    threads: int
-    together: bool
-    round_s: float
-    timeout_s: float
-    certificates: Mapping[str, Certification]
-    gpus: Mapping[str, Gpu] = field(default_factory=dict)
-    enough_s: float = math.inf
-    speed_only: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        *,
-        run_id: str,
-        data_root: Path,
-        logs: Path,
-        compile_cache: Path,
-        certificates: Mapping[str, Certification],
-    ) -> Self:
-        """The conditions that a run's settings ask for on this machine.
-
-        Raises:
-            DeviceUnavailable: a GPU that is not there.
-        """
-        return cls(
-            run_id=run_id,
-            data_root=data_root,
-            logs=logs,
-            compile_cache=compile_cache,
-            threads=settings.threads,
-            together=2 * settings.threads <= host.usable_cores(),
-            round_s=settings.round_s,
-            timeout_s=settings.timeout_s,
-            certificates=certificates,
-            gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
-        )
 
 
 class Side:

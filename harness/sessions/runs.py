@@ -18,7 +18,8 @@ from harness.errors import NotComparable, ResultsUnusable
 from harness.report import words
 from harness.report.exchange import Format, exported
 from harness.report.pages.comparison import Comparison
-from harness.settings.config import Settings, choice
+from harness.settings.config import Settings
+from harness.settings.parsing import choice
 from harness.store.portable import SECTION, unpack
 from harness.store.reader import chosen, read, read_named, read_trials
 from harness.store.writer import Store

@@ -1,37 +1,24 @@
 """Options, environment, `harness.toml` and presets become one frozen `Settings`.
 
 Precedence, strongest first: command line, environment (`HARNESS_BATCH_SIZE`), `harness.toml` in the
-working folder, the preset, the defaults below. Nothing here has an effect; it only reads and checks.
+working folder, the preset, the defaults (`presets.py`). Nothing here has an effect; it only reads and checks.
 """
 
 from __future__ import annotations
 
-import math
-import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from harness.errors import BadOption
+from harness.settings import parsing
+from harness.settings.presets import DEFAULTS, PRESETS, Preset
 from harness.work.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode, Precision
 
 ENVIRONMENT_PREFIX: Final = "HARNESS_"
 FILE_NAME: Final = "harness.toml"
-
-Choice = TypeVar("Choice", bound=StrEnum)
-
-_DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?|(GPU|MIG)-[0-9A-Za-z/-]+")
-
-
-class Preset(StrEnum):
-    """How much to measure: a minute, a few minutes, an hour or more."""
-
-    SMOKE = "smoke"
-    DEFAULT = "default"
-    THOROUGH = "thorough"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,51 +51,6 @@ class Settings:
     fail_if_slower: float | None
 
 
-_DEFAULTS: Final[dict[str, str]] = {
-    "device": "cpu",
-    "batch_size": "64,512",
-    "epochs": "5",
-    "mode": "loop",
-    "precision": "fp32",
-    "dataset": "mnist",
-    "seed": "0",
-    "train_samples": str(FULL_TRAIN_SAMPLES),
-    "eval_batch_size": "1000",
-    "threads": "auto",
-    "replicates": "20",
-    "budget_s": "240",
-    "within": "2%",
-    "round_s": "0.2",
-    "timeout_s": "600",
-    "tries": "10",
-    "try_s": "20",
-    "planted": "0%,1%,3%,5%",
-    "allow_mismatch": "no",
-    "data_dir": "",
-    "results": "results",
-    "reports": "reports",
-    "fail_if_slower": "",
-}
-
-# What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
-CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
-
-# What an explanation takes where it is not told otherwise: so much of the data that a walk takes minutes.
-EXPLANATION_DEFAULTS: Final = {"mode": "article", "epochs": "1", "train_samples": "12000", "budget_s": "600"}
-
-_PRESETS: Final[dict[Preset, dict[str, str]]] = {
-    Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
-    Preset.DEFAULT: {},
-    Preset.THOROUGH: {
-        "batch_size": "32,64,128,256,512,1024,4096",
-        "mode": "loop,eager,compiled,idiomatic",
-        "replicates": "100",
-        "budget_s": "7200",
-        "within": "1%",
-    },
-}
-
-
 def resolve(
     given: Mapping[str, str | None],
     environment: Mapping[str, str],
@@ -128,7 +70,7 @@ def resolve(
         _from_file(folder / FILE_NAME),
     ]
     preset = _preset("PRESET", next((layer["preset"] for layer in layers if "preset" in layer), "default"))
-    merged = {**_DEFAULTS, **(defaults or {}), **_PRESETS[preset]}
+    merged = {**DEFAULTS, **(defaults or {}), **PRESETS[preset]}
     for layer in reversed(layers):
         merged.update(layer)
     merged["preset"] = preset
@@ -142,7 +84,7 @@ def _require_nothing_for_the_listings(layers: Sequence[Mapping[str, str]], modes
     Raises:
         BadOption: one was given, and no other mode to take it.
     """
-    if _words(modes) != [Mode.ARTICLE]:
+    if parsing.words(modes) != [Mode.ARTICLE]:
         return
     for name in ("batch_size", "eval_batch_size", "precision"):
         for layer in layers:
@@ -175,149 +117,35 @@ def _as_text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _words(text: str) -> list[str]:
-    """Split at commas and spaces, each word once, in order."""
-    return list(dict.fromkeys(text.replace(",", " ").split()))
-
-
-def _whole(option: str, text: str, *, least: int, most: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise BadOption(option, text, f"a whole number from {least} to {most}")
-    return value
-
-
-def _whole_list(option: str, text: str, *, most: int) -> tuple[int, ...]:
-    allowed = f"whole numbers from 1 to {most}, separated by commas or spaces"
-    try:
-        values = tuple(_whole(option, word, least=1, most=most) for word in _words(text))
-    except BadOption:
-        raise BadOption(option, text, allowed) from None
-    if not values:
-        raise BadOption(option, text, allowed)
-    return values
-
-
-def _choices(option: str, text: str, kind: type[Choice]) -> tuple[Choice, ...]:
-    try:
-        values = tuple(kind(word) for word in _words(text))
-    except ValueError:
-        values = ()
-    if not values:
-        raise BadOption(option, text, ", ".join(kind))
-    return values
-
-
-def choice(option: str, text: str, kind: type[Choice]) -> Choice:
-    """The one value of `kind` that the text names.
-
-    Raises:
-        BadOption: another text, or several values.
-    """
-    values = _choices(option, text, kind)
-    if len(values) != 1:
-        raise BadOption(option, text, "one of " + ", ".join(kind))
-    return values[0]
-
-
 def _preset(option: str, text: str) -> Preset:
-    return choice(option, text, Preset)
-
-
-def _devices(option: str, text: str) -> tuple[str, ...]:
-    words = tuple(_words(text))
-    if not words or not all(_DEVICE.fullmatch(word) for word in words):
-        raise BadOption(option, text, "auto, cpu, cuda, cuda:N or GPU-UUID, separated by commas or spaces")
-    return words
-
-
-def _threads(option: str, text: str) -> int:
-    # Imported here: psutil would slow every `--help`.
-    from harness.measure import host  # noqa: PLC0415
-
-    cores = host.usable_cores()
-    if text == "auto":
-        # One core is left to the system: a framework whose every core is claimed waits at each barrier
-        # for the one that something else borrowed.
-        return max(1, cores - 1)
-    try:
-        return _whole(option, text, least=1, most=cores)
-    except BadOption:
-        raise BadOption(option, text, f"auto or a whole number from 1 to the {cores} usable cores") from None
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf"):
-        raise BadOption(option, text, "a number of seconds above 0")
-    return value
-
-
-def _percent(text: str) -> float:
-    """A share from "2%" or from "0.02"; NaN where it is neither."""
-    try:
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        return math.nan
-
-
-def _share(option: str, text: str) -> float:
-    value = _percent(text)
-    if not 0 < value < 1:
-        raise BadOption(option, text, "a percentage such as 2%, above 0% and below 100%")
-    return value
-
-
-def _planted(option: str, text: str) -> tuple[float, ...]:
-    values = tuple(_percent(word) for word in _words(text))
-    if not values or not all(0 <= value < 1 for value in values):
-        raise BadOption(option, text, "percentages from 0% to below 100%, such as 0%,5%")
-    return values
-
-
-def _yes_no(option: str, text: str) -> bool:
-    if text.lower() not in {"yes", "no", "true", "false"}:
-        raise BadOption(option, text, "yes or no")
-    return text.lower() in {"yes", "true"}
-
-
-def _folder(option: str, text: str) -> Path:
-    if not text:
-        raise BadOption(option, text, "the path of a folder")
-    return Path(text)
+    return parsing.choice(option, text, Preset)
 
 
 _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "preset": _preset,
-    "device": _devices,
-    "batch_size": lambda option, text: _whole_list(option, text, most=FULL_TRAIN_SAMPLES),
-    "epochs": lambda option, text: _whole_list(option, text, most=MOST_EPOCHS),
-    "mode": lambda option, text: _choices(option, text, Mode),
-    "precision": lambda option, text: _choices(option, text, Precision),
-    "dataset": lambda option, text: choice(option, text, Dataset),
-    "seed": lambda option, text: _whole(option, text, least=0, most=2**32 - 1),
-    "train_samples": lambda option, text: _whole(option, text, least=1, most=FULL_TRAIN_SAMPLES),
-    "eval_batch_size": lambda option, text: _whole(option, text, least=1, most=TEST_SAMPLES),
-    "threads": _threads,
-    "replicates": lambda option, text: _whole(option, text, least=1, most=10_000),
-    "budget_s": _seconds,
-    "within": _share,
-    "round_s": _seconds,
-    "timeout_s": _seconds,
-    "tries": lambda option, text: _whole(option, text, least=1, most=10_000),
-    "try_s": _seconds,
-    "planted": _planted,
-    "allow_mismatch": _yes_no,
+    "device": parsing.devices,
+    "batch_size": lambda option, text: parsing.whole_list(option, text, most=FULL_TRAIN_SAMPLES),
+    "epochs": lambda option, text: parsing.whole_list(option, text, most=MOST_EPOCHS),
+    "mode": lambda option, text: parsing.choices(option, text, Mode),
+    "precision": lambda option, text: parsing.choices(option, text, Precision),
+    "dataset": lambda option, text: parsing.choice(option, text, Dataset),
+    "seed": lambda option, text: parsing.whole(option, text, least=0, most=2**32 - 1),
+    "train_samples": lambda option, text: parsing.whole(option, text, least=1, most=FULL_TRAIN_SAMPLES),
+    "eval_batch_size": lambda option, text: parsing.whole(option, text, least=1, most=TEST_SAMPLES),
+    "threads": parsing.threads,
+    "replicates": lambda option, text: parsing.whole(option, text, least=1, most=10_000),
+    "budget_s": parsing.seconds,
+    "within": parsing.share,
+    "round_s": parsing.seconds,
+    "timeout_s": parsing.seconds,
+    "tries": lambda option, text: parsing.whole(option, text, least=1, most=10_000),
+    "try_s": parsing.seconds,
+    "planted": parsing.planted,
+    "allow_mismatch": parsing.yes_no,
     "data_dir": lambda _, text: Path(text) if text else None,
-    "results": _folder,
-    "reports": _folder,
-    "fail_if_slower": lambda option, text: _share(option, text) if text else None,
+    "results": parsing.folder,
+    "reports": parsing.folder,
+    "fail_if_slower": lambda option, text: parsing.share(option, text) if text else None,
 }
 
 # The name under which the user knows an option: the Makefile's variable.

@@ -11,7 +11,7 @@ from harness.analysis.calibration import calibration
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.analysis.usual import PAIRED
 from harness.engine.calibrating import calibrate, tries
-from harness.settings import config
+from harness.settings import config, presets
 from harness.settings.grid import plan
 from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION
@@ -45,7 +45,7 @@ class Silent:
 def settled(tmp_path):
     def settle(**given):
         options = {"batch_size": "50", "train_samples": "1000", "dataset": "synthetic", "epochs": "500"}
-        return config.resolve(options | given, {}, tmp_path, config.CALIBRATION_DEFAULTS)
+        return config.resolve(options | given, {}, tmp_path, presets.CALIBRATION_DEFAULTS)
 
     return settle
 

@@ -9,7 +9,7 @@ import pytest
 from harness.analysis.explanation import ASIDE, explanation
 from harness.engine.explaining import explain
 from harness.engine.replicate import Interrupted
-from harness.settings import config
+from harness.settings import config, presets
 from harness.store.reader import read_changes
 from harness.store.schema import EXPLANATIONS
 from harness.store.writer import Store
@@ -52,7 +52,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
         outcome = explain(
             a,
             b,
-            config.resolve({"replicates": "1", **given}, {}, tmp_path, config.EXPLANATION_DEFAULTS),
+            config.resolve({"replicates": "1", **given}, {}, tmp_path, presets.EXPLANATION_DEFAULTS),
             run_id="20260101T000000-aaaa",
             data_root=synthetic_root,
             logs=store.logs,

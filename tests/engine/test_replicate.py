@@ -7,8 +7,8 @@ import math
 
 import pytest
 
+from harness.engine.conditions import Conditions
 from harness.engine.replicate import pair_log_ratio, run_pair
-from harness.engine.side import Conditions
 from harness.settings.grid import Pair
 from harness.work.records import Phase
 from harness.work.workload import Case, Dataset, Mode, Workload

@@ -1,13 +1,4 @@
-"""The columns of every table on disk, typed and versioned.
-
-History of `SCHEMA_VERSION`:
-
-    1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
-    2   sides and controls; warm-up and disturbances of a round; latencies
-    3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the
-        process's, by the frameworks' allocators and before any work; the device's own clock;
-        changes of an explanation
-"""
+"""Columns of what is measured: trials, rounds and the runs that they belong to."""
 
 from __future__ import annotations
 
@@ -15,15 +6,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 3
-
-# The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
-CALIBRATION: Final = "calibration"
-
-# The folder in which explanations keep their own trials, rounds and changes.
-EXPLANATIONS: Final = "explanations"
-
-_TIME: Final = pa.timestamp("us", tz="UTC")
+TIME: Final = pa.timestamp("us", tz="UTC")
 
 # The case and the trial's place in the run: the same columns open the trials and the rounds table.
 _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
@@ -58,7 +41,7 @@ TRIALS: Final = pa.schema(
         ("status", pa.string()),
         ("failure_kind", pa.string()),
         ("failure_reason", pa.string()),
-        ("started_at", _TIME),
+        ("started_at", TIME),
         ("wall_s", pa.float64()),
         ("import_s", pa.float64()),
         ("data_s", pa.float64()),
@@ -177,8 +160,8 @@ RUNS: Final = pa.schema(
         ("schema_version", pa.int16()),
         ("run_id", pa.string()),
         ("status", pa.string()),
-        ("started_at", _TIME),
-        ("finished_at", _TIME),
+        ("started_at", TIME),
+        ("finished_at", TIME),
         ("wall_s", pa.float64()),
         ("command", pa.string()),
         ("preset", pa.string()),
@@ -218,101 +201,5 @@ RUNS: Final = pa.schema(
         ("config_json", pa.string()),
         ("environment_json", pa.string()),
         ("packages_json", pa.string()),
-    ]
-)
-
-# One row a finding of a certificate, in the order in which they were judged. The sides' values are words:
-# digests, settings, or numbers with all their digits. `difference` and `bound` are null where the values
-# have to be equal to `expected`, and `expected` is null where they may differ by `bound`.
-CERTIFICATES: Final = pa.schema(
-    [
-        ("schema_version", pa.int16()),
-        ("certificate_id", pa.string()),
-        ("case_id", pa.string()),
-        ("device", pa.string()),
-        ("mode", pa.string()),
-        ("precision", pa.string()),
-        ("dataset", pa.string()),
-        ("synthetic", pa.bool_()),
-        ("batch_size", pa.int32()),
-        ("epochs", pa.int32()),
-        ("train_samples", pa.int32()),
-        ("seed", pa.int64()),
-        ("certificate_holds", pa.bool_()),
-        ("wall_s", pa.float64()),
-        ("finding", pa.int32()),
-        ("check", pa.string()),
-        ("quantity", pa.string()),
-        ("expected", pa.string()),
-        ("tensorflow", pa.string()),
-        ("pytorch", pa.string()),
-        ("difference", pa.float64()),
-        ("bound", pa.float64()),
-        ("meaning", pa.string()),
-        ("holds", pa.bool_()),
-    ]
-)
-
-# One row a try of a calibration and a way of judging it (`records.Attempt`), with where it was made.
-ATTEMPTS: Final = pa.schema(
-    [
-        ("schema_version", pa.int16()),
-        ("calibration_id", pa.string()),
-        ("number", pa.int32()),
-        ("started_at", _TIME),
-        ("hostname", pa.string()),
-        ("cpu_model", pa.string()),
-        ("cpu_usable", pa.int32()),
-        ("tensorflow_version", pa.string()),
-        ("torch_version", pa.string()),
-        ("threads", pa.int32()),
-        ("case_id", pa.string()),
-        ("framework", pa.string()),
-        ("planted_share", pa.float64()),
-        ("try_s", pa.float64()),
-        ("way", pa.string()),
-        ("says", pa.string()),
-        ("ratio", pa.float64()),
-        ("ratio_low", pa.float64()),
-        ("ratio_high", pa.float64()),
-        ("replicates", pa.int32()),
-        ("rounds", pa.int32()),
-        ("measured_s", pa.float64()),
-        ("wall_s", pa.float64()),
-    ]
-)
-
-# One row a change of an explanation (`records.Change`), with where it was measured and on what.
-CHANGES: Final = pa.schema(
-    [
-        ("schema_version", pa.int16()),
-        ("explanation_id", pa.string()),
-        ("hostname", pa.string()),
-        ("cpu_model", pa.string()),
-        ("cpu_usable", pa.int32()),
-        ("tensorflow_version", pa.string()),
-        ("torch_version", pa.string()),
-        ("threads", pa.int32()),
-        ("dataset", pa.string()),
-        ("epochs", pa.int32()),
-        ("train_samples", pa.int32()),
-        ("replicate", pa.int32()),
-        ("place", pa.int32()),
-        ("name", pa.string()),
-        ("aside", pa.bool_()),
-        ("level_before", pa.string()),
-        ("level_after", pa.string()),
-        ("before", pa.string()),
-        ("after", pa.string()),
-        ("seed", pa.int64()),
-        ("started_at", _TIME),
-        ("train_ratio", pa.float64()),
-        ("eval_ratio", pa.float64()),
-        ("train_samples_per_s_before", pa.float64()),
-        ("train_samples_per_s_after", pa.float64()),
-        ("accuracy_before", pa.float64()),
-        ("accuracy_after", pa.float64()),
-        ("failure_reason", pa.string()),
-        ("wall_s", pa.float64()),
     ]
 )

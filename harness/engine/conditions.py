@@ -1,0 +1,69 @@
+"""What all trials of a run share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from harness.measure import host, nvml
+from harness.measure.nvml import Gpu
+from harness.settings.config import Settings
+from harness.work.records import (
+    Certification,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What all trials of a run share.
+
+    `together` says whether the two workers of a pair start at the same time: there are cores for both.
+    `gpus` has the device behind each name but "cpu", settled before anything is measured.
+    A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
+    is measured.
+    """
+
+    run_id: str
+    data_root: Path
+    logs: Path
+    compile_cache: Path
+    threads: int
+    together: bool
+    round_s: float
+    timeout_s: float
+    certificates: Mapping[str, Certification]
+    gpus: Mapping[str, Gpu] = field(default_factory=dict)
+    enough_s: float = math.inf
+    speed_only: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        run_id: str,
+        data_root: Path,
+        logs: Path,
+        compile_cache: Path,
+        certificates: Mapping[str, Certification],
+    ) -> Self:
+        """The conditions that a run's settings ask for on this machine.
+
+        Raises:
+            DeviceUnavailable: a GPU that is not there.
+        """
+        return cls(
+            run_id=run_id,
+            data_root=data_root,
+            logs=logs,
+            compile_cache=compile_cache,
+            threads=settings.threads,
+            together=2 * settings.threads <= host.usable_cores(),
+            round_s=settings.round_s,
+            timeout_s=settings.timeout_s,
+            certificates=certificates,
+            gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
+        )

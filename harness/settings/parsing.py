@@ -1,0 +1,129 @@
+"""What was typed becomes values: each parser names the option, its text and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, TypeVar
+
+from harness.errors import BadOption
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+_DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?|(GPU|MIG)-[0-9A-Za-z/-]+")
+
+
+def words(text: str) -> list[str]:
+    """Split at commas and spaces, each word once, in order."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def whole(option: str, text: str, *, least: int, most: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise BadOption(option, text, f"a whole number from {least} to {most}")
+    return value
+
+
+def whole_list(option: str, text: str, *, most: int) -> tuple[int, ...]:
+    allowed = f"whole numbers from 1 to {most}, separated by commas or spaces"
+    try:
+        values = tuple(whole(option, word, least=1, most=most) for word in words(text))
+    except BadOption:
+        raise BadOption(option, text, allowed) from None
+    if not values:
+        raise BadOption(option, text, allowed)
+    return values
+
+
+def choices(option: str, text: str, kind: type[Choice]) -> tuple[Choice, ...]:
+    try:
+        values = tuple(kind(word) for word in words(text))
+    except ValueError:
+        values = ()
+    if not values:
+        raise BadOption(option, text, ", ".join(kind))
+    return values
+
+
+def choice(option: str, text: str, kind: type[Choice]) -> Choice:
+    """The one value of `kind` that the text names.
+
+    Raises:
+        BadOption: another text, or several values.
+    """
+    values = choices(option, text, kind)
+    if len(values) != 1:
+        raise BadOption(option, text, "one of " + ", ".join(kind))
+    return values[0]
+
+
+def devices(option: str, text: str) -> tuple[str, ...]:
+    values = tuple(words(text))
+    if not values or not all(_DEVICE.fullmatch(value) for value in values):
+        raise BadOption(option, text, "auto, cpu, cuda, cuda:N or GPU-UUID, separated by commas or spaces")
+    return values
+
+
+def threads(option: str, text: str) -> int:
+    # Imported here: psutil would slow every `--help`.
+    from harness.measure import host  # noqa: PLC0415
+
+    cores = host.usable_cores()
+    if text == "auto":
+        # One core is left to the system: a framework whose every core is claimed waits at each barrier
+        # for the one that something else borrowed.
+        return max(1, cores - 1)
+    try:
+        return whole(option, text, least=1, most=cores)
+    except BadOption:
+        raise BadOption(option, text, f"auto or a whole number from 1 to the {cores} usable cores") from None
+
+
+def seconds(option: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise BadOption(option, text, "a number of seconds above 0")
+    return value
+
+
+def percent(text: str) -> float:
+    """A share from "2%" or from "0.02"; NaN where it is neither."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return math.nan
+
+
+def share(option: str, text: str) -> float:
+    value = percent(text)
+    if not 0 < value < 1:
+        raise BadOption(option, text, "a percentage such as 2%, above 0% and below 100%")
+    return value
+
+
+def planted(option: str, text: str) -> tuple[float, ...]:
+    values = tuple(percent(word) for word in words(text))
+    if not values or not all(0 <= value < 1 for value in values):
+        raise BadOption(option, text, "percentages from 0% to below 100%, such as 0%,5%")
+    return values
+
+
+def yes_no(option: str, text: str) -> bool:
+    if text.lower() not in {"yes", "no", "true", "false"}:
+        raise BadOption(option, text, "yes or no")
+    return text.lower() in {"yes", "true"}
+
+
+def folder(option: str, text: str) -> Path:
+    if not text:
+        raise BadOption(option, text, "the path of a folder")
+    return Path(text)

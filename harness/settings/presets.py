@@ -1,0 +1,61 @@
+"""What is taken where nothing was given: the defaults, and the presets that replace some of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from harness.work.workload import FULL_TRAIN_SAMPLES
+
+
+class Preset(StrEnum):
+    """How much to measure: a minute, a few minutes, an hour or more."""
+
+    SMOKE = "smoke"
+    DEFAULT = "default"
+    THOROUGH = "thorough"
+
+
+DEFAULTS: Final[dict[str, str]] = {
+    "device": "cpu",
+    "batch_size": "64,512",
+    "epochs": "5",
+    "mode": "loop",
+    "precision": "fp32",
+    "dataset": "mnist",
+    "seed": "0",
+    "train_samples": str(FULL_TRAIN_SAMPLES),
+    "eval_batch_size": "1000",
+    "threads": "auto",
+    "replicates": "20",
+    "budget_s": "240",
+    "within": "2%",
+    "round_s": "0.2",
+    "timeout_s": "600",
+    "tries": "10",
+    "try_s": "20",
+    "planted": "0%,1%,3%,5%",
+    "allow_mismatch": "no",
+    "data_dir": "",
+    "results": "results",
+    "reports": "reports",
+    "fail_if_slower": "",
+}
+
+# What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
+CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
+
+# What an explanation takes where it is not told otherwise: so much of the data that a walk takes minutes.
+EXPLANATION_DEFAULTS: Final = {"mode": "article", "epochs": "1", "train_samples": "12000", "budget_s": "600"}
+
+PRESETS: Final[dict[Preset, dict[str, str]]] = {
+    Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
+    Preset.DEFAULT: {},
+    Preset.THOROUGH: {
+        "batch_size": "32,64,128,256,512,1024,4096",
+        "mode": "loop,eager,compiled,idiomatic",
+        "replicates": "100",
+        "budget_s": "7200",
+        "within": "1%",
+    },
+}

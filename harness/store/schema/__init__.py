@@ -1,0 +1,37 @@
+"""The columns of every table on disk, typed and versioned.
+
+History of `SCHEMA_VERSION`:
+
+    1   trials, rounds, runs and certificates; every file carries the version in its metadata and in a column
+    2   sides and controls; warm-up and disturbances of a round; latencies
+    3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the
+        process's, by the frameworks' allocators and before any work; the device's own clock;
+        changes of an explanation
+"""
+
+from typing import Final
+
+from harness.store.schema.found import ATTEMPTS, CERTIFICATES, CHANGES
+from harness.store.schema.measured import REPEATED, REPORTED, ROUNDS, RUNS, TRIALS
+
+__all__ = [
+    "ATTEMPTS",
+    "CALIBRATION",
+    "CERTIFICATES",
+    "CHANGES",
+    "EXPLANATIONS",
+    "REPEATED",
+    "REPORTED",
+    "ROUNDS",
+    "RUNS",
+    "SCHEMA_VERSION",
+    "TRIALS",
+]
+
+SCHEMA_VERSION: Final = 3
+
+# The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
+CALIBRATION: Final = "calibration"
+
+# The folder in which explanations keep their own trials, rounds and changes.
+EXPLANATIONS: Final = "explanations"
