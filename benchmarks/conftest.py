@@ -11,11 +11,11 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from harness.data import cache, mnist
@@ -135,15 +135,15 @@ class Session:
         self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True)
         self._store = Store(Path(self._folder.name))
         self._trials: dict[str, list[Trial]] = {}
-        self._proofs: dict[str, Mapping[str, Any]] = {}
+        self._proofs: dict[str, pd.DataFrame] = {}
         self._run: dict[str, Any] | None = None
         self._begin_s = time.monotonic()
 
     def close(self) -> None:
         self._folder.cleanup()
 
-    def proof(self, case: Case) -> Mapping[str, Any]:
-        """The case's certificate: `certificate_id`, `holds`, `failed_check`, `reason`; made once."""
+    def proofs(self, case: Case) -> pd.DataFrame:
+        """The case's certificates, one a framework, as `certify` has them; made once."""
         if case.id not in self._proofs:
             self._begin()
             conditions = ProofConditions(
@@ -153,15 +153,16 @@ class Session:
                 threads=self._settings.threads,
                 timeout_s=self._settings.timeout_s,
             )
-            (row,) = certify([case], conditions, Silent()).to_dict("records")
-            self._proofs[case.id] = row
+            self._proofs[case.id] = certify([case], conditions, Silent())
         return self._proofs[case.id]
 
     def trials(self, case: Case) -> list[Trial]:
         """All trials of the case, both frameworks', measured in turns the first time they are asked for."""
         if case.id not in self._trials:
-            proof = self.proof(case)
-            held = {case.id: Certification(id=proof["certificate_id"], holds=proof["holds"])}
+            held = {
+                (case.id, proof["framework"]): Certification(id=proof["certificate_id"], holds=proof["holds"])
+                for proof in self.proofs(case).to_dict("records")
+            }
             conditions = Conditions.of(
                 self._settings,
                 run_id=str(self._run["run_id"]),
@@ -190,7 +191,7 @@ class Session:
             stopped_because="the pytest suite had all its replicates",
         )
         closing = bench.closing_columns(outcome, time.monotonic() - self._begin_s)
-        proofs = [str(proof["certificate_id"]) for proof in self._proofs.values()]
+        proofs = [str(one) for proofs in self._proofs.values() for one in proofs["certificate_id"]]
         self._store.save_run(self._run | closing | {"certificate_ids": proofs})
         return pack(self._store.folder, str(self._run["run_id"]))
 
@@ -232,9 +233,11 @@ def side(request: pytest.FixtureRequest, case: Case, framework: str) -> list[Tri
     """One framework's finished trials of a case; fails with the reason where there is a better one."""
     session = request.config.stash[_SESSION]
     try:
-        proof = session.proof(case)
-        if not proof["holds"] and request.config.getoption("harness_allow_mismatch") == "no":
-            pytest.fail(f"certificate failed at {proof['failed_check']}: {proof['reason']}", pytrace=False)
+        proofs = session.proofs(case)
+        failed = proofs[~proofs["holds"]].to_dict("records")
+        if failed and request.config.getoption("harness_allow_mismatch") == "no":
+            first = failed[0]
+            pytest.fail(f"certificate failed at {first['failed_check']}: {first['reason']}", pytrace=False)
         mine = [trial for trial in session.trials(case) if trial.framework == framework]
     except HarnessError as error:
         pytest.fail(str(error), pytrace=False)

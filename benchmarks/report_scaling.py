@@ -39,7 +39,7 @@ CASES: Final = [
 ]
 
 EQUAL: Final = Finding(
-    check="optimiser", quantity="kind", expected="Adam", tensorflow="Adam", pytorch="Adam", difference=None,
+    check="optimiser", quantity="kind", expected="Adam", found="Adam", difference=None,
     bound=None, meaning="invented", holds=True,
 )  # fmt: skip
 
@@ -60,8 +60,13 @@ def invent(results: Path, total: int) -> int:
     """Write about `total` rounds as a run would have; returns how many they are."""
     for name in ("trials", "rounds", "runs", "certificates"):
         (results / name).mkdir(parents=True)
-    for case in CASES:
-        certificates.save(results, Certificate(id=case.id, case=case, findings=(EQUAL,), wall_s=1.0))
+    for case, framework in product(CASES, FRAMEWORKS):
+        certificates.save(
+            results,
+            Certificate(
+                id=f"{case.id}-{framework}", case=case, framework=framework, findings=(EQUAL,), wall_s=1.0
+            ),
+        )
     replicates = max(1, round(total / (len(CASES) * len(FRAMEWORKS) * ROUNDS_A_TRIAL)))
     numbers = np.random.default_rng(0)
     for case, replicate, (side, framework) in product(
@@ -73,7 +78,7 @@ def invent(results: Path, total: int) -> int:
         "started_at": datetime(2026, 1, 1, tzinfo=UTC), "finished_at": datetime(2026, 1, 2, tzinfo=UTC),
         "wall_s": 86400.0, "command": "harness bench", "preset": "thorough", "hostname": "invented",
         "cpu_model": "none", "threads": 1, "cpu_usable": 1,
-        "certificate_ids": [case.id for case in CASES], "config_json": "{}", "environment_json": "{}",
+        "certificate_ids": [f"{case.id}-{name}" for case in CASES for name in FRAMEWORKS], "config_json": "{}", "environment_json": "{}",
         "packages_json": "{}", "stopped_because": "it was invented", "gpu_names": [], "gpu_reason": "none",
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([run], schema=RUNS), results / "runs" / f"{RUN_ID}.parquet")

@@ -15,7 +15,8 @@
     │   ├── WorkerDied           the process ended early (its exit status or signal is named)
     │   ├── WorkerFailed         the adapter raised; the message is its own
     │   │   ├── OutOfMemory      the GPU, or the host, had no memory left
-    │   │   └── WrongDevice      the framework works elsewhere than where it was told to
+    │   │   ├── WrongDevice      the framework works elsewhere than where it was told to
+    │   │   └── OtherWork        what a timed round ran is not what it was told to run
     │   ├── WorkerSilent         no answer before the deadline
     │   └── ProtocolError        an answer that the parent cannot read
     └── NvmlError                the driver's management library refused or is absent
@@ -106,6 +107,10 @@ class OutOfMemory(WorkerFailed):
 
 class WrongDevice(WorkerFailed):
     kind: ClassVar[str] = "wrong device"
+
+
+class OtherWork(WorkerFailed):
+    kind: ClassVar[str] = "other work"
 
 
 class WorkerSilent(TrialError):

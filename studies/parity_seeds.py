@@ -2,8 +2,8 @@
 
 Proves one case with many seeds, in one pair of workers, and holds every finding's difference against its
 bound. A finding that fails is a false alarm. A few minutes on two cores. Writes
-`margins-<mode>-b<batch>.csv`, after the mode the precision where it is not fp32: one row a check and
-quantity.
+`margins-<mode>-b<batch>.csv`, after the mode the precision where it is not fp32: one row a framework,
+check and quantity.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TRAIN_SAMPLES = 6000
 TIMEOUT_S = 600.0
 
 
-def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[int, Finding]]:
-    """Every finding of every seed's proof."""
+def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, int, Finding]]:
+    """Every finding of every framework's proof with every seed."""
     root = mnist.locate(options.dataset, data_dir=None, cache=cache.cache_folder()).root
     conditions = environment(device="cpu", threads=1, compile_cache=scratch)
     with ExitStack() as stack, ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
@@ -58,14 +58,17 @@ def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[int, 
             return evidence.read(path)
 
         for seed in range(options.first_seed, options.first_seed + options.seeds):
-            sides = pool.map(testimony, FRAMEWORKS, [seed] * len(FRAMEWORKS))
-            yield from ((seed, finding) for finding in judge(*sides))
+            for name, said in zip(
+                FRAMEWORKS, pool.map(testimony, FRAMEWORKS, [seed] * len(FRAMEWORKS)), strict=True
+            ):
+                yield from ((name, seed, finding) for finding in judge(said))
 
 
-def margins(found: Iterator[tuple[int, Finding]]) -> pd.DataFrame:
-    """One row a check and quantity: false alarms, the largest difference and how often it fits the bound."""
+def margins(found: Iterator[tuple[str, int, Finding]]) -> pd.DataFrame:
+    """One row a framework, check and quantity: false alarms, and how often the largest difference fits."""
     rows: list[dict[str, Any]] = [
         {
+            "framework": framework,
             "check": finding.check,
             "quantity": finding.quantity,
             "seed": seed,
@@ -73,9 +76,9 @@ def margins(found: Iterator[tuple[int, Finding]]) -> pd.DataFrame:
             "bound": finding.bound,
             "alarm": not finding.holds,
         }
-        for seed, finding in found
+        for framework, seed, finding in found
     ]
-    grouped = pd.DataFrame(rows).groupby(["check", "quantity"], sort=False)
+    grouped = pd.DataFrame(rows).groupby(["framework", "check", "quantity"], sort=False)
     table = grouped.agg(
         seeds=("seed", "nunique"),
         false_alarms=("alarm", "sum"),

@@ -14,6 +14,8 @@ _COLUMNS: Final = ["case_id", "certificate_id", "holds", "failed_check", "reason
 def certified(findings: pd.DataFrame) -> pd.DataFrame:
     """Sum up findings (columns of `store.schema.CERTIFICATES`), one row a case, in order of appearance.
 
+    Each framework in a case has a certificate of its own.
+
     Returns:
         `case_id`, `certificate_id`, `holds`; `failed_check` and `reason` of the first finding that does
         not hold, null where all do; `checks`, the number of different checks made. A case with several
@@ -31,7 +33,7 @@ def _row(findings: pd.DataFrame) -> dict[str, Any]:
         "certificate_id": told["certificate_id"],
         "holds": failed.empty,
         "failed_check": None if failed.empty else told["check"],
-        "reason": None if failed.empty else sentence(told.to_dict()),
+        "reason": None if failed.empty else f"{told['framework']}: {sentence(told.to_dict())}",
         "checks": findings["check"].nunique(),
     }
 

@@ -21,7 +21,7 @@ class Conditions:
     """What all trials of a run share.
 
     `together` says whether the two workers of a pair start at the same time: there are cores for both.
-    `gpus` has the device behind each name but "cpu", settled before anything is measured.
+    `certificates` are those of each case's id and framework. `gpus` has the device behind each name but "cpu", settled before anything is measured.
     A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
     is measured.
     """
@@ -34,7 +34,7 @@ class Conditions:
     together: bool
     round_s: float
     timeout_s: float
-    certificates: Mapping[str, Certification]
+    certificates: Mapping[tuple[str, str], Certification]
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     speed_only: bool = False
@@ -48,7 +48,7 @@ class Conditions:
         data_root: Path,
         logs: Path,
         compile_cache: Path,
-        certificates: Mapping[str, Certification],
+        certificates: Mapping[tuple[str, str], Certification],
     ) -> Self:
         """The conditions that a run's settings ask for on this machine.
 

@@ -13,14 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
+from harness.errors import (
+    OtherWork,
+    OutOfMemory,
+    ProtocolError,
+    WorkerDied,
+    WorkerFailed,
+    WorkerSilent,
+    WrongDevice,
+)
 from harness.worker.protocol import Do, Message, dump, parse
 
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_S: Final = 5.0
 
 # What a worker says that its failure was.
-_FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice)}
+_FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
 
 
 class WorkerProcess:

@@ -1,6 +1,6 @@
-"""Certificates before verdicts: both frameworks testify in fresh workers, the judge compares.
+"""Certificates before verdicts: each framework testifies in a fresh worker, and is judged by itself.
 
-A proof is not timed, so its two workers run at once.
+A proof is not timed, so the workers of a case run at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -31,7 +31,7 @@ from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, TrialSpec
+from harness.work.workload import FRAMEWORKS, Case, TrialSpec
 from harness.worker.protocol import Do, dump_spec
 
 # The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
@@ -50,7 +50,7 @@ class ProofObserver(Protocol):
     """Who is told how the proofs go on."""
 
     def proof_began(self, case: Case) -> None:
-        """Not called for a case whose certificate is at hand already."""
+        """Not called for a case whose certificates are all at hand already."""
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None: ...
 
@@ -67,13 +67,14 @@ class ProofConditions:
 
 
 def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for every case, proven now or at hand from an earlier run, all of them on disk.
+    """A certificate for each framework in each case, proven now or at hand from before, all on disk.
 
     Only a certificate that holds is taken from disk: a failure may have been a worker's that died. One
     that was proven with a replaced adapter is not, since its code is not among what the id depends on.
 
     Returns:
-        One row a case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`.
+        One row a case and framework: `case_id`, `framework`, `certificate_id`, `holds`, `failed_check`,
+        `reason`.
 
     Raises:
         ResultsUnusable: a certificate cannot be written.
@@ -81,35 +82,50 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
     done = []
     with tempfile.TemporaryDirectory(prefix="evenmatch-proof-", ignore_cleanup_errors=True) as scratch:
         for case in cases:
-            certificate_id = identify(case, conditions.threads)
-            at_hand = certificates.load(conditions.results, certificate_id, case)
-            if at_hand is not None and at_hand.holds and not _replaced_adapters():
-                observer.proof_done(at_hand, reused=True)
-                done.append(at_hand)
-                continue
-            observer.proof_began(case)
-            certificate = prove(case, certificate_id, conditions, Path(scratch))
-            certificates.save(conditions.results, certificate)
-            observer.proof_done(certificate, reused=False)
-            done.append(certificate)
+            ids = {framework: identify(case, framework, conditions.threads) for framework in FRAMEWORKS}
+            held = {name: at_hand for name in ids if (at_hand := _at_hand(case, name, ids[name], conditions))}
+            wanted = {name: ids[name] for name in ids if name not in held}
+            for certificate in held.values():
+                observer.proof_done(certificate, reused=True)
+            if wanted:
+                observer.proof_began(case)
+            for certificate in prove(case, wanted, conditions, Path(scratch)):
+                certificates.save(conditions.results, certificate)
+                observer.proof_done(certificate, reused=False)
+                held[certificate.framework] = certificate
+            done += [held[name] for name in ids]
     return certificates.summary(done)
 
 
-def prove(case: Case, certificate_id: str, conditions: ProofConditions, scratch: Path) -> Certificate:
-    """Have both frameworks testify and judge what they said; a side that cannot is a failed check."""
+def prove(
+    case: Case, ids: Mapping[str, str], conditions: ProofConditions, scratch: Path
+) -> list[Certificate]:
+    """Have the frameworks that `ids` name testify and judge each; one that cannot is a failed check."""
     begin_s = time.monotonic()
-    answers = _testimonies(case, conditions, scratch)
-    silent = [
-        _no_evidence(framework, answer)
+    answers = _testimonies(case, tuple(ids), conditions, scratch)
+    return [
+        Certificate(
+            id=ids[framework],
+            case=case,
+            framework=framework,
+            findings=(_no_evidence(answer),) if isinstance(answer, TrialError) else judge.judge(answer),
+            wall_s=time.monotonic() - begin_s,
+        )
         for framework, answer in answers.items()
-        if isinstance(answer, TrialError)
     ]
-    sides = {name: answer for name, answer in answers.items() if isinstance(answer, evidence.Evidence)}
-    findings = tuple(silent) or judge.judge(sides[TENSORFLOW], sides[PYTORCH])
-    return Certificate(id=certificate_id, case=case, findings=findings, wall_s=time.monotonic() - begin_s)
 
 
-def identify(case: Case, threads: int) -> str:
+def _at_hand(
+    case: Case, framework: str, certificate_id: str, conditions: ProofConditions
+) -> Certificate | None:
+    """A certificate from before that still speaks for this; None where it has to be proven."""
+    if _replaced_adapter(framework):
+        return None
+    at_hand = certificates.load(conditions.results, certificate_id, case)
+    return at_hand if at_hand is not None and at_hand.holds else None
+
+
+def identify(case: Case, framework: str, threads: int) -> str:
     """SHA-256 of everything that a certificate depends on: code, versions, machine, conditions, case."""
     depends = {
         "sources": _sources_sha256(),
@@ -120,14 +136,15 @@ def identify(case: Case, threads: int) -> str:
         "environment": relevant(os.environ),
         "threads": threads,
         "case": asdict(case),
+        "framework": framework,
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
 def _testimonies(
-    case: Case, conditions: ProofConditions, scratch: Path
+    case: Case, frameworks: Sequence[str], conditions: ProofConditions, scratch: Path
 ) -> dict[str, evidence.Evidence | TrialError]:
-    with ExitStack() as stack, ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
+    with ExitStack() as stack, ThreadPoolExecutor(max(1, len(frameworks))) as pool:
         workers = {
             framework: stack.enter_context(
                 WorkerProcess(
@@ -139,7 +156,7 @@ def _testimonies(
                     conditions.logs / f"proof-{case.id}-{framework}.log",
                 )
             )
-            for framework in FRAMEWORKS
+            for framework in frameworks
         }
 
         def ask(framework: str) -> evidence.Evidence | TrialError:
@@ -162,7 +179,7 @@ def _testimonies(
                 return error
 
         try:
-            return dict(zip(FRAMEWORKS, pool.map(ask, FRAMEWORKS), strict=True))
+            return dict(zip(frameworks, pool.map(ask, frameworks), strict=True))
         except BaseException:
             # The threads end with the workers that they wait for.
             for worker in workers.values():
@@ -170,13 +187,12 @@ def _testimonies(
             raise
 
 
-def _no_evidence(framework: str, error: TrialError) -> Finding:
+def _no_evidence(error: TrialError) -> Finding:
     return Finding(
         check=MEMORY if isinstance(error, OutOfMemory) else "evidence",
-        quantity=framework,
+        quantity="testimony",
         expected=None,
-        tensorflow=None,
-        pytorch=None,
+        found=None,
         difference=None,
         bound=None,
         meaning=str(error),
@@ -184,8 +200,8 @@ def _no_evidence(framework: str, error: TrialError) -> Finding:
     )
 
 
-def _replaced_adapters() -> bool:
-    return any(os.environ.get(f"EVENMATCH_ADAPTER_{name.upper()}") for name in FRAMEWORKS)
+def _replaced_adapter(framework: str) -> bool:
+    return bool(os.environ.get(f"EVENMATCH_ADAPTER_{framework.upper()}"))
 
 
 @cache

@@ -34,14 +34,15 @@ def measure(
     run_id: str,
     data_root: Path,
     logs: Path,
-    certificates: Mapping[str, Certification],
+    certificates: Mapping[tuple[str, str], Certification],
     save: Callable[[Trial], None],
     observer: Observer,
 ) -> Outcome:
     """Run the plan's pairs until it is used up, precise enough or out of time; a trial is saved as it ends.
 
-    `certificates` maps the cases' ids to what their trials are stored under. Unless a mismatch is allowed, a
-    case whose certificate does not hold is here for its memory ran out in the proof: it is tried once.
+    `certificates` maps each case's id and framework to what its trials are stored under. Unless a mismatch is
+    allowed, a case whose certificate does not hold is here for its memory ran out in the proof: it is tried
+    once.
     """
     with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
         conditions = Conditions.of(
@@ -120,8 +121,8 @@ class _Run:
 
         Another pair would end the same way, or be as little worth without a certificate as this one.
         """
-        proof = self._conditions.certificates.get(pair.kind)
-        if proof is not None and not proof.holds and not self._plan.settings.allow_mismatch:
+        proofs = [proof for (of, _), proof in self._conditions.certificates.items() if of == pair.kind]
+        if not all(proof.holds for proof in proofs) and not self._plan.settings.allow_mismatch:
             return True
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
         return lacked and not self._target.log_ratios(pair.kind)

@@ -17,6 +17,7 @@ from harness.measure.gpu import GpuSampler, Turn, summarised
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import (
     AllocatorUse,
+    Certification,
     Disturbance,
     Failure,
     Latency,
@@ -212,13 +213,19 @@ class Side:
             host_peak_bytes=self._finished.get("host_peak_bytes"),
             gpu=self._gpu.use(self.name) if self._gpu is not None else None,
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
+            watched_s=self._finished.get("watched_s"),
             allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
-            certificate=conditions.certificates.get(pair.case.id) if pair.role is Role.COMPARISON else None,
+            certificate=self._certificate(),
             failure=self.failure,
             log_path=str(self._log_path),
         )
+
+    def _certificate(self) -> Certification | None:
+        if self._pair.role is not Role.COMPARISON:
+            return None
+        return self._conditions.certificates.get((self._pair.case.id, self.framework))
 
 
 def _allocator(said: Message | None) -> AllocatorUse | None:

@@ -13,7 +13,7 @@ A worker drives an adapter through one trial, in this order:
         adapter.train_epoch()         on the clock, closed by synchronise()
         adapter.train_loss()          off the clock, as is trained()
         adapter.evaluate(steps)       on the clock, closed by synchronise()
-        adapter.score()               off the clock
+        adapter.score()               off the clock, as is evaluated()
     adapter.begin_predictions(size)   off the clock, and then, each call on the clock:
         adapter.predict(number)       closed by synchronise()
 
@@ -62,7 +62,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What an epoch ran: steps as the optimiser counts them, samples as the steps were given them."""
+    """What a round ran: steps as the optimiser counts them, or batches, and the samples given to them."""
 
     steps: int
     samples: int
@@ -133,6 +133,10 @@ class Adapter(ABC):
     @abstractmethod
     def evaluate(self, steps: int) -> None:
         """Forward passes, without dropout, over the first `steps` batches of the test set."""
+
+    @abstractmethod
+    def evaluated(self) -> Counts:
+        """What the last `evaluate` really ran, counted while it ran."""
 
     @abstractmethod
     def score(self) -> Score:

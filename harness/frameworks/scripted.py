@@ -88,8 +88,16 @@ class Scripted(Adapter):
     def trained(self) -> Counts:
         return self._counts_of_epoch
 
-    def evaluate(self, steps: int) -> None:  # noqa: ARG002  (the contract names it)
+    def evaluate(self, steps: int) -> None:
+        self._steps_evaluated = steps
         self._round("evaluate", self._script.evaluate_s)
+
+    def evaluated(self) -> Counts:
+        work = self.workload
+        return Counts(
+            steps=self._steps_evaluated,
+            samples=min(self._steps_evaluated * work.eval_batch_size, TEST_SAMPLES),
+        )
 
     def score(self) -> Score:
         return Score(loss=self._script.loss, accuracy=self._script.accuracy)

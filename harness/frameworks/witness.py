@@ -7,15 +7,30 @@ in between. Nothing here runs on the clock.
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from harness.frameworks.base import Adapter, Data
 from harness.work.recipe import Floats, Order, Weights
+from harness.work.workload import AdamForm
 
 Fact = str | int | float | bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Adam's state: both running means, laid out as the parameters are, after `steps` steps."""
+
+    first: Weights
+    second: Weights
+    steps: int
+
+
 class Witness(Adapter):
     """An adapter whose work can be proven."""
+
+    adam_form: ClassVar[AdamForm]
+    """The form of Adam that the framework's own optimiser has."""
 
     @abstractmethod
     def held_data(self) -> Data:
@@ -30,8 +45,28 @@ class Witness(Adapter):
         """Shapes of the parameters that training changes, kernels as (inputs, outputs)."""
 
     @abstractmethod
-    def first_moment(self) -> Weights:
-        """Adam's running mean of the gradients, from the optimiser's own state; zeros before a step."""
+    def promised_execution(self) -> str:
+        """How the mode has a training step run: eager, traced or compiled; `settings` says what ran."""
+
+    @abstractmethod
+    def moments(self) -> Moments:
+        """From the optimiser's own state; zeros before a step."""
+
+    @abstractmethod
+    def keep(self) -> Any:
+        """Copies of all that training changes: weights, optimiser, loss scale, random state."""
+
+    @abstractmethod
+    def put_back(self, kept: Any) -> None:
+        """Go on from what `keep` gave as if nothing had been since; after the first step only."""
+
+    @abstractmethod
+    def next_mask(self, rows: int) -> Floats:
+        """What dropout will multiply by in the next training step, if it is on so many rows: (rows, h).
+
+        Drawn by the model's own layer, run as the mode runs it, from the random state as it is, which is
+        then put back.
+        """
 
     @abstractmethod
     def logits(self) -> Floats:
@@ -57,7 +92,8 @@ class Witness(Adapter):
     def settings(self) -> dict[str, Fact]:
         """Conditions as the framework reports them, in words that all frameworks share.
 
-        `threads`, `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
+        `execution` (eager, traced or compiled: how the training step that ran was run), `threads`,
+        `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
         `compute` (type of the activations), `tf32` (whether fp32 products may use it), `loss_scale` and
         `loss_scale_growth_steps` (1 and 0 where the loss is not scaled).
         """

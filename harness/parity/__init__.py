@@ -2,6 +2,8 @@
 
 testimony.py    in a worker: drive an adapter as timed trials do, write down what it holds and does
 evidence.py     what one side wrote down, in a file without pickle
-judge.py        the testimony of both sides -> findings (pure)
+reference.py    the work done in NumPy, in float64
+timed.py        the timed object itself, at whatever state, held against that
+judge.py        testimony, and what it was held against -> findings (pure)
 certificate.py  findings -> holds or not, and where not
 """

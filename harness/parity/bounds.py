@@ -23,20 +23,25 @@ class StepBounds:
     """Largest difference that rounding may make while training.
 
     `loss` relative, `kernel_gradient` and `bias_gradient` relative to the parameter's largest gradient of
-    the step, `weight` absolute.
+    the step, `weight` absolute. `square` is for what goes into Adam's second moment, relative to the step's
+    largest; `update`, absolute, for a step from given moments; `repeat`, absolute, for one framework's
+    weights against its own after the same batches.
     """
 
     loss: float
     kernel_gradient: float
     bias_gradient: float
     weight: float
+    square: float
+    update: float
+    repeat: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """The bounds of every measured check of a case.
 
-    `test_loss` and `mean` are relative, the others absolute; `accuracy` and `rate` are shares.
+    `test_loss` is relative, the others are absolute; `accuracy` and `rate` are shares.
     """
 
     steps: Mapping[Precision, StepBounds]
@@ -45,16 +50,27 @@ class Bounds:
     accuracy: float
     rate: float
     scale: float
-    mean: float
+
+    def rate_of(self, draws: int) -> float:
+        """As `rate`, for a share of so many draws: six standard errors at a rate of a half, the widest."""
+        return max(self.rate, _STANDARD_ERRORS * 0.5 / math.sqrt(draws))
 
 
 # Unit roundoff of the products, where they are not of the weights' own type.
 ROUNDOFF: Final = {Precision.TF32: 2.0**-11, Precision.BF16: 2.0**-8, Precision.FP16: 2.0**-11}
 
+_STANDARD_ERRORS: Final = 6
+
 _STEPS: Final = {
-    Precision.FP64: StepBounds(loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10),
-    Precision.FP32: StepBounds(loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4),
-}
+    Precision.FP64: StepBounds(
+        loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10,
+        square=1e-9, update=1e-12, repeat=1e-10,
+    ),
+    Precision.FP32: StepBounds(
+        loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4,
+        square=1e-3, update=1e-6, repeat=1e-4,
+    ),
+}  # fmt: skip
 
 # So many roundings, on both sides together, may part a logit or a kernel's gradient.
 _ROUNDINGS: Final = 16
@@ -76,6 +92,10 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
         kernel_gradient=_ROUNDINGS * roundoff,
         bias_gradient=_SUM_ROUNDINGS * math.sqrt(batch_size) * roundoff,
         weight=_STEPS_APART * Adam().learning_rate,
+        # Moments, weights and the step between them stay in float32.
+        square=_STEPS[Precision.FP32].square,
+        update=_STEPS[Precision.FP32].update,
+        repeat=_STEPS[Precision.FP32].repeat,
     )
     return Bounds(
         steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
@@ -88,6 +108,4 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
         # multiple of 2u, and so is then the rate.
         rate=4e-3 + (2 * roundoff if precision in {Precision.BF16, Precision.FP16} else 0.0),
         scale=1e-6,
-        # Tells a mean from a sum; how exact the mean is, the steps tell.
-        mean=1e-6,
     )

@@ -12,28 +12,39 @@ from numpy.typing import NDArray
 
 from harness.errors import ProtocolError
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
-# Kinds of fact. What a side found has to be what was asked of it.
+# Kinds of fact and of array. What a side found has to be what was asked of it, and what was measured has to
+# be what the reference says.
 _ASKED: Final = "asked"
 _FOUND: Final = "found"
 _MEASURED: Final = "measured"
+_REFERENCE: Final = "reference"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`asked` and `found` are facts by (check, quantity), in words; `measured` are arrays by name."""
+    """`asked` and `found` are facts by (check, quantity), in words; `measured` are arrays by name.
+
+    `reference` has, under the same names, what NumPy says of them.
+    """
 
     asked: dict[tuple[str, str], str] = field(default_factory=dict)
     found: dict[tuple[str, str], str] = field(default_factory=dict)
     measured: dict[str, Array] = field(default_factory=dict)
+    reference: dict[str, Array] = field(default_factory=dict)
 
     def fact(self, check: str, quantity: str, *, asked: object, found: object) -> None:
         self.asked[check, quantity] = str(asked)
         self.found[check, quantity] = str(found)
 
+    def measure(self, name: str, found: Any, reference: Any) -> None:
+        self.measured[name] = np.asarray(found)
+        self.reference[name] = np.asarray(reference)
+
     def write(self, path: Path) -> None:
         arrays: dict[str, Any] = {f"{_MEASURED}/{name}": array for name, array in self.measured.items()}
+        arrays |= {f"{_REFERENCE}/{name}": array for name, array in self.reference.items()}
         for kind, facts in ((_ASKED, self.asked), (_FOUND, self.found)):
             arrays |= {f"{kind}/{'/'.join(key)}": np.array(word) for key, word in facts.items()}
         np.savez(path, **arrays)
@@ -46,17 +57,18 @@ def read(path: Path) -> Evidence:
         ProtocolError: the file is missing, damaged, or holds anything but plain arrays.
     """
     evidence = Evidence()
-    facts = {_ASKED: evidence.asked, _FOUND: evidence.found}
+    arrays_of = {_MEASURED: evidence.measured, _REFERENCE: evidence.reference}
+    facts_of = {_ASKED: evidence.asked, _FOUND: evidence.found}
     try:
         # Opened here: given a path, NumPy leaves a damaged archive open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             for key in arrays.files:
                 kind, _, name = key.partition("/")
-                if kind == _MEASURED:
-                    evidence.measured[name] = arrays[key]
+                if kind in arrays_of:
+                    arrays_of[kind][name] = arrays[key]
                 else:
                     check, _, quantity = name.partition("/")
-                    facts[kind][check, quantity] = str(arrays[key])
+                    facts_of[kind][check, quantity] = str(arrays[key])
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ProtocolError(f"{path}: not evidence ({error})") from error
     return evidence

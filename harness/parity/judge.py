@@ -1,4 +1,8 @@
-"""Both sides' testimony becomes findings. Pure: arrays and words in, findings out."""
+"""One side's testimony becomes findings, held against what was asked and against NumPy's reference.
+
+Pure: arrays and words in, findings out. No side is held against another: two that both hold against the
+reference do the same work as each other.
+"""
 
 from __future__ import annotations
 
@@ -8,122 +12,136 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.parity.bounds import Bounds, bounds_for
+from harness.parity.bounds import Bounds, StepBounds, bounds_for
 from harness.parity.certificate import Finding
-from harness.parity.evidence import Evidence
+from harness.parity.evidence import Array, Evidence
+from harness.parity.timed import EVALUATION, STEP, WHOLE
 from harness.work.workload import Precision
 
-Array = NDArray[Any]
-
-
-Check = Callable[[Evidence, Evidence, Bounds], Iterator[Finding]]
+Check = Callable[[Evidence, Bounds], Iterator[Finding]]
 
 
 def judge(
-    tensorflow: Evidence,
-    pytorch: Evidence,
+    evidence: Evidence,
     *,
     bounds: Bounds | None = None,
     checks: Mapping[str, Check] | None = None,
 ) -> tuple[Finding, ...]:
-    """Every check's findings, in order; a quantity that a side did not give is a finding that fails.
+    """Every check's findings, in order; a quantity that the side did not give is a finding that fails.
 
     The `bounds` are those of the timed precision where they are not given.
     """
     found: list[Finding] = []
-    within = bounds or bounds_for(_timed(tensorflow), _batch_size(tensorflow))
+    within = bounds or bounds_for(_timed(evidence), _batch_size(evidence))
     for name, check in (CHECKS if checks is None else checks).items():
         try:
-            found.extend(check(tensorflow, pytorch, within))
+            found.extend(check(evidence, within))
         except KeyError as missing:
             found.append(_absent(name, str(missing)))
     return tuple(found)
 
 
-def _equal(check: str) -> Check:
-    """Facts that have to be what was asked, on both sides."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measure:
+    """How far apart two arrays are: `scale` of their larger magnitudes divides the difference."""
 
-    def findings(tensorflow: Evidence, pytorch: Evidence, _: Bounds) -> Iterator[Finding]:
-        quantities = [key for key in {**tensorflow.asked, **pytorch.asked} if key[0] == check]
-        if not quantities:
-            yield _absent(check, "nothing was asked")
-        for key in quantities:
-            asked = {side.asked.get(key) for side in (tensorflow, pytorch)}
-            values = [side.found.get(key) for side in (tensorflow, pytorch)]
-            yield Finding(
-                check=check,
-                quantity=key[1],
-                expected=" or ".join(sorted(map(str, asked))),
-                tensorflow=values[0],
-                pytorch=values[1],
-                difference=None,
-                bound=None,
-                meaning="equal to what was asked",
-                holds=len(asked) == 1 and {*values} == asked,
-            )
+    meaning: str
+    scale: Callable[[Array], Array]
+
+
+_ABSOLUTE: Final = _Measure(meaning="largest difference", scale=np.ones_like)
+_RELATIVE: Final = _Measure(meaning="largest relative difference", scale=np.asarray)
+# One scale a step: the parameter's largest. Its small ones are sums that all but cancel.
+_OF_LARGEST: Final = _Measure(
+    meaning="largest difference over the step's largest",
+    scale=lambda size: size.max(axis=tuple(range(1, size.ndim)), keepdims=True),
+)
+
+
+def _equal(check: str) -> Check:
+    """Facts that have to be what was asked."""
+
+    def findings(evidence: Evidence, _: Bounds) -> Iterator[Finding]:
+        yield from _facts(check, evidence)
 
     return findings
 
 
-def _evaluation(tensorflow: Evidence, pytorch: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    check = "evaluation"
-    for quantity, bound, measure in (
-        ("test loss", bounds.test_loss, _RELATIVE),
-        ("accuracy", bounds.accuracy, _ABSOLUTE),
-        ("logits", bounds.logit, _ABSOLUTE),
-    ):
-        sides = _both(tensorflow, pytorch, f"{check}/{quantity}")
-        yield _within((check, quantity), sides, bound, measure)
+def _facts(check: str, evidence: Evidence) -> Iterator[Finding]:
+    asked = {key: word for key, word in evidence.asked.items() if key[0] == check}
+    if not asked:
+        yield _absent(check, "nothing was asked")
+    for key, word in asked.items():
+        found = evidence.found.get(key)
+        yield Finding(
+            check=check,
+            quantity=key[1],
+            expected=word,
+            found=found,
+            difference=None,
+            bound=None,
+            meaning="equal to what was asked",
+            holds=found == word,
+        )
+
+
+def _evaluation(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    yield from _scored("evaluation", evidence, bounds)
+    yield _within(("evaluation", "logits"), evidence, bounds.logit, _ABSOLUTE)
+
+
+def _timed_evaluation(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    yield from _scored(EVALUATION, evidence, bounds)
+
+
+def _scored(check: str, evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    yield _within((check, "test loss"), evidence, bounds.test_loss, _RELATIVE)
+    yield _within((check, "accuracy"), evidence, bounds.accuracy, _ABSOLUTE)
 
 
 def _steps(precision: Precision) -> Check:
     """Loss, gradients and weights of every step of a proof in this precision."""
 
-    def findings(tensorflow: Evidence, pytorch: Evidence, bounds: Bounds) -> Iterator[Finding]:
-        if precision not in np.concatenate(_both(tensorflow, pytorch, "precisions")):
+    def findings(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+        if precision not in evidence.measured["precisions"]:
             return  # not the precision of the timed trials
         check, within = f"steps in {precision}", bounds.steps[precision]
-        sides = _both(tensorflow, pytorch, f"{precision}/loss")
-        yield _within((check, "loss"), sides, within.loss, _RELATIVE)
-        for kind, of_kernel, of_bias, measure in (
-            ("gradients", within.kernel_gradient, within.bias_gradient, _OF_LARGEST),
-            ("weights", within.weight, within.weight, _ABSOLUTE),
-        ):
-            prefix = f"{precision}/{kind}/"
-            for name in [one for one in tensorflow.measured if one.startswith(prefix)]:
-                bound = of_bias if name.endswith("bias") else of_kernel
-                quantity = f"{kind} of {name.removeprefix(prefix)}"
-                yield _within((check, quantity), _both(tensorflow, pytorch, name), bound, measure)
+        yield _within((check, "loss"), evidence, within.loss, _RELATIVE)
+        yield from _each(check, "gradients", evidence, _gradient_bounds(within), _OF_LARGEST)
+        yield from _each(check, "weights", evidence, (within.weight, within.weight), _ABSOLUTE)
 
     return findings
 
 
-def _dropout(tensorflow: Evidence, pytorch: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    """Each side's own dropout against what was asked; its draws are its own, so not against each other."""
+def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    within = bounds.steps[_timed(evidence)]
+    yield from _facts(STEP, evidence)
+    yield _within((STEP, "loss"), evidence, within.loss, _RELATIVE)
+    yield from _each(STEP, "gradients", evidence, _gradient_bounds(within), _OF_LARGEST)
+    yield from _each(STEP, "squares", evidence, (within.square, within.square), _OF_LARGEST)
+    yield from _each(STEP, "weights", evidence, (within.update, within.update), _ABSOLUTE)
+    draws = int(evidence.measured[f"{STEP}/draws"])
+    yield _within((STEP, "dropout rate"), evidence, bounds.rate_of(draws), _ABSOLUTE)
+
+
+def _whole(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    within = bounds.steps[_timed(evidence)]
+    yield from _facts(WHOLE, evidence)
+    yield _within((WHOLE, "loss"), evidence, within.loss, _RELATIVE)
+    yield from _each(WHOLE, "weights", evidence, (within.repeat, within.repeat), _ABSOLUTE)
+
+
+def _dropout(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    """The layer's own draws against what was asked."""
     check = "dropout"
-    rate = float(tensorflow.measured[f"{check}/asked rate"])
-    for quantity, expected, bound, meaning in (
-        ("rate", rate, bounds.rate, "difference from the rate asked"),
-        ("dropped twice", rate**2, bounds.rate, "difference from the rate squared"),
-        ("scale", 1 / (1 - rate), bounds.scale, "difference from one over the keep rate"),
-        ("change in evaluation", 0.0, 0.0, "largest change"),
+    for quantity, bound in (
+        ("rate", bounds.rate),
+        ("dropped twice", bounds.rate),
+        ("scale", bounds.scale),
+        ("change in evaluation", 0.0),
     ):
-        sides = _both(tensorflow, pytorch, f"{check}/{quantity}")
-        yield _from_expected((check, quantity), sides, expected, bound, meaning)
-
-
-def _reduction(tensorflow: Evidence, pytorch: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    """Both sides' first step against the mean over the batch as NumPy computes it."""
-    check = "loss reduction"
-    for quantity, name in (("loss", "fp64/loss"), ("gradient", "fp64/gradients/output_bias")):
-        by_hand = np.linalg.norm(tensorflow.measured[f"{check}/{quantity}"])
-        one, other = (np.linalg.norm(side[0]) / by_hand for side in _both(tensorflow, pytorch, name))
-        sides = (np.array(one), np.array(other))
-        yield _from_expected(
-            (check, f"{quantity} over the mean"), sides, 1.0, bounds.mean, "difference from 1"
-        )
+        yield _within((check, quantity), evidence, bound, _ABSOLUTE)
 
 
 # In the order in which a failure is told: what explains most comes first.
@@ -138,77 +156,76 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "epoch": _equal("epoch"),
         "dropout": _dropout,
         "evaluation": _evaluation,
-        "loss reduction": _reduction,
+        STEP: _timed_step,
+        WHOLE: _whole,
         "steps in fp64": _steps(Precision.FP64),
         **{f"steps in {one}": _steps(one) for one in Precision if one is not Precision.FP64},
     }
 )
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Measure:
-    """How far apart two arrays are: `scale` of their larger magnitudes divides the difference."""
-
-    meaning: str
-    scale: Callable[[Array], Array]
+# What a timed trial is asked in the middle of its work, and of its own evaluation.
+DURING: Final[Mapping[str, Check]] = MappingProxyType({STEP: _timed_step, WHOLE: _whole})
+SCORED: Final[Mapping[str, Check]] = MappingProxyType({EVALUATION: _timed_evaluation})
 
 
-_ABSOLUTE: Final = _Measure(meaning="largest difference", scale=np.ones_like)
-_RELATIVE: Final = _Measure(meaning="largest relative difference", scale=np.asarray)
-# One scale a step: the parameter's largest gradient. Its small ones are sums that all but cancel.
-_OF_LARGEST: Final = _Measure(
-    meaning="largest difference over the largest gradient",
-    scale=lambda size: size.max(axis=tuple(range(1, size.ndim)), keepdims=True),
-)
+def _gradient_bounds(within: StepBounds) -> tuple[float, float]:
+    return within.kernel_gradient, within.bias_gradient
 
 
-def _timed(side: Evidence) -> Precision:
+def _each(
+    check: str, kind: str, evidence: Evidence, bounds: tuple[float, float], measure: _Measure
+) -> Iterator[Finding]:
+    """A quantity of each parameter; the bounds are for kernels and for biases."""
+    prefix = f"{_source(check)}/{kind}/"
+    for name in [one for one in evidence.reference if one.startswith(prefix)]:
+        parameter = name.removeprefix(prefix)
+        bound = bounds[parameter.endswith("bias")]
+        yield _within((check, f"{kind}/{parameter}"), evidence, bound, measure)
+
+
+def _source(check: str) -> str:
+    """The name under which a check's arrays are kept."""
+    return check.removeprefix("steps in ")
+
+
+def _timed(evidence: Evidence) -> Precision:
     """The precision of the timed trials: the last that was proven in."""
-    proven = side.measured.get("precisions", np.array([Precision.FP64.value]))
+    proven = evidence.measured.get("precisions", np.array([Precision.FP64.value]))
     return Precision(str(proven[-1]))
 
 
-def _batch_size(side: Evidence) -> int:
-    return int(side.measured.get("batch size", np.array(1)))
+def _batch_size(evidence: Evidence) -> int:
+    return int(evidence.measured.get("batch size", np.array(1)))
 
 
-def _both(tensorflow: Evidence, pytorch: Evidence, name: str) -> tuple[Array, Array]:
-    return tensorflow.measured[name], pytorch.measured[name]
-
-
-def _from_expected(
-    quantity: tuple[str, str], sides: tuple[Array, Array], expected: float, bound: float, meaning: str
-) -> Finding:
-    """Hold each side by itself against a value that is known."""
-    differences = [np.abs(np.asarray(side, np.float64) - expected) for side in sides]
-    worst = max(float(np.nan_to_num(one, nan=np.inf).max(initial=0.0)) for one in differences)
-    return _bounded(quantity, (_text(sides[0]), _text(sides[1])), worst, bound, meaning)
-
-
-def _within(
-    quantity: tuple[str, str], sides: tuple[Array, Array], bound: float, measure: _Measure
-) -> Finding:
-    """Hold two arrays of one shape against a bound, and tell their values where they differ most."""
-    tensorflow, pytorch = (side.astype(np.float64) for side in sides)
-    if tensorflow.shape != pytorch.shape:
-        shapes = (f"shape {tensorflow.shape}", f"shape {pytorch.shape}")
-        return _bounded(quantity, shapes, float("inf"), bound, "the shapes differ")
-    scale = measure.scale(np.maximum(np.abs(tensorflow), np.abs(pytorch)))
-    ratio = np.nan_to_num(np.abs(tensorflow - pytorch) / np.where(scale == 0, 1, scale), nan=np.inf)
+def _within(key: tuple[str, str], evidence: Evidence, bound: float, measure: _Measure) -> Finding:
+    """Hold an array against its reference, and tell the values where they differ most."""
+    check, quantity = key
+    name = f"{_source(check)}/{quantity}"
+    kind, _, parameter = quantity.partition("/")
+    told = (check, f"{kind} of {parameter}" if parameter else quantity)
+    found, expected = (side[name].astype(np.float64) for side in (evidence.measured, evidence.reference))
+    if found.shape != expected.shape and expected.ndim:
+        shapes = (f"shape {found.shape}", f"shape {expected.shape}")
+        return _bounded(told, shapes, float("inf"), bound, "the shapes differ")
+    expected = np.broadcast_to(expected, found.shape)
+    if not found.size:
+        return _bounded(told, ("nothing", _text(expected)), float("inf"), bound, "nothing to compare")
+    scale = measure.scale(np.maximum(np.abs(found), np.abs(expected)))
+    ratio = np.nan_to_num(np.abs(found - expected) / np.where(scale == 0, 1, scale), nan=np.inf)
     worst = int(ratio.argmax())
-    values = (_text(tensorflow.flat[worst]), _text(pytorch.flat[worst]))
-    return _bounded(quantity, values, float(ratio.flat[worst]), bound, measure.meaning)
+    values = (_text(found.flat[worst]), _text(expected.flat[worst]))
+    return _bounded(told, values, float(ratio.flat[worst]), bound, measure.meaning)
 
 
 def _bounded(
-    quantity: tuple[str, str], values: tuple[str, str], difference: float, bound: float, meaning: str
+    key: tuple[str, str], values: tuple[str, str], difference: float, bound: float, meaning: str
 ) -> Finding:
     return Finding(
-        check=quantity[0],
-        quantity=quantity[1],
-        expected=None,
-        tensorflow=values[0],
-        pytorch=values[1],
+        check=key[0],
+        quantity=key[1],
+        expected=values[1],
+        found=values[0],
         difference=difference,
         bound=bound,
         meaning=meaning,
@@ -221,8 +238,7 @@ def _absent(check: str, why: str) -> Finding:
         check=check,
         quantity="evidence",
         expected=None,
-        tensorflow=None,
-        pytorch=None,
+        found=None,
         difference=None,
         bound=None,
         meaning=f"missing: {why}",

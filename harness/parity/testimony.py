@@ -9,7 +9,7 @@ an epoch batch by batch, read after every step, then whole epochs, each with a p
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -19,7 +19,9 @@ from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
-from harness.parity.rehearsal import Rehearsal, rehearse
+from harness.parity.reference import Samples, arrays, logits, loss_of
+from harness.parity.rehearsal import Rehearsal, rehearse, schedule
+from harness.parity.timed import Extent, prove_step_by_step
 from harness.work import recipe
 from harness.work.recipe import Floats, Order
 from harness.work.workload import (
@@ -28,7 +30,6 @@ from harness.work.workload import (
     Mode,
     Precision,
     TrialSpec,
-    Workload,
 )
 
 # Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
@@ -45,6 +46,10 @@ EAGER_STEPS: Final = 256
 
 DROPOUT_ROWS: Final = 4000
 
+# What is asked of the timed object itself.
+PROVEN: Final = Extent(steps=4, whole=5)
+_TIMED_STREAM: Final = 3
+
 # Type of the activations where it is not that of the weights.
 _COMPUTE: Final = {Precision.BF16: "bfloat16", Precision.FP16: "float16"}
 
@@ -58,15 +63,13 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     _as_timed(evidence, spec, open_witness, read)
     timed = spec.case.workload.precision
     rehearsal = _rehearse(proof_spec(spec, Precision.FP64), read, ROUNDOFF.get(timed, 0.0))
-    evidence.measured["loss reduction/loss"] = np.array(rehearsal.first_loss)
-    evidence.measured["loss reduction/gradient"] = rehearsal.first_gradient
     precisions = tuple(dict.fromkeys((Precision.FP64, timed)))
     evidence.measured["batch size"] = np.array(spec.case.workload.batch_size)
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for precision in precisions:
         gc.collect()
         proof = proof_spec(spec, precision)
-        _step_by_step(evidence, proof, open_witness, read(proof), rehearsal.masks)
+        _step_by_step(evidence, proof, open_witness, read(proof), rehearsal)
     return evidence
 
 
@@ -106,10 +109,14 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
     count = sum(int(np.prod(shape)) for shape in witness.trainable_shapes())
     evidence.fact("parameters", "count", asked=work.parameter_count, found=count)
     _held_settings(evidence, spec, witness)
-    _evaluation(evidence, witness)
+    _evaluation(evidence, witness, data)
     _dropout(evidence, witness)
     _orders(evidence, witness)
     _epoch(evidence, witness, _epoch_order(spec))
+    # By now it has been trained: from a state that nobody wrote down.
+    rng = np.random.default_rng([work.seed, _TIMED_STREAM])
+    train = Samples(inputs=data.train_inputs.__getitem__, labels=data.train_labels)
+    prove_step_by_step(evidence, witness, train, PROVEN, rng)
 
 
 def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
@@ -135,6 +142,7 @@ def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> Non
         )
         evidence.fact("optimiser", name, asked=asked, found=found)
     asked_settings = {
+        "execution": witness.promised_execution(),
         "threads": spec.threads,
         "interop_threads": 1,
         "device": "cpu" if spec.case.device == "cpu" else "gpu",
@@ -149,14 +157,17 @@ def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> Non
         evidence.fact("settings", name, asked=setting, found=reported.get(name))
 
 
-def _evaluation(evidence: Evidence, witness: Witness) -> None:
-    """From the initial weights, equal on both sides."""
+def _evaluation(evidence: Evidence, witness: Witness, data: Data) -> None:
+    """From the initial weights."""
     witness.evaluate(witness.workload.eval_steps)
     witness.synchronise()
     score = witness.score()
-    evidence.measured["evaluation/test loss"] = np.array(score.loss)
-    evidence.measured["evaluation/accuracy"] = np.array(score.accuracy)
-    evidence.measured["evaluation/logits"] = witness.logits()
+    test = Samples(inputs=data.test_inputs.__getitem__, labels=data.test_labels)
+    outputs = logits(arrays(witness.weights()), test)
+    right = (outputs.argmax(axis=1) == data.test_labels).mean()
+    evidence.measure("evaluation/test loss", score.loss, loss_of(outputs, data.test_labels))
+    evidence.measure("evaluation/accuracy", score.accuracy, right)
+    evidence.measure("evaluation/logits", witness.logits(), outputs)
 
 
 def _dropout(evidence: Evidence, witness: Witness) -> None:
@@ -164,11 +175,11 @@ def _dropout(evidence: Evidence, witness: Witness) -> None:
     ones = np.ones((DROPOUT_ROWS, work.hidden_units), recipe.dtype_of(work.precision))
     first, second = (witness.dropped(ones, training=True) for _ in range(2))
     in_evaluation = witness.dropped(ones, training=False)
-    evidence.measured["dropout/asked rate"] = np.array(work.dropout_rate)
-    evidence.measured["dropout/rate"] = np.mean(first == 0)
-    evidence.measured["dropout/scale"] = np.unique(first[first != 0])
-    evidence.measured["dropout/dropped twice"] = np.mean((first == 0) & (second == 0))
-    evidence.measured["dropout/change in evaluation"] = np.abs(in_evaluation - ones).max()
+    rate = work.dropout_rate
+    evidence.measure("dropout/rate", np.mean(first == 0), rate)
+    evidence.measure("dropout/dropped twice", np.mean((first == 0) & (second == 0)), rate**2)
+    evidence.measure("dropout/scale", np.unique(first[first != 0]), 1 / (1 - rate))
+    evidence.measure("dropout/change in evaluation", np.abs(in_evaluation - ones).max(), 0.0)
 
 
 def _orders(evidence: Evidence, witness: Witness) -> None:
@@ -209,7 +220,7 @@ def _rehearse(spec: TrialSpec, read: Read, roundoff: float) -> Rehearsal:
 
 
 def _step_by_step(
-    evidence: Evidence, spec: TrialSpec, open_witness: Open, data: Data, masks: Sequence[Floats]
+    evidence: Evidence, spec: TrialSpec, open_witness: Open, data: Data, rehearsal: Rehearsal
 ) -> None:
     work = spec.case.workload
     witness = open_witness(spec)
@@ -220,9 +231,9 @@ def _step_by_step(
     losses: list[float] = []
     states = []
     gradients = []
-    before = witness.first_moment().named()
-    for orders, epoch in _schedule(work):
-        witness.put_mask(masks[epoch].astype(recipe.dtype_of(work.precision)))
+    before = witness.moments().first.named()
+    for orders, epoch in schedule(work):
+        witness.put_mask(rehearsal.masks[epoch].astype(recipe.dtype_of(work.precision)))
         for order in orders:
             witness.begin_epoch(order)
             witness.train_epoch()
@@ -231,21 +242,21 @@ def _step_by_step(
             losses.append(witness.train_loss() if witness.trained().samples else np.nan)
             states.append(witness.weights().named())
             if epoch == 0:
-                after = witness.first_moment().named()
+                after = witness.moments().first.named()
                 gradients.append(_gradients(before, after, work.adam.beta_1))
                 before = after
     name = work.precision.value
-    evidence.measured[f"{name}/loss"] = np.array(losses)
-    for parameter in weights.named():
-        evidence.measured[f"{name}/weights/{parameter}"] = np.stack([one[parameter] for one in states])
-        evidence.measured[f"{name}/gradients/{parameter}"] = np.stack([one[parameter] for one in gradients])
-
-
-def _schedule(workload: Workload) -> list[tuple[list[Order], int]]:
-    """What a proof hands to `begin_epoch`: the first epoch's batches one by one, the others whole."""
-    first, *others = (recipe.batch_order(workload, epoch) for epoch in range(workload.epochs))
-    singly = recipe.batches(first, workload.batch_size)
-    return [(singly, 0), *(([order], epoch) for epoch, order in enumerate(others, start=1))]
+    evidence.measure(f"{name}/loss", losses, rehearsal.losses)
+    for place, parameter in enumerate(weights.named()):
+        for kind, found, expected in (
+            ("weights", states, rehearsal.states),
+            ("gradients", gradients, rehearsal.gradients),
+        ):
+            evidence.measure(
+                f"{name}/{kind}/{parameter}",
+                np.stack([one[parameter] for one in found]),
+                np.stack([one[place] for one in expected]),
+            )
 
 
 def _gradients(before: dict[str, Floats], after: dict[str, Floats], beta_1: float) -> dict[str, Floats]:

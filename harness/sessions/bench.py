@@ -102,7 +102,7 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
 
 
 def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for every case: `case_id`, `certificate_id`, `holds`, `failed_check`, `reason`.
+    """A certificate for each framework in each case, see `proving.certify`.
 
     Mode `article` has none: its listings do different work.
     """
@@ -138,7 +138,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     run |= footprint.columns(settings.device)
     store.save_run(run)
     held = {
-        row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])
+        (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
         for row in proofs.to_dict("records")
     }
     failed = proofs[~proofs["holds"].astype(bool)]

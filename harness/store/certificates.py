@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ FOLDER: Final = "certificates"
 
 _SUMMARY: Final = {
     "case_id": "str",
+    "framework": "str",
     "certificate_id": "str",
     "holds": "bool",
     "failed_check": "str",
@@ -47,21 +49,12 @@ def load(results: Path, certificate_id: str, case: Case) -> Certificate | None:
         rows = pq.ParquetFile(_path(results, certificate_id)).read().select(CERTIFICATES.names).to_pylist()
     except (OSError, KeyError, pa.ArrowInvalid):
         return None
-    findings = tuple(
-        Finding(
-            check=row["check"],
-            quantity=row["quantity"],
-            expected=row["expected"],
-            tensorflow=row["tensorflow"],
-            pytorch=row["pytorch"],
-            difference=row["difference"],
-            bound=row["bound"],
-            meaning=row["meaning"],
-            holds=row["holds"],
-        )
-        for row in rows
+    named = [field.name for field in fields(Finding)]
+    findings = tuple(Finding(**{name: row[name] for name in named}) for row in rows)
+    first = rows[0]
+    return Certificate(
+        id=certificate_id, case=case, framework=first["framework"], findings=findings, wall_s=first["wall_s"]
     )
-    return Certificate(id=certificate_id, case=case, findings=findings, wall_s=rows[0]["wall_s"])
 
 
 def summary(certificates: Sequence[Certificate]) -> pd.DataFrame:
@@ -72,10 +65,11 @@ def summary(certificates: Sequence[Certificate]) -> pd.DataFrame:
         rows.append(
             {
                 "case_id": certificate.case.id,
+                "framework": certificate.framework,
                 "certificate_id": certificate.id,
                 "holds": certificate.holds,
                 "failed_check": failure.check if failure else None,
-                "reason": failure.sentence if failure else None,
+                "reason": certificate.reason,
             }
         )
     return pd.DataFrame(rows, columns=list(_SUMMARY)).astype(_SUMMARY)
@@ -91,6 +85,7 @@ def _rows(certificate: Certificate) -> list[dict[str, Any]]:
         "schema_version": SCHEMA_VERSION,
         "certificate_id": certificate.id,
         "case_id": case.id,
+        "framework": certificate.framework,
         "device": case.device,
         "mode": case.mode.value,
         "precision": work.precision.value,
@@ -110,8 +105,7 @@ def _rows(certificate: Certificate) -> list[dict[str, Any]]:
             "check": finding.check,
             "quantity": finding.quantity,
             "expected": finding.expected,
-            "tensorflow": finding.tensorflow,
-            "pytorch": finding.pytorch,
+            "found": finding.found,
             "difference": finding.difference,
             "bound": finding.bound,
             "meaning": finding.meaning,

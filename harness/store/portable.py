@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import ResultsUnusable
-from harness.store import certificates
+from harness.store import certificates, migration
 from harness.store.reader import read_tables
 from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import place
@@ -19,7 +19,7 @@ from harness.store.writer import place
 # Under this key of a pytest-benchmark file.
 SECTION: Final = "evenmatch"
 
-_TABLES: Final = {"runs": RUNS, "trials": TRIALS, "rounds": ROUNDS, certificates.FOLDER: CERTIFICATES}
+_TABLES: Final = {"runs": RUNS, "trials": TRIALS, "rounds": ROUNDS}
 
 
 def pack(folder: Path, run_id: str) -> dict[str, Any]:
@@ -47,12 +47,12 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> str:
                 "update it"
             )
         tables = {name: _table(packed[name], schema) for name, schema in _TABLES.items()}
+        findings = _table(migration.finding_rows(packed[certificates.FOLDER]), CERTIFICATES)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise ResultsUnusable(f"what it holds is no run of this project ({error!r})") from error
     if Path(run_id).name != run_id or (folder / "runs" / f"{run_id}.parquet").exists():
         raise ResultsUnusable(f"run {run_id}: is in {folder} already; nothing was brought in")
     (folder / certificates.FOLDER).mkdir(parents=True, exist_ok=True)
-    findings = tables.pop(certificates.FOLDER)
     for certificate_id in dict.fromkeys(findings.column("certificate_id").to_pylist()):
         mine = pc.equal(findings.column("certificate_id"), certificate_id)
         place(findings.filter(mine), folder / certificates.FOLDER / f"{certificate_id}.parquet")

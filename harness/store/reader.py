@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pyarrow import dataset
 
 from harness.errors import ResultsUnusable
+from harness.store import migration
 from harness.store.frames import Frames
 from harness.store.naming import LATEST, counted_back, is_latest, locate
 from harness.store.schema import (
@@ -83,7 +84,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         runs=runs,
         trials=trials[~is_control].reset_index(drop=True),
         rounds=rounds[~of_control].reset_index(drop=True),
-        certificates=_table(_certificates(folder, runs), CERTIFICATES),
+        certificates=_findings(folder, runs).to_pandas(),
         controls=trials[is_control].reset_index(drop=True),
         control_rounds=rounds[of_control].reset_index(drop=True),
         attempts=_of_this_machine(read_attempts(folder), runs),
@@ -114,7 +115,7 @@ def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
         "runs": runs,
         "trials": _arrow(_files(folder / "trials", [run_id]), TRIALS),
         "rounds": _arrow(_files(folder / "rounds", [run_id]), ROUNDS),
-        "certificates": _arrow(_certificates(folder, runs.to_pandas()), CERTIFICATES),
+        "certificates": _findings(folder, runs.to_pandas()),
     }
 
 
@@ -170,9 +171,18 @@ def _files(folder: Path, ids: list[str]) -> list[Path]:
     return found
 
 
-def _certificates(folder: Path, runs: pd.DataFrame) -> list[Path]:
+def _findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
+    """Findings of the runs' certificates, also of those that older versions wrote."""
     wanted = dict.fromkeys(name for names in runs["certificate_ids"] if names is not None for name in names)
-    return [path for name in wanted if (path := folder / "certificates" / f"{name}.parquet").is_file()]
+    paths = [path for name in wanted if (path := folder / "certificates" / f"{name}.parquet").is_file()]
+    tables = []
+    for path in paths:
+        try:
+            found = migration.findings(pq.ParquetFile(path).read())
+            tables.append(_known_version(found.select(CERTIFICATES.names).cast(CERTIFICATES), [path]))
+        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+            raise ResultsUnusable(f"{path}: cannot be read ({error})") from error
+    return pa.concat_tables([CERTIFICATES.empty_table(), *tables])
 
 
 def _table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pd.DataFrame:
@@ -198,13 +208,17 @@ def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -
         table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()
     except (OSError, pa.ArrowInvalid) as error:
         raise ResultsUnusable(_damaged(paths) or f"{paths[0].parent}: cannot be read ({error})") from error
+    return _known_version(table, paths).unify_dictionaries()
+
+
+def _known_version(table: pa.Table, paths: list[Path]) -> pa.Table:
     newest = max(table.column("schema_version").to_pylist(), default=0)
     if newest > SCHEMA_VERSION:
         raise ResultsUnusable(
             f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "
             "update it"
         )
-    return table.unify_dictionaries()
+    return table
 
 
 def _damaged(paths: list[Path]) -> str | None:

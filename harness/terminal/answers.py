@@ -86,14 +86,18 @@ def show_answers(console: Console, found: Sequence[Answer]) -> None:
 
 
 def show_proofs(proofs: pd.DataFrame) -> None:
-    """One row a case: does its certificate hold, and if not, what was found."""
+    """One row a certificate: does it hold, and if not, what was found."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("case", "certificate", "holds", "found"):
+    for heading in ("case", "framework", "certificate", "holds", "found"):
         table.add_column(heading, overflow="fold")
     for row in proofs.to_dict("records"):
         found = "" if row["holds"] else f"{row['failed_check']}: {row['reason']}"
         table.add_row(
-            escape(row["case_id"]), row["certificate_id"][:12], "yes" if row["holds"] else "no", escape(found)
+            escape(row["case_id"]),
+            escape(words.framework(row["framework"])),
+            row["certificate_id"][:12],
+            "yes" if row["holds"] else "no",
+            escape(found),
         )
     Console().print(table)
 

@@ -20,7 +20,7 @@ from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Pair, Plan
 from harness.work.records import Attempt, Role, Trial
-from harness.work.workload import Case
+from harness.work.workload import FRAMEWORKS, Case
 
 _LOG_EVERY_S: Final = 10.0
 
@@ -77,29 +77,27 @@ class ProofDisplay(_Display):
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("certificates", total=cases)
+        self._task = self._progress.add_task("certificates", total=cases * len(FRAMEWORKS))
 
     def proof_began(self, case: Case) -> None:
         self._progress.update(self._task, description=escape(f"proving {case.id}"))
         if not self._console.is_terminal:
             self._console.print(
-                f"proving that both sides do the same work: {escape(case.id)}", highlight=False
+                f"proving that both frameworks do the same work: {escape(case.id)}", highlight=False
             )
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
         self._progress.advance(self._task)
+        of = escape(f"{words.framework(certificate.framework)}, {certificate.case.id}")
         if certificate.first_failure is not None:
             found = certificate.first_failure
             self._console.print(
-                f"[bold]certificate failed[/bold] {escape(certificate.case.id)}: {escape(found.check)}: "
-                f"{escape(found.sentence)}",
+                f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}",
                 highlight=False,
             )
         elif not self._console.is_terminal:
             source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
-            self._console.print(
-                f"certificate holds ({source}): {escape(certificate.case.id)}", highlight=False
-            )
+            self._console.print(f"certificate holds ({source}): {of}", highlight=False)
 
 
 class RunDisplay(_Display):

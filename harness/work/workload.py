@@ -71,6 +71,18 @@ class Dataset(StrEnum):
     SYNTHETIC = "synthetic"
 
 
+class AdamForm(StrEnum):
+    """Where epsilon stands in the step: two forms of Kingma & Ba 2015, the same but for what it weighs.
+
+    `CORRECTED`, their algorithm 1: added to the root of the corrected second moment. `REORDERED`, the end of
+    their section 2: added to the root of the raw one, so that it weighs `1 / sqrt(1 - beta_2**t)` times as
+    much.
+    """
+
+    CORRECTED = "epsilon beside the corrected moment"
+    REORDERED = "epsilon beside the raw moment"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adam:
     """Hyperparameters of Adam (Kingma & Ba 2015), handed alike to both frameworks' stock optimisers."""

@@ -33,6 +33,7 @@ from harness.work.workload import TEST_SAMPLES, TrialSpec
 from harness.worker.adapters import adapter_module
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
+from harness.worker.watching import Watching
 
 # Predictions are timed call by call for so long, or so many calls.
 _PREDICT_S: Final = 0.3
@@ -46,6 +47,7 @@ class Worker:
         self._adapter: Adapter | None = None
         self._opened: type[Adapter] | None = None
         self._spec: TrialSpec | None = None
+        self._watching: Watching | None = None
         self._order_digests: list[str] = []
         self._answered_cpu_s = time.process_time()
 
@@ -53,6 +55,11 @@ class Worker:
     def adapter(self) -> Adapter:
         assert self._adapter is not None, "start comes first"
         return self._adapter
+
+    @property
+    def watching(self) -> Watching:
+        assert self._watching is not None, "start comes first"
+        return self._watching
 
     def answer(self, request: Message) -> Message:
         idle_cpu_s = time.process_time() - self._answered_cpu_s
@@ -117,6 +124,7 @@ class Worker:
         warm_s = clock()
         _require_place(adapter)
         pace = adapter.pace(recipe.batch_order(workload, 0))
+        self._watching = Watching(spec, adapter)
         if spec.planted_share:
             adapter.plant(spec.planted_share)
         # What start-up left behind is not looked through again by every collection in a round.
@@ -149,10 +157,12 @@ class Worker:
         self.adapter.begin_epoch(order[first:last])
         reply = self._watched(self.adapter.train_epoch)
         counts = self.adapter.trained()
+        loss = self.adapter.train_loss()
+        self.watching.trained(counts, len(order[first:last]))
         return reply | {
             "samples": counts.samples,
             "steps": counts.steps,
-            "loss": self.adapter.train_loss(),
+            "loss": loss,
             "accuracy": None,
         }
 
@@ -166,6 +176,7 @@ class Worker:
 
         reply = self._watched(evaluate)
         score = self.adapter.score()
+        self.watching.evaluated(self.adapter.evaluated())
         return reply | {
             "samples": TEST_SAMPLES * passes,
             "steps": steps * passes,
@@ -207,7 +218,12 @@ class Worker:
         }
 
     def _finish(self) -> Message:
-        return self._memory() | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
+        self.watching.finished()
+        return (
+            self._memory()
+            | {"watched_s": self.watching.watched_s}
+            | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
+        )
 
     def _memory(self) -> Message:
         """Peaks of this process and of the framework's allocator, where the latter still answers."""

@@ -59,10 +59,13 @@ class TorchIdiomatic(TorchMlp):
             kind(data.root, train=True, transform=transform),
             batch_size=self.workload.batch_size,
             sampler=self._sampler,
+            # A loader draws a number a pass for workers that it does not have: not from dropout's stream.
+            generator=torch.Generator(),
         )
         self._test_loader = DataLoader(
             kind(data.root, train=False, transform=transform),
             batch_size=self.workload.eval_batch_size,
+            generator=torch.Generator(),
         )
 
     def begin_epoch(self, order: Order) -> None:

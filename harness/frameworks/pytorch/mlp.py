@@ -105,7 +105,7 @@ class TorchMlp(TorchTestimony):
 
     def evaluate(self, steps: int) -> None:
         self.model.eval()
-        self._evaluated = 0
+        self._evaluated = self._batches_evaluated = 0
         self._test_loss_sum = torch.zeros((), device=self.device)
         self._right = torch.zeros((), dtype=torch.int64, device=self.device)
         with torch.no_grad():
@@ -114,9 +114,13 @@ class TorchMlp(TorchTestimony):
                 self._test_loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
                 self._right += (logits.argmax(1) == labels).sum()
                 self._evaluated += len(labels)
+                self._batches_evaluated += 1
 
     def _test_set(self, steps: int) -> Iterable[tuple[Tensor, Tensor]]:
         return self._test_batches[:steps]
+
+    def evaluated(self) -> Counts:
+        return Counts(steps=self._batches_evaluated, samples=self._evaluated)
 
     def score(self) -> Score:
         return Score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +69,15 @@ class TorchPrecision:
         """Put the scale back to what it began with."""
         if self.scaler:
             self.scaler.load_state_dict(self._fresh)
+
+    def state(self) -> dict[str, Any]:
+        """The loss scale and what it goes by; empty where the loss is not scaled."""
+        return dict(self.scaler.state_dict()) if self.scaler else {}
+
+    def put_back(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        if self.scaler:
+            self.scaler.load_state_dict(state)
 
     def tf32(self) -> bool:
         """Whether products of fp32 may be rounded, as PyTorch's backends say."""

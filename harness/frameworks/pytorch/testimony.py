@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from harness.frameworks.base import Data
 from harness.frameworks.pytorch.device import place
 from harness.frameworks.pytorch.layout import to_recipe
 from harness.frameworks.pytorch.matched import GivenMask
 from harness.frameworks.pytorch.precision import TorchPrecision
-from harness.frameworks.witness import Fact, Witness
+from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.recipe import Floats, Order, Weights
-from harness.work.workload import INPUT_FEATURES, Mode
+from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Copies of what training changes."""
+
+    parameters: list[Tensor]
+    optimizer: list[dict[str, Tensor]]
+    scaler: dict[str, Any]
+    random: list[Tensor]
 
 
 class TorchTestimony(Witness):
     """What can be asked of an adapter that keeps the following."""
 
+    adam_form = AdamForm.CORRECTED
     device: torch.device
     dtype: torch.dtype
     precision: TorchPrecision
@@ -30,6 +44,9 @@ class TorchTestimony(Witness):
     _train_labels: Tensor
     _test_batches: list[tuple[Tensor, Tensor]]
     _batches: list[Tensor]
+    _loss_of: Callable[[Tensor, Tensor], Tensor]
+    _cross_entropy: Callable[[Tensor, Tensor], Tensor]
+    _drop: Callable[[Tensor], Tensor] | None = None
     _logits: Callable[[Tensor], Tensor]
     _logits_of: Callable[[Tensor], Tensor]
     _test_set: Callable[[int], Iterable[tuple[Tensor, Tensor]]]
@@ -61,14 +78,61 @@ class TorchTestimony(Witness):
     def trainable_shapes(self) -> list[tuple[int, ...]]:
         return [tuple(reversed(one.shape)) for one in self.model.parameters() if one.requires_grad]
 
-    def first_moment(self) -> Weights:
+    def promised_execution(self) -> str:
+        return "compiled" if self.spec.case.mode is Mode.COMPILED else "eager"
+
+    def moments(self) -> Moments:
         state = self.optimizer.state
-        return to_recipe(
-            [
-                state[one]["exp_avg"] if one in state else torch.zeros_like(one)
+
+        def of(name: str) -> Weights:
+            return to_recipe(
+                [
+                    state[one][name] if one in state else torch.zeros_like(one)
+                    for one in self.model.parameters()
+                ]
+            )
+
+        steps = {int(one["step"].item()) for one in state.values()}
+        return Moments(first=of("exp_avg"), second=of("exp_avg_sq"), steps=max(steps, default=0))
+
+    def keep(self) -> Kept:
+        return Kept(
+            parameters=[one.detach().clone() for one in self.model.parameters()],
+            optimizer=[
+                {name: value.clone() for name, value in self.optimizer.state[one].items()}
                 for one in self.model.parameters()
-            ]
+            ],
+            scaler=self.precision.state(),
+            random=self._random(),
         )
+
+    def put_back(self, kept: Kept) -> None:
+        with torch.no_grad():
+            for parameter, value, state in zip(
+                self.model.parameters(), kept.parameters, kept.optimizer, strict=True
+            ):
+                parameter.copy_(value)
+                # In place: a compiled or captured step is tied to its tensors.
+                for name, one in state.items():
+                    self.optimizer.state[parameter][name].copy_(one)
+        self.precision.put_back(kept.scaler)
+        self._set_random(kept.random)
+
+    def next_mask(self, rows: int) -> Floats:
+        random = self._random()
+        units = self.workload.hidden_units
+        mask = self.dropped(np.ones((rows, units), np.float32), training=True)
+        self._set_random(random)
+        return mask
+
+    def _random(self) -> list[Tensor]:
+        on_device = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
+        return [torch.get_rng_state(), *on_device]
+
+    def _set_random(self, states: list[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        for state in states[1:]:
+            torch.cuda.set_rng_state(state, self.device)
 
     def logits(self) -> Floats:
         self.model.eval()
@@ -80,9 +144,12 @@ class TorchTestimony(Witness):
     def dropped(self, ones: Floats, *, training: bool) -> Floats:
         (layer,) = (one for one in self.model if isinstance(one, nn.Dropout))
         layer.train(training)
-        run = torch.compile(layer, dynamic=False) if self.spec.case.mode is Mode.COMPILED else layer
+        if self._drop is None:
+            self._drop = (
+                torch.compile(layer, dynamic=False) if self.spec.case.mode is Mode.COMPILED else layer
+            )
         with torch.no_grad():
-            dropped = run(torch.from_numpy(ones).to(self.device, self.precision.compute))
+            dropped = self._drop(torch.from_numpy(ones).to(self.device, self.precision.compute))
             return np.array(dropped.to(self.dtype).cpu())
 
     def put_mask(self, mask: Floats) -> None:
@@ -107,6 +174,7 @@ class TorchTestimony(Witness):
     def settings(self) -> dict[str, Fact]:
         parameter = next(self.model.parameters())
         return {
+            "execution": self._execution(),
             "threads": torch.get_num_threads(),
             "interop_threads": torch.get_num_interop_threads(),
             "device": "cpu" if parameter.device.type == "cpu" else "gpu",
@@ -116,6 +184,11 @@ class TorchTestimony(Witness):
             "loss_scale": self.precision.loss_scale(),
             "loss_scale_growth_steps": self.precision.growth_steps(),
         }
+
+    def _execution(self) -> str:
+        """Compiled where code that Dynamo made runs: asked of its counters, not of the mode."""
+        compiled = counters["stats"]["unique_graphs"] > 0 and self._loss_of != self._cross_entropy
+        return "compiled" if compiled else "eager"
 
     def _compute(self) -> str:
         """Type of the activations, as the last layer puts them out in a forward pass."""

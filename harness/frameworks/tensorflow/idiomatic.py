@@ -6,8 +6,12 @@ not left to chance: `fit` gets the samples in the recipe's order where `shuffle=
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
+import tensorflow as tf
 
 from harness.errors import NotDivisible
 from harness.frameworks.base import Counts, Data, Score
@@ -32,6 +36,7 @@ class TensorFlowIdiomatic(TensorFlowMlp):
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
+        self._judged = self.model
 
     def begin_epoch(self, order: Order) -> None:
         self._order = order
@@ -66,6 +71,12 @@ class TensorFlowIdiomatic(TensorFlowMlp):
             batch_size=self.workload.eval_batch_size,
             verbose=0,
         )
+
+    def evaluated(self) -> Counts:
+        # As in training, the loss's mean keeps the sum of the batches' weights, which are their samples.
+        (mean_loss,) = (metric for metric in self._judged.metrics if metric.name == "loss")
+        samples = int(mean_loss.count.numpy())
+        return Counts(steps=-(-samples // self.workload.eval_batch_size), samples=samples)
 
     def score(self) -> Score:
         loss, accuracy = self._score
@@ -110,6 +121,21 @@ class TensorFlowIdiomatic(TensorFlowMlp):
                 keras.layers.Dense(CLASSES),
             ]
         )
+
+    def promised_execution(self) -> str:
+        # By itself Keras has XLA compile what `fit` runs where it sees a GPU.
+        return "traced" if self.spec.case.device == "cpu" else "compiled"
+
+    def _execution(self) -> str:
+        if self.model.run_eagerly or tf.config.functions_run_eagerly() or self.model.train_function is None:
+            return "eager"
+        return "compiled" if self.model.jit_compile else "traced"
+
+    def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """As `fit` runs it: only what stands beside the model is traced by this."""
+        compiled = self.promised_execution() == "compiled"
+        traced: Callable[..., Any] = tf.function(function, jit_compile=compiled)
+        return traced
 
     def _step_kind(self) -> str:
         compiled = bool(self.model.jit_compile)

@@ -62,6 +62,7 @@ class TensorFlowMlp(TensorFlowTestimony):
         self.model.set_weights(list(weights.named().values()))
         # Dropout's random state is among the model's variables, so it is put back with the rest.
         self._initial = [(v, v.numpy()) for v in (*self.model.variables, *self.optimizer.variables)]
+        self._drops: dict[bool, Callable[..., Any]] = {}
         self._train_step = self._in_mode(self._step)
         self._eval_step = self._in_mode(self._evaluate)
         self._forward = self._in_mode(self._logits)
@@ -95,10 +96,14 @@ class TensorFlowMlp(TensorFlowTestimony):
         with tf.device(self.device):
             self._test_loss_sum.assign(0.0)
             self._right.assign(0)
-            self._evaluated = 0
+            self._evaluated = self._batches_evaluated = 0
             for inputs, labels in self._test_batches[:steps]:
                 self._eval_step(inputs, labels)
                 self._evaluated += len(labels)
+                self._batches_evaluated += 1
+
+    def evaluated(self) -> Counts:
+        return Counts(steps=self._batches_evaluated, samples=self._evaluated)
 
     def score(self) -> Score:
         return Score(

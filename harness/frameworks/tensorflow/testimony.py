@@ -8,19 +8,31 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from harness.frameworks.base import Data
 from harness.frameworks.tensorflow.device import place
 from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask
 from harness.frameworks.tensorflow.precision import growth_steps, loss_scale
-from harness.frameworks.witness import Fact, Witness
+from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.recipe import Floats, Order, Weights
+from harness.work.workload import AdamForm, Mode
+
+
+def execution(step: Any, *signature: tf.TensorSpec) -> str:
+    """How a step that has run was run, from its graph: eager where there is none, compiled if XLA made it."""
+    traced = isinstance(step, tf.types.experimental.PolymorphicFunction)
+    if not traced or tf.config.functions_run_eagerly() or not step.experimental_get_tracing_count():
+        return "eager"
+    attributes = step.get_concrete_function(*signature).function_def.attr
+    return "compiled" if attributes["_XlaMustCompile"].b else "traced"
 
 
 class TensorFlowTestimony(Witness):
     """What can be asked of an adapter that keeps the following."""
 
+    adam_form = AdamForm.REORDERED
     device: str
     dtype: tf.DType
     model: keras.Model
@@ -30,6 +42,8 @@ class TensorFlowTestimony(Witness):
     _train_labels: tf.Tensor
     _test_batches: list[tuple[tf.Tensor, tf.Tensor]]
     _batches: list[tf.Tensor]
+    _train_step: Callable[[tf.Tensor], Any]
+    _drops: dict[bool, Callable[..., Any]]
     _forward: Callable[[tf.Tensor], tf.Tensor]
     _in_mode: Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -56,18 +70,44 @@ class TensorFlowTestimony(Witness):
     def trainable_shapes(self) -> list[tuple[int, ...]]:
         return [tuple(variable.shape) for variable in self.model.trainable_variables]
 
-    def first_moment(self) -> Weights:
-        return to_recipe([v for v in self.optimizer.variables if v.name.endswith("_momentum")])
+    def promised_execution(self) -> str:
+        return {Mode.EAGER: "eager", Mode.COMPILED: "compiled"}.get(self.spec.case.mode, "traced")
+
+    def moments(self) -> Moments:
+        def of(ending: str) -> Weights:
+            return to_recipe([v for v in self.optimizer.variables if v.name.endswith(ending)])
+
+        return Moments(first=of("_momentum"), second=of("_velocity"), steps=int(self.adam.iterations.numpy()))
+
+    def keep(self) -> list[tuple[keras.Variable, NDArray[Any]]]:
+        return [(one, one.numpy()) for one in (*self.model.variables, *self.optimizer.variables)]
+
+    def put_back(self, kept: list[tuple[keras.Variable, NDArray[Any]]]) -> None:
+        for variable, value in kept:
+            variable.assign(value)
+
+    def next_mask(self, rows: int) -> Floats:
+        state = self._dropout_layer().seed_generator.state
+        before = state.numpy()
+        ones = np.ones((rows, self.workload.hidden_units), self.dtype.as_numpy_dtype)
+        mask = self.dropped(ones, training=True)
+        state.assign(before)
+        return mask
+
+    def _dropout_layer(self) -> keras.layers.Dropout:
+        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
+        return layer
 
     def logits(self) -> Floats:
         with tf.device(self.device):
             return np.concatenate([self._forward(inputs).numpy() for inputs, _ in self._test_batches])
 
     def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
-        run = self._in_mode(lambda inputs: layer(inputs, training=training))
+        if training not in self._drops:
+            layer = self._dropout_layer()
+            self._drops[training] = self._in_mode(lambda inputs: layer(inputs, training=training))
         with tf.device(self.device):
-            return np.array(tf.cast(run(tf.constant(ones)), self.dtype))
+            return np.array(tf.cast(self._drops[training](tf.constant(ones)), self.dtype))
 
     def put_mask(self, mask: Floats) -> None:
         (layer,) = (one for one in self.model.layers if isinstance(one, GivenMask))
@@ -90,6 +130,7 @@ class TensorFlowTestimony(Witness):
     def settings(self) -> dict[str, Fact]:
         variable = self.model.trainable_variables[0]
         return {
+            "execution": self._execution(),
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "device": place(variable.value.device),
@@ -99,6 +140,9 @@ class TensorFlowTestimony(Witness):
             "loss_scale": loss_scale(self.optimizer),
             "loss_scale_growth_steps": growth_steps(self.optimizer),
         }
+
+    def _execution(self) -> str:
+        return execution(self._train_step, tf.TensorSpec((self.workload.batch_size,), tf.int64))
 
     def _compute(self) -> str:
         """Type of the activations, as the model puts its logits out in a forward pass."""

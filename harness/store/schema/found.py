@@ -8,14 +8,15 @@ import pyarrow as pa
 
 from harness.store.schema.measured import TIME
 
-# One row a finding of a certificate, in the order in which they were judged. The sides' values are words:
-# digests, settings, or numbers with all their digits. `difference` and `bound` are null where the values
-# have to be equal to `expected`, and `expected` is null where they may differ by `bound`.
+# One row a finding of a framework's certificate, in the order in which they were judged. The values are
+# words: digests, settings, or numbers with all their digits. `difference` and `bound` are null where what was
+# `found` has to equal `expected`, what was asked; where it may differ by `bound`, that is NumPy's value.
 CERTIFICATES: Final = pa.schema(
     [
         ("schema_version", pa.int16()),
         ("certificate_id", pa.string()),
         ("case_id", pa.string()),
+        ("framework", pa.string()),
         ("device", pa.string()),
         ("mode", pa.string()),
         ("precision", pa.string()),
@@ -31,8 +32,7 @@ CERTIFICATES: Final = pa.schema(
         ("check", pa.string()),
         ("quantity", pa.string()),
         ("expected", pa.string()),
-        ("tensorflow", pa.string()),
-        ("pytorch", pa.string()),
+        ("found", pa.string()),
         ("difference", pa.float64()),
         ("bound", pa.float64()),
         ("meaning", pa.string()),

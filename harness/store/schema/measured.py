@@ -43,6 +43,7 @@ TRIALS: Final = pa.schema(
         ("failure_reason", pa.string()),
         ("started_at", TIME),
         ("wall_s", pa.float64()),
+        ("watched_s", pa.float64()),
         ("import_s", pa.float64()),
         ("data_s", pa.float64()),
         ("build_s", pa.float64()),

@@ -1,0 +1,154 @@
+"""The work done in NumPy, in float64: what every framework is held against.
+
+One forward and backward pass by hand, and one step of Adam in either of the two forms that are in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.work.recipe import Inputs, Order, Weights
+from harness.work.workload import CLASSES, Adam, AdamForm
+
+Doubles = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+# Rows that a forward pass over a whole data set takes at once.
+_CHUNK_ROWS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Parameters and Adam's moments, each in the order of `Weights.named`, after `steps` steps."""
+
+    parameters: tuple[Doubles, ...]
+    first_moments: tuple[Doubles, ...]
+    second_moments: tuple[Doubles, ...]
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """Mean loss of a batch, its gradients, and how far each unit's input was from zero (n, h)."""
+
+    loss: float
+    gradients: tuple[Doubles, ...]
+    from_zero: Doubles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """A data set: `inputs` gives the rows (n, 784) of some samples in the timed precision; labels (n,)."""
+
+    inputs: Callable[[Order], Inputs]
+    labels: Labels
+
+
+def arrays(weights: Weights) -> tuple[Doubles, ...]:
+    """Parameters, or whatever there is one of for each, as float64."""
+    return tuple(np.asarray(one, np.float64) for one in weights.named().values())
+
+
+def fresh(weights: Weights) -> Model:
+    """A model that has taken no step."""
+    parameters = arrays(weights)
+    zeros = tuple(np.zeros_like(one) for one in parameters)
+    return Model(parameters=parameters, first_moments=zeros, second_moments=zeros, steps=0)
+
+
+def run(parameters: Sequence[Doubles], inputs: Doubles, labels: Labels, mask: Doubles) -> Pass:
+    """Forward and backward: softmax cross-entropy, its mean over the batch. `mask` is (rows, h)."""
+    _, _, output_kernel, _ = parameters
+    before = _before(parameters, inputs)
+    kept = mask[: len(inputs)] * (before > 0)
+    hidden = before * kept
+    log_shares = _log_shares(_output(parameters, hidden))
+    truth = np.eye(CLASSES)[labels]
+    by_logits = (np.exp(log_shares) - truth) / len(labels)
+    by_before = by_logits @ output_kernel.T * kept
+    return Pass(
+        loss=float(-(truth * log_shares).sum(axis=1).mean()),
+        gradients=(
+            inputs.T @ by_before,
+            by_before.sum(axis=0),
+            hidden.T @ by_logits,
+            by_logits.sum(axis=0),
+        ),
+        from_zero=np.abs(before),
+    )
+
+
+def from_zero(parameters: Sequence[Doubles], inputs: Inputs) -> Doubles:
+    """How far the input of each sample's closest unit is from ReLU's kink (n,)."""
+    nearest: Doubles = np.abs(_before(parameters, inputs)).min(axis=1)
+    return nearest
+
+
+def logits(parameters: Sequence[Doubles], samples: Samples) -> Doubles:
+    """Outputs (n, 10) for all samples, without dropout."""
+    everything = np.arange(len(samples.labels))
+    parts = [everything[start : start + _CHUNK_ROWS] for start in range(0, len(everything), _CHUNK_ROWS)]
+    hidden = (np.maximum(_before(parameters, samples.inputs(part)), 0) for part in parts)
+    return np.concatenate([_output(parameters, one) for one in hidden])
+
+
+def loss_of(outputs: Doubles, labels: Labels) -> float:
+    """Mean cross-entropy of outputs (n, 10)."""
+    return float(-_log_shares(outputs)[np.arange(len(labels)), labels].mean())
+
+
+def updated(model: Model, gradients: Sequence[Doubles], adam: Adam, form: AdamForm) -> Model:
+    """The model after one step of Adam."""
+    first = tuple(
+        adam.beta_1 * moment + (1 - adam.beta_1) * one
+        for moment, one in zip(model.first_moments, gradients, strict=True)
+    )
+    second = tuple(
+        adam.beta_2 * moment + (1 - adam.beta_2) * one**2
+        for moment, one in zip(model.second_moments, gradients, strict=True)
+    )
+    steps = model.steps + 1
+    parameters = stepped(model.parameters, first, second, steps=steps, adam=adam, form=form)
+    return Model(parameters=parameters, first_moments=first, second_moments=second, steps=steps)
+
+
+def stepped(
+    parameters: Sequence[Doubles],
+    first: Sequence[Doubles],
+    second: Sequence[Doubles],
+    *,
+    steps: int,
+    adam: Adam,
+    form: AdamForm,
+) -> tuple[Doubles, ...]:
+    """The parameters after the step that made these moments and is number `steps`, from 1."""
+    spread = np.sqrt(1 - adam.beta_2**steps)
+    epsilon = adam.epsilon * (spread if form is AdamForm.CORRECTED else 1.0)
+    rate = adam.learning_rate * spread / (1 - adam.beta_1**steps)
+    return tuple(
+        parameter - rate * one / (np.sqrt(two) + epsilon)
+        for parameter, one, two in zip(parameters, first, second, strict=True)
+    )
+
+
+def _before(parameters: Sequence[Doubles], inputs: Inputs) -> Doubles:
+    hidden_kernel, hidden_bias, _, _ = parameters
+    before: Doubles = inputs @ hidden_kernel + hidden_bias
+    return before
+
+
+def _output(parameters: Sequence[Doubles], hidden: Doubles) -> Doubles:
+    _, _, output_kernel, output_bias = parameters
+    outputs: Doubles = hidden @ output_kernel + output_bias
+    return outputs
+
+
+def _log_shares(outputs: Doubles) -> Doubles:
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    log_shares: Doubles = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_shares

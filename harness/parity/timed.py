@@ -1,0 +1,194 @@
+"""The timed program itself is held against NumPy: its own Adam, its own dropout, its own batches.
+
+Works on the object that is timed, at whatever state it has reached, and puts that state back. Two things
+are asked of it:
+
+*Steps.* What its dropout layer will draw next is drawn once, by the layer itself, and the random state put
+back; then the step is made. With the mask known, NumPy has every number of it: loss, gradients (out of
+Adam's first moment), second moments, and the weights after the framework's own form of Adam. A step that
+drops elsewhere, trains on fewer rows, or changes its rule, differs.
+
+*A whole and its parts.* From one state, one call over several batches and as many calls over one each have
+to lead to the same weights: steps that are left out, done twice or done on less among others differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from harness.frameworks.witness import Moments, Witness
+from harness.parity.bounds import ROUNDOFF
+from harness.parity.evidence import Evidence
+from harness.parity.reference import Doubles, Samples, arrays, from_zero, logits, loss_of, run, stepped
+from harness.parity.rehearsal import Margins
+from harness.work import recipe
+from harness.work.recipe import Order
+from harness.work.workload import Adam, Workload
+
+STEP: Final = "timed step"
+WHOLE: Final = "whole and parts"
+EVALUATION: Final = "timed evaluation"
+
+# Samples looked through at a time for such as keep off ReLU's kink.
+_LOOKED_THROUGH: Final = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is asked: full batches stepped one by one, and full batches of a whole; a partial one each."""
+
+    steps: int
+    whole: int
+
+
+def prove_step_by_step(
+    evidence: Evidence, witness: Witness, samples: Samples, extent: Extent, rng: np.random.Generator
+) -> None:
+    """Both proofs, from the state as it is; afterwards it is as it was."""
+    kept = witness.keep()
+    _steps(evidence, witness, samples, extent.steps, rng)
+    witness.put_back(kept)
+    _whole(evidence, witness, extent.whole, rng)
+    witness.put_back(kept)
+
+
+def prove_evaluation(evidence: Evidence, witness: Witness, test: Samples) -> None:
+    """The score of the last evaluation of all test batches against NumPy's, from the weights as they are."""
+    outputs = logits(arrays(witness.weights()), test)
+    score = witness.score()
+    right = float((outputs.argmax(axis=1) == test.labels).mean())
+    evidence.measure(f"{EVALUATION}/test loss", score.loss, loss_of(outputs, test.labels))
+    evidence.measure(f"{EVALUATION}/accuracy", score.accuracy, right)
+
+
+def partial_size(workload: Workload) -> int:
+    """Samples in an epoch's last batch where it is smaller than the others, else 0."""
+    return workload.train_samples % workload.batch_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What one step came to, as the framework has it or as NumPy does."""
+
+    loss: float
+    gradients: tuple[Doubles, ...]
+    squares: tuple[Doubles, ...]
+    weights: tuple[Doubles, ...]
+
+
+def _steps(
+    evidence: Evidence, witness: Witness, samples: Samples, full: int, rng: np.random.Generator
+) -> None:
+    work = witness.workload
+    sizes = [work.batch_size] * full + [partial_size(work)] * bool(partial_size(work))
+    found: list[_Step] = []
+    expected: list[_Step] = []
+    masks = []
+    for size in sizes:
+        before, moments = arrays(witness.weights()), witness.moments()
+        order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
+        mask = np.asarray(witness.next_mask(size), np.float64)
+        loss = _train(witness, order)
+        after, now = arrays(witness.weights()), witness.moments()
+        gradients = _unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
+        squares = _unfolded(arrays(moments.second), arrays(now.second), work.adam.beta_2)
+        found.append(_Step(loss=loss, gradients=gradients, squares=squares, weights=after))
+        inputs = samples.inputs(order).astype(np.float64)
+        by_hand = run(before, inputs, samples.labels[order], mask)
+        expected.append(
+            _Step(
+                loss=by_hand.loss,
+                gradients=by_hand.gradients,
+                squares=tuple(one**2 for one in gradients),
+                weights=_moved(before, now, work.adam, witness),
+            )
+        )
+        masks.append(mask.ravel())
+        evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
+    _write(evidence, found, expected, np.concatenate(masks), work)
+
+
+def _write(
+    evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step], masks: Doubles, work: Workload
+) -> None:
+    evidence.measure(f"{STEP}/loss", [one.loss for one in found], [one.loss for one in expected])
+    names = recipe.initial_weights(work).named()
+    for place, name in enumerate(names):
+        for quantity in ("gradients", "squares", "weights"):
+            evidence.measure(
+                f"{STEP}/{quantity}/{name}",
+                np.stack([getattr(one, quantity)[place] for one in found]),
+                np.stack([getattr(one, quantity)[place] for one in expected]),
+            )
+    evidence.measure(f"{STEP}/dropout rate", np.mean(masks == 0), work.dropout_rate)
+    evidence.measured[f"{STEP}/draws"] = np.array(masks.size)
+
+
+def _whole(evidence: Evidence, witness: Witness, full: int, rng: np.random.Generator) -> None:
+    work = witness.workload
+    samples = min(full * work.batch_size, work.train_samples - partial_size(work)) + partial_size(work)
+    order = rng.permutation(work.train_samples)[:samples].astype(np.int64)
+    kept = witness.keep()
+    whole_loss = _train(witness, order)
+    whole, counted = arrays(witness.weights()), witness.trained()
+    witness.put_back(kept)
+    batches = recipe.batches(order, work.batch_size)
+    losses = [_train(witness, batch) for batch in batches]
+    parts = arrays(witness.weights())
+    evidence.fact(WHOLE, "steps", asked=len(batches), found=counted.steps)
+    evidence.fact(WHOLE, "samples", asked=len(order), found=counted.samples)
+    mean = np.average(losses, weights=[len(batch) for batch in batches])
+    evidence.measure(f"{WHOLE}/loss", whole_loss, mean)
+    for place, name in enumerate(recipe.initial_weights(work).named()):
+        evidence.measure(f"{WHOLE}/weights/{name}", whole[place], parts[place])
+
+
+def _train(witness: Witness, order: Order) -> float:
+    witness.begin_epoch(order)
+    witness.train_epoch()
+    witness.synchronise()
+    # An adapter that left out all that it was given has no loss to tell.
+    return witness.train_loss() if witness.trained().samples else float("nan")
+
+
+def _moved(before: tuple[Doubles, ...], now: Moments, adam: Adam, witness: Witness) -> tuple[Doubles, ...]:
+    """Where the framework's own form of Adam has to lead to, from the moments that it holds itself.
+
+    From its own moments, not NumPy's: where a gradient is all rounding, its sign decides the whole step.
+    """
+    first, second = arrays(now.first), arrays(now.second)
+    return stepped(before, first, second, steps=max(now.steps, 1), adam=adam, form=witness.adam_form)
+
+
+def _unfolded(before: tuple[Doubles, ...], after: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:
+    """What went into a running mean: m' = beta m + (1 - beta) x."""
+    return tuple((new - beta * old) / (1 - beta) for old, new in zip(before, after, strict=True))
+
+
+def _margin(work: Workload) -> float:
+    return Margins.of(ROUNDOFF.get(work.precision, 0.0)).clear_of_zero
+
+
+def _clear_of_the_kink(
+    parameters: tuple[Doubles, ...], samples: Samples, size: int, margin: float, rng: np.random.Generator
+) -> Order:
+    """Samples none of whose units is near ReLU's kink, where rounding would decide about a gradient.
+
+    Where the data have too few of them, some come twice; where they have none, any will have to do.
+    """
+    looked_through = rng.permutation(len(samples.labels))
+    clear: list[int] = []
+    for some in _chunks(looked_through):
+        clear += some[from_zero(parameters, samples.inputs(some)) > margin].tolist()
+        if len(clear) >= size:
+            break
+    return np.resize(np.array(clear or looked_through, np.int64), size)
+
+
+def _chunks(order: Order) -> Iterator[Order]:
+    for start in range(0, len(order), _LOOKED_THROUGH):
+        yield order[start : start + _LOOKED_THROUGH]

@@ -1,0 +1,51 @@
+"""Trials of a faulty adapter, one after the other in one process: how each ended.
+
+`python -m tests.worker.try_faults FRAMEWORK MODE DATA_ROOT [FAULT ...]` prints a JSON object a fault: its
+name, and the kind and the sentence of its failure or nulls; the first is the adapter without a fault.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from harness.work.workload import TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
+from harness.worker.trial import Worker
+from tests.worker.late_faults import FAULTS, TORCH_ONLY
+
+# A partial batch of 40; in two rounds an epoch.
+WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
+
+
+def main(framework: str, mode: str, data_root: str, *named: str) -> None:
+    os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
+    case = Case(workload=WORK, device="cpu", mode=Mode(mode))
+    spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
+    possible = [name for name, fault in FAULTS.items() if Mode(mode) in fault.modes]
+    for fault in ["", *(named or possible)]:
+        if framework == TENSORFLOW and fault in TORCH_ONLY:
+            continue
+        os.environ["EVENMATCH_FAULT"] = fault
+        print(json.dumps({"fault": fault} | ended(spec)), flush=True)  # noqa: T201  (it is the answer)
+
+
+def ended(spec: TrialSpec) -> dict[str, str | None]:
+    """How a whole trial with this adapter ended."""
+    worker = Worker()
+    try:
+        worker.answer({"do": Do.START, "spec": dump_spec(spec)})
+        for epoch in range(WORK.epochs):
+            for first, last in ((0, 512), (512, 1000)):
+                worker.answer({"do": Do.TRAIN, "epoch": epoch, "first": first, "last": last})
+            worker.answer({"do": Do.EVALUATE, "passes": 1})
+        worker.answer({"do": Do.FINISH})
+    except Exception as error:  # noqa: BLE001  (whatever it raises is how it ended)
+        failure = worker.failure(error)
+        return {"kind": failure["kind"], "said": failure["error"]}
+    return {"kind": None, "said": None}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
