@@ -78,8 +78,9 @@ def invent(results: Path, total: int) -> int:
         "started_at": datetime(2026, 1, 1, tzinfo=UTC), "finished_at": datetime(2026, 1, 2, tzinfo=UTC),
         "wall_s": 86400.0, "command": "harness bench", "preset": "thorough", "hostname": "invented",
         "cpu_model": "none", "threads": 1, "cpu_usable": 1,
-        "certificate_ids": [f"{case.id}-{name}" for case in CASES for name in FRAMEWORKS], "config_json": "{}", "environment_json": "{}",
-        "packages_json": "{}", "stopped_because": "it was invented", "gpu_names": [], "gpu_reason": "none",
+        "certificate_ids": [f"{case.id}-{name}" for case in CASES for name in FRAMEWORKS],
+        "config_json": "{}", "environment_json": "{}", "packages_json": "{}",
+        "stopped_because": "it was invented", "gpu_names": [], "gpu_reason": "none",
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([run], schema=RUNS), results / "runs" / f"{RUN_ID}.parquet")
     Store(results).gather(RUN_ID)

@@ -8,6 +8,7 @@ Source: "THE IDX FILE FORMAT" on the MNIST page (LeCun, Cortes and Burges).
 from __future__ import annotations
 
 import math
+import os
 import struct
 from pathlib import Path
 from typing import Final
@@ -41,19 +42,22 @@ def read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         DataUnavailable: the file cannot be read, is not idx, holds another type, shape or length.
     """
+    expected = header(shape)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            found = file.read(len(expected))
+            length = file.seek(0, os.SEEK_END)
+            if found != expected:
+                raise DataUnavailable(f"{path}: {_misfit(found, shape)}")
+            if length != size_bytes(shape):
+                raise DataUnavailable(
+                    f"{path}: {length:,} bytes; an idx file of {shape} has {size_bytes(shape):,}"
+                )
+            # Mapped: whoever needs a few images reads a few.
+            values = np.memmap(file, np.uint8, mode="r", offset=len(expected), shape=shape)
     except OSError as error:
         raise DataUnavailable(f"{path}: cannot be read ({error.strerror})") from error
-    expected = header(shape)
-    found = content[: len(expected)]
-    if found != expected:
-        raise DataUnavailable(f"{path}: {_misfit(found, shape)}")
-    if len(content) != size_bytes(shape):
-        raise DataUnavailable(
-            f"{path}: {len(content):,} bytes; an idx file of {shape} has {size_bytes(shape):,}"
-        )
-    return np.frombuffer(content, np.uint8, offset=len(expected)).reshape(shape)
+    return np.asarray(values)
 
 
 def _misfit(found: bytes, shape: tuple[int, ...]) -> str:

@@ -21,9 +21,9 @@ class Conditions:
     """What all trials of a run share.
 
     `together` says whether the two workers of a pair start at the same time: there are cores for both.
-    `certificates` are those of each case's id and framework. `gpus` has the device behind each name but "cpu", settled before anything is measured.
-    A pair ends early once each side has trained for `enough_s`. With `speed_only` nothing but training
-    is measured.
+    `certificates` are those of each case's id and framework. `gpus` has the device behind each name but
+    "cpu", settled before anything is measured. A pair ends early once each side has trained for `enough_s`.
+    With `speed_only` nothing but training is measured.
     """
 
     run_id: str

@@ -72,6 +72,10 @@ _STEPS: Final = {
     ),
 }  # fmt: skip
 
+# Losses are means, in float32, of what comes of logits that are each off by a few u. The weights' own
+# rounding is the same for all samples, so it does not average out.
+_LOSS_ROUNDINGS: Final = 2
+
 # So many roundings, on both sides together, may part a logit or a kernel's gradient.
 _ROUNDINGS: Final = 16
 
@@ -87,8 +91,7 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
     """The bounds of a case whose timed trials compute in this precision."""
     roundoff = ROUNDOFF.get(precision, 0.0)
     narrow = StepBounds(
-        # Losses are means over a batch, in float32, of logits that are each off by a few u.
-        loss=roundoff,
+        loss=_LOSS_ROUNDINGS * roundoff,
         kernel_gradient=_ROUNDINGS * roundoff,
         bias_gradient=_SUM_ROUNDINGS * math.sqrt(batch_size) * roundoff,
         weight=_STEPS_APART * Adam().learning_rate,
@@ -99,7 +102,7 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
     )
     return Bounds(
         steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
-        test_loss=max(1e-5, roundoff / 4),
+        test_loss=max(1e-5, _LOSS_ROUNDINGS * roundoff),
         logit=max(1e-4, _ROUNDINGS * roundoff),
         # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
         # them where numbers are coarse.

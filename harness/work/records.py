@@ -198,8 +198,8 @@ class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
     `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
-    take longer, 0 outside calibration. `watched_s` is the part of `wall_s` in which the timed program was held
-    against the reference. `gpu` is None where none was used or it could not be watched, with
+    take longer, 0 outside calibration. `watched_s` is the part of `wall_s` in which the program was
+    held against the reference. `gpu` is None where none was used or it could not be watched, with
     the `gpu_reason`.
     """
 

@@ -21,8 +21,9 @@ from harness.parity.timed import Extent, prove_evaluation, prove_step_by_step
 from harness.work.workload import TEST_SAMPLES, Mode, Precision, TrialSpec
 from harness.worker.reading import read_samples
 
-# What is asked of the program at the drawn moment, and again after the last round.
+# What is asked of the program at the drawn moment, and of what is left of it after the last round.
 _ASKED: Final = Extent(steps=2, whole=3)
+_ASKED_AT_LAST: Final = Extent(steps=1, whole=1)
 
 _MOMENT_STREAM: Final = 4
 
@@ -59,7 +60,7 @@ class Watching:
         _require("training", counts, told_counts, left_out=self._overflows(steps))
         before, self._trained = self._trained, self._trained + told
         if before <= self._moment < self._trained:
-            self._prove()
+            self._prove(_ASKED)
 
     def evaluated(self, counts: Counts) -> None:
         """After an evaluation of the whole test set.
@@ -88,14 +89,14 @@ class Watching:
             OtherWork: the program is another by now.
         """
         if self._trained:
-            self._prove()
+            self._prove(_ASKED_AT_LAST)
 
-    def _prove(self) -> None:
+    def _prove(self, extent: Extent) -> None:
         if self._witness is None:
             return
         begin_s = time.perf_counter()
         evidence = self._evidence()
-        prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, _ASKED, self._rng)
+        prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, extent, self._rng)
         _require_held(evidence, DURING)
         self.watched_s += time.perf_counter() - begin_s
 

@@ -28,7 +28,7 @@ def frames(*, holds=True, work=None, **run):
     measured = trials("a").assign(**(usual | (work or {})))
     case_id = measured["case_id"].iloc[0]
     finding = {"case_id": case_id, "certificate_id": "id", "holds": holds, "check": "epoch"}
-    told = dict.fromkeys(("quantity", "expected", "tensorflow", "pytorch", "meaning"), "x")
+    told = dict.fromkeys(("framework", "quantity", "expected", "found", "meaning"), "x")
     proof = pd.DataFrame([finding | told | {"difference": None, "bound": None}])
     none = pd.DataFrame()
     return Frames(

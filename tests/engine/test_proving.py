@@ -12,7 +12,7 @@ from harness.engine.proving import ProofConditions, certify, identify
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
 from harness.store import certificates
-from harness.work.workload import Case, Dataset, Mode, Precision, Workload
+from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, Workload
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
 CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
@@ -45,39 +45,39 @@ def scripted(monkeypatch):
 
 def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
     ids = [
-        identify(CASE, 1),
-        identify(CASE, 2),
-        identify(replace(CASE, mode=Mode.EAGER), 1),
-        identify(replace(CASE, workload=replace(WORK, seed=1)), 1),
-        identify(replace(CASE, workload=replace(WORK, dropout_rate=0.1)), 1),
+        identify(CASE, "pytorch", 1),
+        identify(CASE, "tensorflow", 1),
+        identify(CASE, "pytorch", 2),
+        identify(replace(CASE, mode=Mode.EAGER), "pytorch", 1),
+        identify(replace(CASE, workload=replace(WORK, seed=1)), "pytorch", 1),
+        identify(replace(CASE, workload=replace(WORK, dropout_rate=0.1)), "pytorch", 1),
     ]
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    ids.append(identify(CASE, 1))
+    ids.append(identify(CASE, "pytorch", 1))
     monkeypatch.setattr(proving, "_version", lambda name: "0.0")
-    ids.append(identify(CASE, 1))
+    ids.append(identify(CASE, "pytorch", 1))
     monkeypatch.setattr(proving, "_sources_sha256", lambda: "edited")
-    ids.append(identify(CASE, 1))
+    ids.append(identify(CASE, "pytorch", 1))
     assert len(set(ids)) == len(ids)
 
 
 def test_an_id_stays_while_nothing_changes():
-    assert identify(CASE, 1) == identify(replace(CASE), 1)
+    assert identify(CASE, "pytorch", 1) == identify(replace(CASE), "pytorch", 1)
 
 
 @pytest.mark.slow
 def test_adapters_that_give_no_evidence_get_no_certificate(conditions, scripted):
     watcher = Watcher()
-    (row,) = certify([CASE], conditions, watcher).itertuples()
-    assert not row.holds
-    assert row.failed_check == "evidence"
-    assert (
-        row.reason
-        == "tensorflow: NoEvidence: harness.frameworks.scripted.Scripted cannot be asked for evidence"
+    proofs = certify([CASE], conditions, watcher)
+    assert list(proofs["framework"]) == ["tensorflow", "pytorch"]
+    assert not proofs["holds"].any()
+    assert set(proofs["failed_check"]) == {"evidence"}
+    assert proofs["reason"][1] == (
+        "pytorch: testimony: NoEvidence: harness.frameworks.scripted.Scripted cannot be asked for evidence"
     )
-    (certificate, reused), *_ = watcher.done
-    assert not reused
-    assert [finding.quantity for finding in certificate.findings] == ["tensorflow", "pytorch"]
-    assert certificates.load(conditions.results, row.certificate_id, CASE) == certificate
+    for row, (certificate, reused) in zip(proofs.itertuples(), watcher.done, strict=True):
+        assert not reused
+        assert certificates.load(conditions.results, row.certificate_id, CASE) == certificate
 
 
 @pytest.mark.slow
@@ -85,8 +85,8 @@ def test_a_worker_that_never_answers_is_told_and_ended(conditions, scripted, mon
     monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", '{"events": {"start": "hang"}}')
     frame = certify([CASE], replace(conditions, timeout_s=3), watcher := Watcher())
     assert not frame["holds"].any()
-    (certificate, _), *_ = watcher.done
-    assert certificate.findings[1].sentence == "pytorch: no answer to prove within 3 s"
+    _, (certificate, _) = watcher.done
+    assert certificate.reason == "pytorch: testimony: no answer to prove within 3 s"
 
 
 @pytest.mark.slow
@@ -106,18 +106,21 @@ def test_correct_code_holds_in_every_mode_and_is_proven_once(conditions, mode):
     assert first["reason"].isna().all()
     pd.testing.assert_frame_equal(first, second)
     assert watcher.began == [case.id]
-    assert [reused for _, reused in watcher.done] == [False, True]
+    assert [reused for _, reused in watcher.done] == [False, False, True, True]
     others = {f"steps in {one}" for one in (Precision.TF32, Precision.BF16, Precision.FP16)}
-    assert {finding.check for finding in watcher.done[0][0].findings} == set(CHECKS) - others
+    for certificate, _ in watcher.done:
+        assert {finding.check for finding in certificate.findings} == set(CHECKS) - others
 
 
 @pytest.mark.slow
 def test_a_fault_planted_through_the_test_adapter_fails_with_both_values(conditions, monkeypatch):
     monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
     monkeypatch.setenv("EVENMATCH_FAULT", "learning rate 1 % off")
-    (row,) = certify([CASE], conditions, Watcher()).itertuples()
-    assert (row.holds, row.failed_check) == (False, "optimiser")
-    assert row.reason.startswith("learning_rate: TensorFlow 0.001")
+    honest, faulty = certify([CASE], conditions, Watcher()).itertuples()
+    assert honest.holds
+    assert (faulty.holds, faulty.failed_check) == (False, "optimiser")
+    assert faulty.reason.startswith("pytorch: learning_rate: 0.00101")
+    assert "asked 0.001" in faulty.reason
 
 
 @pytest.mark.slow
@@ -126,13 +129,15 @@ def test_a_certificate_at_hand_does_not_vouch_for_a_replaced_adapter(conditions,
         check="settings",
         quantity="threads",
         expected="1",
-        tensorflow="1",
-        pytorch="1",
+        found="1",
         difference=None,
         bound=None,
         meaning="equal to what was asked",
         holds=True,
     )
-    at_hand = Certificate(id=identify(CASE, 1), case=CASE, findings=(finding,), wall_s=1.0)
-    certificates.save(conditions.results, at_hand)
+    for name in FRAMEWORKS:
+        at_hand = Certificate(
+            id=identify(CASE, name, 1), case=CASE, framework=name, findings=(finding,), wall_s=1.0
+        )
+        certificates.save(conditions.results, at_hand)
     assert not certify([CASE], conditions, Watcher())["holds"].any()

@@ -20,7 +20,7 @@ from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
+from harness.work.workload import FRAMEWORKS, PYTORCH, Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
 
@@ -166,14 +166,15 @@ def prove(store, case, *, uncertified):
         check="optimizer",
         quantity="epsilon",
         expected="1e-07",
-        tensorflow="1e-07",
-        pytorch="1e-07" if holds else "1e-08",
+        found="1e-07" if holds else "1e-08",
         difference=None,
         bound=None,
         meaning="as the framework holds it",
         holds=holds,
     )
-    certificate = Certificate(id=f"id-{case.id}", case=case, findings=(finding,), wall_s=1.0)
+    certificate = Certificate(
+        id=f"id-{case.id}", case=case, framework=PYTORCH, findings=(finding,), wall_s=1.0
+    )
     certificates.save(store.folder, certificate)
     return certificate.id
 

@@ -17,8 +17,7 @@ EXACT = Finding(
     check="epoch",
     quantity="steps",
     expected="938",
-    tensorflow="938",
-    pytorch="937",
+    found="937",
     difference=None,
     bound=None,
     meaning="equal to what was asked",
@@ -27,9 +26,8 @@ EXACT = Finding(
 MEASURED = Finding(
     check="evaluation",
     quantity="test loss",
-    expected=None,
-    tensorflow="2.3",
-    pytorch="2.3000001",
+    expected="2.3",
+    found="2.3000001",
     difference=4e-8,
     bound=1e-5,
     meaning="largest relative difference",
@@ -38,7 +36,7 @@ MEASURED = Finding(
 
 
 def certificate(*findings):
-    return Certificate(id="abc", case=CASE, findings=findings, wall_s=9.5)
+    return Certificate(id="abc", case=CASE, framework="pytorch", findings=findings, wall_s=9.5)
 
 
 def test_a_certificate_is_read_as_it_was_written(tmp_path):
@@ -72,9 +70,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 
 def test_the_summary_tells_the_first_failure_with_both_values():
     (row,) = certificates.summary([certificate(MEASURED, EXACT)]).itertuples()
-    assert (row.case_id, row.certificate_id, row.holds) == (CASE.id, "abc", False)
+    assert (row.case_id, row.framework, row.certificate_id, row.holds) == (CASE.id, "pytorch", "abc", False)
     assert row.failed_check == "epoch"
-    assert row.reason == "steps: TensorFlow 938, PyTorch 937, asked 938"
+    assert row.reason == "pytorch: steps: 937, asked 938"
 
 
 def test_a_certificate_that_holds_has_nothing_to_tell():

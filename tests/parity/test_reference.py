@@ -1,0 +1,82 @@
+"""NumPy's own step: gradients of the mean loss, Adam in both of its forms, scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.parity import reference
+from harness.parity.rehearsal import drawn_mask
+from harness.work import recipe
+from harness.work.workload import Adam, AdamForm, Precision, Workload
+
+WORK = Workload(precision=Precision.FP64, batch_size=400, train_samples=1000, epochs=2, eval_batch_size=20)
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(2)
+    return rng.normal(size=(16, 784)), rng.integers(10, size=16)
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_gradients_are_those_of_the_mean_loss(data, index):
+    parameters = reference.arrays(recipe.initial_weights(WORK))
+    mask = drawn_mask(WORK, 0)
+    exact = reference.run(parameters, *data, mask).gradients[index]
+    place = np.unravel_index(np.abs(exact).argmax(), exact.shape)
+    losses = []
+    for nudge in (1e-6, -1e-6):
+        nudged = [one.copy() for one in parameters]
+        nudged[index][place] += nudge
+        losses.append(reference.run(nudged, *data, mask).loss)
+    assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(exact[place], rel=1e-6)
+
+
+def model_of(parameter):
+    zeros = (np.zeros_like(parameter),)
+    return reference.Model(parameters=(parameter,), first_moments=zeros, second_moments=zeros, steps=0)
+
+
+def test_adams_first_step_is_the_learning_rate_towards_the_gradients_sign():
+    start, gradients = model_of(np.zeros(3)), (np.array([2.0, -0.5, 0.0]),)
+    (moved,) = reference.updated(start, gradients, Adam(), AdamForm.CORRECTED).parameters
+    assert moved == pytest.approx([-1e-3, 1e-3, 0], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_the_corrected_form_is_that_of_pytorch_over_many_steps():
+    torch = pytest.importorskip("torch")
+    adam = Adam(epsilon=1e-3)
+    parameter = torch.nn.Parameter(torch.zeros(5, dtype=torch.float64))
+    optimizer = torch.optim.Adam(
+        [parameter], lr=adam.learning_rate, betas=(adam.beta_1, adam.beta_2), eps=adam.epsilon
+    )
+    model = model_of(np.zeros(5))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        gradient = rng.normal(size=5) * 1e-3
+        parameter.grad = torch.from_numpy(gradient)
+        optimizer.step()
+        model = reference.updated(model, (gradient,), adam, AdamForm.CORRECTED)
+    assert model.parameters[0] == pytest.approx(parameter.detach().numpy(), abs=1e-12)
+
+
+def test_the_forms_differ_by_what_epsilon_weighs_and_agree_without_it():
+    gradient = (np.array([1e-6]),)
+    for epsilon, alike in ((1e-7, False), (0.0, True)):
+        corrected, reordered = (
+            reference.updated(model_of(np.zeros(1)), gradient, Adam(epsilon=epsilon), form).parameters[0]
+            for form in AdamForm
+        )
+        assert np.allclose(corrected, reordered, rtol=1e-9) == alike
+
+
+def test_a_score_is_that_of_all_samples_in_their_order(data):
+    inputs, labels = data
+    samples = reference.Samples(inputs=inputs.__getitem__, labels=labels)
+    parameters = reference.arrays(recipe.initial_weights(WORK))
+    outputs = reference.logits(parameters, samples)
+    plain = reference.run(parameters, inputs, labels, np.ones((16, 128)))
+    assert outputs.shape == (16, 10)
+    assert reference.loss_of(outputs, labels) == pytest.approx(plain.loss, rel=1e-12)

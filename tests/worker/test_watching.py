@@ -1,0 +1,87 @@
+"""A timed trial whose program is not the proven one ends as `other work`; an honest one goes on unmoved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.engine.surroundings import environment
+from harness.errors import OtherWork
+from harness.frameworks.base import Counts
+from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker.watching import Watching
+
+WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
+
+
+def watching(work=WORK, mode=Mode.LOOP):
+    """What is watched of an adapter that cannot be asked for evidence: its counts."""
+    case = Case(workload=work, device="cpu", mode=mode)
+    return Watching(TrialSpec(framework="any", case=case, threads=1, data_root=""), adapter=None)
+
+
+def said_by(module, tmp_path, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env=environment(device="cpu", threads=1, compile_cache=tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(("steps", "samples"), [(7, 488), (8, 448), (9, 488), (0, 0)])
+def test_a_round_that_counts_other_steps_or_samples_ends_the_trial(steps, samples):
+    with pytest.raises(OtherWork, match=f"told to run 8 steps on 488 samples and ran {steps} on {samples}$"):
+        watching().trained(Counts(steps=steps, samples=samples), told=488)
+
+
+def test_a_round_that_counts_what_it_was_told_goes_on():
+    watching().trained(Counts(steps=8, samples=488), told=488)
+
+
+def test_an_evaluation_of_part_of_the_test_set_ends_the_trial():
+    with pytest.raises(OtherWork, match="told to run 10 steps on 10000 samples and ran 5 on 5000"):
+        watching().evaluated(Counts(steps=5, samples=5000))
+
+
+def test_steps_that_overflowed_may_be_left_out_where_the_loss_is_scaled():
+    scaled = Workload(batch_size=64, train_samples=1000, precision=Precision.FP16)
+    watching(scaled).trained(Counts(steps=6, samples=488), told=488)
+    with pytest.raises(OtherWork):
+        watching(scaled).trained(Counts(steps=8, samples=487), told=488)
+
+
+def test_the_articles_listings_are_told_nothing():
+    watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), told=488)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("mode", "faults"),
+    [
+        ("loop", ()),
+        ("eager", ("half of every batch", "learning rate halved, late")),
+        ("idiomatic", ("dropout at the input", "first order played again, late", "stale score, late")),
+    ],
+)
+def test_what_only_timed_trials_do_is_found(framework, mode, faults, synthetic_root, tmp_path):
+    honest, *faulty = said_by("tests.worker.try_faults", tmp_path, framework, mode, synthetic_root, *faults)
+    assert honest == {"fault": "", "kind": None, "said": None}
+    assert len(faulty) >= 2
+    assert [one["fault"] for one in faulty if one["kind"] != OtherWork.kind] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("mode", ["loop", "idiomatic"])
+def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, mode, synthetic_root, tmp_path):
+    watched, alone = said_by("tests.worker.trajectories", tmp_path, framework, mode, synthetic_root)
+    assert (watched["proofs"], alone["proofs"]) == (1, 0)
+    assert watched["steps"] == alone["steps"] == 32
+    assert watched["sha256"] == alone["sha256"]
