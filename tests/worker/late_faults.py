@@ -299,6 +299,32 @@ def steps_done_twice(adapter, is_torch):
     wrapped(adapter, "build", around)
 
 
+def later_batches_learn_less(adapter, is_torch):
+    """All but the first two batches of a call at a tenth of the rate: no step by itself shows it."""
+    taken = {"steps": 0}
+    rate = adapter.workload.adam.learning_rate
+
+    def afresh(begin_epoch, order):
+        taken["steps"] = 0
+        begin_epoch(order)
+
+    def slower(train_step, batch):
+        taken["steps"] += 1
+        now = rate if taken["steps"] <= 2 else rate / 10
+        if is_torch:
+            adapter.optimizer.param_groups[0]["lr"] = now
+        else:
+            adapter.adam.learning_rate.assign(now)
+        train_step(batch)
+
+    def around(build, weights):
+        build(weights)
+        wrapped(adapter, "_train_step", slower)
+
+    wrapped(adapter, "begin_epoch", afresh)
+    wrapped(adapter, "build", around)
+
+
 def partial_batch_left_out(adapter, is_torch):
     """Handed over, and counted by nobody."""
 
@@ -358,6 +384,7 @@ FAULTS = {
     "smoothed labels": Fault(smoothed_labels, STEPPING - {Mode.COMPILED}),
     "every third step left out, late": Fault(every_third_step_left_out_late, STEPPING),
     "steps done twice": Fault(steps_done_twice, STEPPING),
+    "later batches learn less": Fault(later_batches_learn_less, STEPPING - {Mode.COMPILED}),
     "partial batch left out": Fault(partial_batch_left_out),
     "half of the test set": Fault(half_evaluated),
     "half of the test set twice, late": Fault(half_evaluated_twice_late, STEPPING),
