@@ -156,10 +156,10 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "epoch": _equal("epoch"),
         "dropout": _dropout,
         "evaluation": _evaluation,
-        STEP: _timed_step,
-        WHOLE: _whole,
         "steps in fp64": _steps(Precision.FP64),
         **{f"steps in {one}": _steps(one) for one in Precision if one is not Precision.FP64},
+        STEP: _timed_step,
+        WHOLE: _whole,
     }
 )
 

@@ -129,6 +129,22 @@ class GradientClipped(TorchMlp):
         self._update = clipped
 
 
+class GradientClippedInTimedTrials(GradientClipped):
+    def build(self, weights):
+        TorchMlp.build(self, weights) if self.spec.matched else super().build(weights)
+
+
+class LaterBatchesLearnLess(TorchMlp):
+    """All but the first two batches of a call at a tenth of the rate, in timed trials: no step shows it."""
+
+    def train_epoch(self):
+        for number, batch in enumerate(self._batches):
+            if number > 1 and not self.spec.matched:
+                self.optimizer.param_groups[0]["lr"] = self.workload.adam.learning_rate / 10
+            self._train_step(batch)
+            self.optimizer.param_groups[0]["lr"] = self.workload.adam.learning_rate
+
+
 class BiasFrozen(TorchMlp):
     def _network(self):
         network = super()._network()
@@ -300,6 +316,8 @@ FAULTS = {
     "learning rate 1 % off": LearningRateOff,
     "learning rate 1 % off in timed trials": LearningRateOffInTimedTrials,
     "gradient clipped": GradientClipped,
+    "gradient clipped in timed trials": GradientClippedInTimedTrials,
+    "later batches of a call learn less": LaterBatchesLearnLess,
     "bias frozen": BiasFrozen,
     "bias frozen in timed trials": BiasFrozenInTimedTrials,
     "loss summed": LossSummed,

@@ -99,7 +99,7 @@ class TorchTestimony(Witness):
         return Kept(
             parameters=[one.detach().clone() for one in self.model.parameters()],
             optimizer=[
-                {name: value.clone() for name, value in self.optimizer.state[one].items()}
+                {name: value.clone() for name, value in self.optimizer.state.get(one, {}).items()}
                 for one in self.model.parameters()
             ],
             scaler=self.precision.state(),
