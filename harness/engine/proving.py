@@ -24,10 +24,9 @@ import pandas as pd
 
 import harness
 from harness.engine.process import WorkerProcess
-from harness.engine.surroundings import environment
+from harness.engine.surroundings import environment, lasting
 from harness.errors import OutOfMemory, TrialError
 from harness.measure import host, nvml
-from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
@@ -57,13 +56,17 @@ class ProofObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofConditions:
-    """What all proofs of a run share. `results` is the folder that keeps certificates between runs."""
+    """What all proofs of a run share. `results` is the folder that keeps certificates between runs.
+
+    `passed` are the shell's variables that were let in by name.
+    """
 
     results: Path
     data_root: Path
     logs: Path
     threads: int
     timeout_s: float
+    passed: tuple[str, ...] = ()
 
 
 def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofObserver) -> pd.DataFrame:
@@ -81,7 +84,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
     done = []
     with tempfile.TemporaryDirectory(prefix="evenmatch-proof-", ignore_cleanup_errors=True) as scratch:
         for case in cases:
-            certificate_id = identify(case, conditions.threads)
+            certificate_id = identify(case, conditions.threads, conditions.passed)
             at_hand = certificates.load(conditions.results, certificate_id, case)
             if at_hand is not None and at_hand.holds and not _replaced_adapters():
                 observer.proof_done(at_hand, reused=True)
@@ -109,15 +112,15 @@ def prove(case: Case, certificate_id: str, conditions: ProofConditions, scratch:
     return Certificate(id=certificate_id, case=case, findings=findings, wall_s=time.monotonic() - begin_s)
 
 
-def identify(case: Case, threads: int) -> str:
-    """SHA-256 of everything that a certificate depends on: code, versions, machine, conditions, case."""
+def identify(case: Case, threads: int, passed: Sequence[str] = ()) -> str:
+    """SHA-256 of everything that a certificate depends on: code, versions, machine, surroundings, case."""
     depends = {
         "sources": _sources_sha256(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
         "gpus": [] if case.device == "cpu" else [gpu.name for gpu in nvml.probe().devices],
-        "environment": relevant(os.environ),
+        "environment": lasting(device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
     }
@@ -135,6 +138,7 @@ def _testimonies(
                         device=case.device,
                         threads=conditions.threads,
                         compile_cache=scratch / "compiled",
+                        passed=conditions.passed,
                     ),
                     conditions.logs / f"proof-{case.id}-{framework}.log",
                 )
@@ -147,7 +151,7 @@ def _testimonies(
                 framework=framework,
                 case=case,
                 threads=conditions.threads,
-                data_root=str(conditions.data_root),
+                data_root=str(conditions.data_root.absolute()),
             )
             path = scratch / f"{framework}.npz"
             path.unlink(missing_ok=True)

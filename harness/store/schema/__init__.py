@@ -7,6 +7,7 @@ History of `SCHEMA_VERSION`:
     3   the GPU's energy, clocks, temperature, power and throttling; memory of the device beside the
         process's, by the frameworks' allocators and before any work; the device's own clock;
         changes of an explanation
+    4   why a run has no commit
 """
 
 from typing import Final
@@ -28,7 +29,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"
