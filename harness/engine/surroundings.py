@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from harness.errors import DeviceUnavailable
 from harness.measure import nvml
-from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, fixed, inherited
-
-# Folders that are a run's or a session's own: what they are called changes nothing.
-_VOLATILE: Final = frozenset({COMPILE_CACHE, KERAS_HOME, "TMPDIR", "TEMP", "TMP"})
+from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, bearing, fixed, inherited
 
 
 def environment(
@@ -33,9 +29,8 @@ def environment(
 
 
 def lasting(*, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
-    """A worker's environment but for the folders of one run or session: on this a certificate depends."""
-    whole = environment(device=device, threads=threads, compile_cache=Path(os.sep), passed=passed)
-    return {name: value for name, value in whole.items() if name not in _VOLATILE}
+    """What of a worker's environment outlasts a run and may bear on one: on this a certificate depends."""
+    return bearing(environment(device=device, threads=threads, compile_cache=Path(os.sep), passed=passed))
 
 
 def visible_devices(device: str, already: str | None) -> str:

@@ -25,12 +25,16 @@ _PYTHON_PATH: Final = "PYTHONPATH"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Variables that are let in for one reason. `names` are patterns; `folders` hold lists of folders."""
+    """Variables that are let in for one reason.
+
+    `names` are patterns, `folders` hold lists of folders; what is `neutral` can change no measurement.
+    """
 
     names: tuple[str, ...]
     why: str
     recorded: bool = False
     folders: bool = False
+    neutral: bool = False
 
 
 ALLOWED: Final = (
@@ -43,7 +47,7 @@ ALLOWED: Final = (
     ),
     Group(names=(VISIBLE,), why="the GPUs that are left; a worker is given one of them", recorded=True),
     Group(names=("HOME", "USER", "LOGNAME"), why="frameworks ask whose process this is, and for a folder"),
-    Group(names=("TMPDIR", "TEMP", "TMP"), why="where there is room for temporary files"),
+    Group(names=("TMPDIR", "TEMP", "TMP"), why="where there is room for temporary files", neutral=True),
     Group(names=("LANG", "LANGUAGE", "LC_*", "TZ"), why="how texts and times are read", recorded=True),
     Group(
         # Never recorded: nothing that is measured goes through a proxy, and its address may hold a login.
@@ -52,6 +56,7 @@ ALLOWED: Final = (
             "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
         ),
         why="a framework that asks for something is answered as everywhere on this machine",
+        neutral=True,
     ),
     Group(
         names=("EVENMATCH_ADAPTER_*", "EVENMATCH_SCRIPT_*", "EVENMATCH_FAULT"),
@@ -61,7 +66,8 @@ ALLOWED: Final = (
 )  # fmt: skip
 
 # Made anew for each worker; the user can set none of them.
-PLACED: Final = frozenset({VISIBLE, COMPILE_CACHE, KERAS_HOME})
+_OWN_FOLDERS: Final = frozenset({COMPILE_CACHE, KERAS_HOME})
+_PLACED: Final = _OWN_FOLDERS | {VISIBLE}
 
 _SECRET: Final = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|AUTH|(^|_)(PASS|PWD|PRIVATE|(API)?KEYS?)($|_)",
@@ -97,7 +103,7 @@ def fixed(threads: int) -> dict[str, str]:
 
 def is_ours(name: str) -> bool:
     """Whether the harness sets this variable in each worker."""
-    return name in PLACED or name in fixed(1)
+    return name in _PLACED or name in fixed(1)
 
 
 def may_be_secret(name: str) -> bool:
@@ -126,6 +132,15 @@ def recorded(shell: Mapping[str, str], *, threads: int, passed: Sequence[str] = 
     return dict(sorted((known | fixed(threads)).items()))
 
 
+def bearing(environment: Mapping[str, str]) -> dict[str, str]:
+    """A worker's environment without what changes nothing: the folders of one run, and what is neutral."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in _OWN_FOLDERS and not _is_allowed(name, _NEUTRAL)
+    }
+
+
 def kept_out(shell: Mapping[str, str], passed: Sequence[str] = ()) -> list[str]:
     """Names of the shell's variables that are known to change a framework, and do not reach a worker."""
     return [
@@ -138,6 +153,7 @@ def kept_out(shell: Mapping[str, str], passed: Sequence[str] = ()) -> list[str]:
 
 _FOLDERS: Final = tuple(group for group in ALLOWED if group.folders)
 _RECORDED: Final = tuple(group for group in ALLOWED if group.recorded)
+_NEUTRAL: Final = tuple(group for group in ALLOWED if group.neutral)
 
 
 def _is_allowed(name: str, groups: Sequence[Group]) -> bool:
