@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -42,6 +43,26 @@ def shells(tmp_path_factory, synthetic_root):
     return folder, said, tables
 
 
+@pytest.fixture
+def harness(tmp_path):
+    """Run the installed command's code, with scripted frameworks, in a folder with modules of the user's."""
+
+    def run(*arguments, **environment):
+        scripted = {
+            f"EVENMATCH_ADAPTER_{framework}": "harness.frameworks.scripted"
+            for framework in ("TENSORFLOW", "PYTORCH")
+        }
+        given = {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+        for name in ("random.py", "numpy.py"):
+            (tmp_path / name).write_text("raise ImportError('not the module that was meant')\n")
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "harness", *arguments], capture_output=True, text=True,
+            cwd=tmp_path, env=os.environ | given | scripted | environment, check=False, timeout=300,
+        )  # fmt: skip
+
+    return run
+
+
 def by_run(table):
     return [rows for _, rows in table[table["role"] == "comparison"].groupby("run_id")]
 
@@ -55,7 +76,8 @@ def test_record_certificate_and_what_each_framework_did_are_the_same(shells):
     assert set(first["status"]) == set(second["status"]) == {"ok"}
     assert first["certified"].all()
     pd.testing.assert_frame_equal(first[SAME], second[SAME])
-    for learned in ("final_train_loss", "final_test_loss", "final_accuracy"):
+    # The training loss is that of the last round, and how many epochs share one depends on the pace.
+    for learned in ("final_test_loss", "final_accuracy"):
         assert list(second[learned]) == pytest.approx(list(first[learned]), rel=1e-6)
     steps = [
         rows[rows["phase"] == "train"].groupby("framework")["samples"].sum()
@@ -81,3 +103,40 @@ def test_no_secret_of_the_shell_is_on_disk_or_on_the_screen(shells):
     assert not any(b"hunter2" in path.read_bytes() for path in files)
     # Parquet's columns are compressed.
     assert not any("hunter2" in table.to_csv() for table in tables.values())
+
+
+def test_a_file_random_py_in_the_working_folder_makes_no_framework_unusable(harness):
+    done = harness("doctor")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("scripted on cpu") == 2
+
+
+def test_doctor_names_what_does_not_reach_workers_until_it_is_passed(harness):
+    said = harness("doctor", TF_XLA_FLAGS="--tf_xla_auto_jit=2").stdout
+    assert "TF_XLA_FLAGS is set here" in said
+    assert "TF_XLA_FLAGS" not in harness("doctor", "--pass-env", "TF_XLA_FLAGS", TF_XLA_FLAGS="x").stdout
+
+
+@pytest.mark.parametrize("command", ["bench", "parity", "calibrate", "explain", "doctor"])
+def test_a_variable_that_cannot_be_passed_is_one_line_and_status_2(harness, command):
+    done = harness(command, "--pass-env", "XLA_FLAGS", "--pass-env", "OMP_NUM_THREADS")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        (
+            "harness: PASS_ENV=OMP_NUM_THREADS: not allowed; "
+            "use a variable that the harness does not set itself in every worker"
+        )
+    ]
+
+
+def test_what_is_passed_is_on_record(harness, tmp_path, synthetic_root):
+    done = harness(
+        "bench", "--dataset", "synthetic", "--batch-size", "100", "--replicates", "1", "--epochs", "1",
+        "--allow-mismatch", "--pass-env", "XLA_FLAGS", "--pass-env", "KMP_BLOCKTIME",
+        XDG_CACHE_HOME=str(synthetic_root.parent), XLA_FLAGS="--xla_cpu_enable_fast_math=false",
+        KMP_BLOCKTIME="0", KMP_AFFINITY="disabled",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (kept,) = pd.read_parquet(tmp_path / "results" / "runs")["environment_json"].map(json.loads)
+    assert (kept["XLA_FLAGS"], kept["KMP_BLOCKTIME"]) == ("--xla_cpu_enable_fast_math=false", "0")
+    assert "KMP_AFFINITY" not in kept
