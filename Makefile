@@ -6,18 +6,18 @@ SHELL := /bin/sh
 # Variables handed on as options: VARIABLE=--option. An empty or unset one passes nothing.
 REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
-DOCTOR_OPTIONS := DEVICE=--device RESULTS=--results
+DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within \
-  ROUND=--round TIMEOUT=--timeout \
+  ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
 CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
-  SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples \
+  SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
 EXPLAIN_OPTIONS := REPLICATES=--replicates BUDGET=--budget EPOCHS=--epochs DEVICE=--device SEED=--seed THREADS=--threads \
-  TIMEOUT=--timeout TRAIN_SAMPLES=--train-samples $(DATA_OPTIONS) $(REPORT_OPTIONS)
+  TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
 # A value in single quotes for the shell, whatever it holds.
 quoted = '$(subst ','\'',$(1))'
@@ -69,6 +69,7 @@ help: ## Show this page
 	@echo '  TRAIN_SAMPLES  train on the first N samples only'
 	@echo '  EVAL_BATCH     batch size of an evaluation pass'
 	@echo '  TIMEOUT        seconds a worker may take to answer'
+	@echo '  PASS_ENV       variables of the shell that workers get, too, and that are recorded'
 	@echo '  DATA_DIR       folder with the four idx files, raw or .gz'
 	@echo '  RESULTS        folder of the parquet files'
 	@echo '  REPORTS        folder of the page'

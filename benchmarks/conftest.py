@@ -47,6 +47,7 @@ _OPTIONS = {
     "--train-samples": ("train_samples", "60000", "train on the first N samples only"),
     "--threads": ("threads", "auto", "threads of each framework"),
     "--round": ("round_s", "0.2", "least seconds of a round"),
+    "--pass-env": ("pass_env", "", "variables of the shell that workers get, too"),
     "--data-dir": ("data_dir", "", "folder with the four idx files"),
 }
 
@@ -152,6 +153,7 @@ class Session:
                 logs=self._store.logs,
                 threads=self._settings.threads,
                 timeout_s=self._settings.timeout_s,
+                passed=self._settings.pass_env,
             )
             self._proofs[case.id] = certify([case], conditions, Silent())
         return self._proofs[case.id]
@@ -199,7 +201,9 @@ class Session:
         if self._run is not None:
             return
         require_frameworks()
-        self._settings = replace(self._settings, device=settle(self._settings.device, Silent()))
+        self._settings = replace(
+            self._settings, device=settle(self._settings.device, Silent(), self._settings.pass_env)
+        )
         self._store.prepare()
         self._data_root = mnist.locate(
             self._settings.dataset, data_dir=self._settings.data_dir, cache=cache.cache_folder()

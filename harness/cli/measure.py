@@ -17,6 +17,7 @@ from harness.cli.options import (
     EvalBatchSize,
     Json,
     ModeNames,
+    PassEnv,
     PrecisionNames,
     Preset,
     Replicates,
@@ -54,6 +55,7 @@ def bench(
     within: Within = None,
     round_s: RoundSeconds = None,
     timeout: Timeout = None,
+    pass_env: PassEnv = None,
     allow_mismatch: AllowMismatch = None,
     data_dir: DataDir = None,
     results: Results = None,
@@ -78,6 +80,7 @@ def bench(
         within=within,
         round_s=round_s,
         timeout_s=timeout,
+        pass_env=pass_env,
         allow_mismatch="yes" if allow_mismatch else None,
         data_dir=data_dir,
         results=results,
@@ -116,6 +119,7 @@ def parity(
     train_samples: TrainSamples = None,
     threads: Threads = None,
     timeout: Timeout = None,
+    pass_env: PassEnv = None,
     data_dir: DataDir = None,
     results: Results = None,
 ) -> None:
@@ -132,6 +136,7 @@ def parity(
         train_samples=train_samples,
         threads=threads,
         timeout_s=timeout,
+        pass_env=pass_env,
         data_dir=data_dir,
         results=results,
     )
@@ -166,6 +171,7 @@ def calibrate(
     threads: Threads = None,
     round_s: RoundSeconds = None,
     timeout: Timeout = None,
+    pass_env: PassEnv = None,
     data_dir: DataDir = None,
     results: Results = None,
 ) -> None:
@@ -186,6 +192,7 @@ def calibrate(
         threads=threads,
         round_s=round_s,
         timeout_s=timeout,
+        pass_env=pass_env,
         data_dir=data_dir,
         results=results,
     )
@@ -213,9 +220,9 @@ def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:
     show_data(settings.dataset, root)
 
 
-def doctor(*, device: Device = None, results: Results = None) -> None:
+def doctor(*, device: Device = None, pass_env: PassEnv = None, results: Results = None) -> None:
     """Say what is there, what is missing and what that disables."""
-    settings = settings_of(device=device, results=results)
+    settings = settings_of(device=device, pass_env=pass_env, results=results)
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_checks  # noqa: PLC0415
 

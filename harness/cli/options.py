@@ -35,6 +35,10 @@ AllowMismatch = Annotated[
     bool | None,
     typer.Option("--allow-mismatch", help="Measure cases whose certificate failed too, and mark them."),
 ]
+PassEnv = Annotated[
+    list[str] | None,
+    typer.Option(help="Let this variable of the shell into the workers, and record it; may be repeated."),
+]
 DataDir = Annotated[Text, typer.Option(help="Folder with the four idx files, raw or .gz.")]
 Results = Annotated[Text, typer.Option(help="Folder of the parquet files.")]
 Reports = Annotated[Text, typer.Option(help="Folder of the page.")]
@@ -43,8 +47,11 @@ Json = Annotated[
 ]
 
 
-def settings_of(defaults: Mapping[str, str] | None = None, **given: Text) -> Settings:
+def settings_of(
+    defaults: Mapping[str, str] | None = None, *, pass_env: list[str] | None = None, **given: Text
+) -> Settings:
     """Settings from what was given, the environment and `harness.toml` in the working folder."""
+    given["pass_env"] = ",".join(pass_env) if pass_env else None
     return resolve(given, os.environ, Path.cwd(), defaults)
 
 

@@ -23,7 +23,8 @@ class Conditions:
     `together` says whether the two workers of a pair start at the same time: there are cores for both.
     `certificates` are those of each case's id and framework. `gpus` has the device behind each name but
     "cpu", settled before anything is measured. A pair ends early once each side has trained for `enough_s`.
-    With `speed_only` nothing but training is measured.
+    With `speed_only` nothing but training is measured. `passed` are the shell's variables that were let in
+    by name.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class Conditions:
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     speed_only: bool = False
+    passed: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -66,4 +68,5 @@ class Conditions:
             timeout_s=settings.timeout_s,
             certificates=certificates,
             gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
+            passed=settings.pass_env,
         )

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from harness.engine.process import WorkerProcess
-from harness.engine.surroundings import GROWTH, environment
+from harness.engine.surroundings import environment
 from harness.errors import TrialError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
 from harness.measure.nvml import Gpu
+from harness.measure.variables import GROWTH
 from harness.work.records import GpuUse
 from harness.work.workload import PYTORCH, TENSORFLOW
 from harness.worker.protocol import Do
@@ -31,7 +32,7 @@ _ASKED: Final = (
 )
 
 
-def columns(devices: Sequence[str]) -> dict[str, int | str | None]:
+def columns(devices: Sequence[str], passed: Sequence[str] = ()) -> dict[str, int | str | None]:
     """Columns of the runs table: the bytes on the first GPU of `devices`, null with a `context_reason`.
 
     `context_source` is process, or device where the driver hides single processes: then they hold what
@@ -45,7 +46,7 @@ def columns(devices: Sequence[str]) -> dict[str, int | str | None]:
         return {"context_reason": "nothing ran on a GPU"}
     gpu = nvml.gpu_of(device)
     try:
-        uses = {name: _use(framework, device, gpu, grows=grows) for name, framework, grows in _ASKED}
+        uses = {name: _use(framework, device, gpu, passed, grows=grows) for name, framework, grows in _ASKED}
     except TrialError as error:
         return {"context_reason": str(error)}
     if all(use.process_peak_bytes is not None for use in uses.values()):
@@ -56,7 +57,7 @@ def columns(devices: Sequence[str]) -> dict[str, int | str | None]:
     return {**taken, "context_source": "device", "context_reason": reason}
 
 
-def _use(framework: str, device: str, gpu: Gpu, *, grows: bool) -> GpuUse:
+def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], *, grows: bool) -> GpuUse:
     """What a worker has taken once it has run one kernel, and before it ends.
 
     Raises:
@@ -64,7 +65,8 @@ def _use(framework: str, device: str, gpu: Gpu, *, grows: bool) -> GpuUse:
     """
     with tempfile.TemporaryDirectory(prefix="evenmatch-footprint-") as folder:
         place = Path(folder)
-        conditions = environment(device=device, threads=1, compile_cache=place) | {GROWTH: str(grows).lower()}
+        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        conditions[GROWTH] = str(grows).lower()
         sampler = GpuSampler(gpu)
         try:
             with WorkerProcess(conditions, place / "log") as worker:

@@ -40,11 +40,11 @@ def require_frameworks() -> None:
         raise FrameworkMissing(f"{names}: not installed for this Python; `make setup` installs both")
 
 
-def ask(framework: str, device: str) -> Probed:
+def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
     with tempfile.TemporaryDirectory(prefix="evenmatch-probe-") as folder:
         place = Path(folder)
-        conditions = environment(device=device, threads=1, compile_cache=place)
+        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
         try:
             with WorkerProcess(conditions, place / "log") as worker:
                 reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
@@ -53,7 +53,7 @@ def ask(framework: str, device: str) -> Probed:
     return Probed(said=str(reply["said"]), usable=True)
 
 
-def require_device(device: str) -> None:
+def require_device(device: str, passed: Sequence[str] = ()) -> None:
     """Every framework, and NVML for a GPU, have to be able to use the device.
 
     Raises:
@@ -64,7 +64,7 @@ def require_device(device: str) -> None:
     if nvml.probe().reason is None:
         nvml.gpu_of(device)
     with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
-        answers = list(pool.map(lambda name: ask(name, device), FRAMEWORKS))
+        answers = list(pool.map(lambda name: ask(name, device, passed), FRAMEWORKS))
     driver = nvml.probe()
     if driver.reason is None and all(answer.usable for answer in answers):
         return
@@ -75,7 +75,7 @@ def require_device(device: str) -> None:
     raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
 
 
-def settle(devices: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
+def settle(devices: Sequence[str], reporter: Reporter, passed: Sequence[str] = ()) -> tuple[str, ...]:
     """The devices as cases name them, `cpu` or `cuda:N`, each once; all of them can be used.
 
     What became of `auto` is said: the first GPU that NVML and both frameworks can use, else the CPU.
@@ -86,18 +86,18 @@ def settle(devices: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
     settled = []
     for device in devices:
         if device == "auto":
-            settled.append(_automatic(reporter))
+            settled.append(_automatic(reporter, passed))
         else:
-            require_device(device)
+            require_device(device, passed)
             settled.append(nvml.canonical(device))
     return tuple(dict.fromkeys(settled))
 
 
-def _automatic(reporter: Reporter) -> str:
+def _automatic(reporter: Reporter, passed: Sequence[str]) -> str:
     for place, gpu in enumerate(nvml.left_visible()):
         device = f"cuda:{place}"
         try:
-            require_device(device)
+            require_device(device, passed)
         except DeviceUnavailable as error:
             reporter.notice(str(error))
         else:

@@ -7,12 +7,14 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import harness.worker
 from harness.errors import (
     OtherWork,
     OutOfMemory,
@@ -24,6 +26,9 @@ from harness.errors import (
 )
 from harness.worker.protocol import Do, Message, dump, parse
 
+# Neither the working folder nor the user's site-packages are on a worker's path.
+_ISOLATED: Final = ("-P", "-s", str(Path(harness.worker.__file__).with_name("isolated.py").absolute()))
+
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_S: Final = 5.0
 
@@ -32,18 +37,20 @@ _FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDe
 
 
 class WorkerProcess:
-    """One fresh `harness.worker`. Use as a context manager: leaving it ends the process."""
+    """One fresh `harness.worker`, working in a folder of its own. Leaving the context ends both."""
 
     def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
         inbox, self._requests = os.pipe()
         self._replies, outbox = os.pipe()
         self._unread = b""
         self.log_path = log_path
+        self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-worker-", ignore_cleanup_errors=True)
         with log_path.open("wb") as log:
             # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.worker", str(inbox), str(outbox)],
+                [sys.executable, *_ISOLATED, str(inbox), str(outbox)],
                 env=dict(environment),
+                cwd=self._folder.name,
                 pass_fds=(inbox, outbox),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -127,6 +134,7 @@ class WorkerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         os.close(self._replies)
+        self._folder.cleanup()
 
     def kill(self) -> None:
         """Do not wait for a worker that has nothing left to say."""

@@ -24,10 +24,9 @@ import pandas as pd
 
 import harness
 from harness.engine.process import WorkerProcess
-from harness.engine.surroundings import environment
+from harness.engine.surroundings import environment, lasting
 from harness.errors import OutOfMemory, TrialError
 from harness.measure import host, nvml
-from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
@@ -57,13 +56,17 @@ class ProofObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofConditions:
-    """What all proofs of a run share. `results` is the folder that keeps certificates between runs."""
+    """What all proofs of a run share. `results` is the folder that keeps certificates between runs.
+
+    `passed` are the shell's variables that were let in by name.
+    """
 
     results: Path
     data_root: Path
     logs: Path
     threads: int
     timeout_s: float
+    passed: tuple[str, ...] = ()
 
 
 def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofObserver) -> pd.DataFrame:
@@ -82,7 +85,10 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
     done = []
     with tempfile.TemporaryDirectory(prefix="evenmatch-proof-", ignore_cleanup_errors=True) as scratch:
         for case in cases:
-            ids = {framework: identify(case, framework, conditions.threads) for framework in FRAMEWORKS}
+            ids = {
+                framework: identify(case, framework, conditions.threads, conditions.passed)
+                for framework in FRAMEWORKS
+            }
             held = {name: at_hand for name in ids if (at_hand := _at_hand(case, name, ids[name], conditions))}
             wanted = {name: ids[name] for name in ids if name not in held}
             for certificate in held.values():
@@ -125,15 +131,15 @@ def _at_hand(
     return at_hand if at_hand is not None and at_hand.holds else None
 
 
-def identify(case: Case, framework: str, threads: int) -> str:
-    """SHA-256 of everything that a certificate depends on: code, versions, machine, conditions, case."""
+def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = ()) -> str:
+    """SHA-256 of everything that a certificate depends on: code, versions, machine, surroundings, case."""
     depends = {
         "sources": _sources_sha256(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
         "gpus": [] if case.device == "cpu" else [gpu.name for gpu in nvml.probe().devices],
-        "environment": relevant(os.environ),
+        "environment": lasting(device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
         "framework": framework,
@@ -152,6 +158,7 @@ def _testimonies(
                         device=case.device,
                         threads=conditions.threads,
                         compile_cache=scratch / "compiled",
+                        passed=conditions.passed,
                     ),
                     conditions.logs / f"proof-{case.id}-{framework}.log",
                 )
@@ -164,7 +171,7 @@ def _testimonies(
                 framework=framework,
                 case=case,
                 threads=conditions.threads,
-                data_root=str(conditions.data_root),
+                data_root=str(conditions.data_root.absolute()),
             )
             path = scratch / f"{framework}.npz"
             path.unlink(missing_ok=True)

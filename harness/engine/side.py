@@ -68,11 +68,16 @@ class Side:
             framework=self.framework,
             case=self._pair.seeded(self.case),
             threads=conditions.threads,
-            data_root=str(conditions.data_root),
+            data_root=str(conditions.data_root.absolute()),
             planted_share=self._planted_share,
         )
         self._worker = WorkerProcess(
-            environment(device=device, threads=conditions.threads, compile_cache=conditions.compile_cache),
+            environment(
+                device=device,
+                threads=conditions.threads,
+                compile_cache=conditions.compile_cache,
+                passed=conditions.passed,
+            ),
             self._log_path,
         )
         if self._gpu is not None:

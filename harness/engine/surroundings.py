@@ -1,42 +1,36 @@
-"""The same conditions for both sides: what has to be set before a framework is imported."""
+"""A worker's surroundings are made, not inherited: its environment, the same for both sides."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-import harness
 from harness.errors import DeviceUnavailable
 from harness.measure import nvml
-
-# By TensorFlow's default a process takes nearly all memory of a GPU at once.
-GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
-
-# The package is found from any folder, installed or not.
-_IMPORT_ROOT: Final = str(Path(harness.__file__).parent.parent)
+from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, bearing, fixed, inherited
 
 
-def environment(*, device: str, threads: int, compile_cache: Path) -> dict[str, str]:
-    """Environment of a worker: the user's own, with every setting that either framework reads fixed."""
-    inherited = dict(os.environ)
-    python_path = [_IMPORT_ROOT, *filter(None, [inherited.get("PYTHONPATH")])]
-    return inherited | {
-        "PYTHONPATH": os.pathsep.join(python_path),
-        "PYTHONHASHSEED": "0",
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "KERAS_BACKEND": "tensorflow",
-        # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        GROWTH: "true",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
+def environment(
+    *, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
+) -> dict[str, str]:
+    """Environment of a worker: what is allowed or `passed` of the user's own, and every setting fixed."""
+    # A cache of its own for each run: compile time does not depend on what ran before it.
+    cache = compile_cache.absolute()
+    return {
+        **inherited(os.environ, passed),
+        **fixed(threads),
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": visible_devices(device, inherited.get("CUDA_VISIBLE_DEVICES")),
-        # A cache of its own for each run: compile time does not depend on what ran before it.
-        "TORCHINDUCTOR_CACHE_DIR": str(compile_cache),
+        VISIBLE: visible_devices(device, os.environ.get(VISIBLE)),
+        COMPILE_CACHE: str(cache),
+        # Keras reads number format and backend from keras.json in its home.
+        KERAS_HOME: str(cache / "keras"),
     }
+
+
+def lasting(*, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
+    """What of a worker's environment outlasts a run and may bear on one: on this a certificate depends."""
+    return bearing(environment(device=device, threads=threads, compile_cache=Path(os.sep), passed=passed))
 
 
 def visible_devices(device: str, already: str | None) -> str:

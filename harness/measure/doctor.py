@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,8 +39,11 @@ class Probed:
     usable: bool
 
 
-def checks(results: Path, probes: Mapping[str, Probed]) -> list[Check]:
-    """All findings; `probes` maps "framework on device" to what was said."""
+def checks(results: Path, probes: Mapping[str, Probed], kept_out: Sequence[str] = ()) -> list[Check]:
+    """All findings; `probes` maps "framework on device" to what was said.
+
+    `kept_out` are variables of the shell that would change a framework, and do not reach one.
+    """
     return [
         Check(name="python", state="ok", said=platform.python_version()),
         _package("tensorflow", "every comparison"),
@@ -50,6 +53,7 @@ def checks(results: Path, probes: Mapping[str, Probed]) -> list[Check]:
         _nvml(),
         _program("cc", "mode compiled in PyTorch on a CPU", also=("gcc", "clang", "g++")),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
+        *_kept_out(kept_out),
         _folder(results),
         _quiet(),
         _steal(),
@@ -85,6 +89,14 @@ def _program(name: str, disables: str, also: tuple[str, ...] = ()) -> Check:
         if path:
             return Check(name=name, state="ok", said=path)
     return Check(name=name, state="missing", said="not on PATH", disables=disables)
+
+
+def _kept_out(names: Sequence[str]) -> list[Check]:
+    if not names:
+        return []
+    verbs, pronoun = ("is set here and does", "it") if len(names) == 1 else ("are set here and do", "them")
+    said = f"{', '.join(names)} {verbs} not reach workers; --pass-env {','.join(names)} lets {pronoun} in"
+    return [Check(name="environment", state="warn", said=said)]
 
 
 def _folder(results: Path) -> Check:

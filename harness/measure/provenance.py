@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any, Final
@@ -20,29 +19,22 @@ import psutil
 
 import harness
 from harness.measure import host, nvml
+from harness.measure.variables import recorded
 
-_MATTERS: Final = re.compile(
-    r"(OMP|GOMP|KMP|MKL|OPENBLAS|TF|XLA|CUDA|NVIDIA|TORCH|TORCHINDUCTOR|PYTORCH|PYTHON|MALLOC|HARNESS|EVENMATCH)_?\w*"
-    r"|LD_PRELOAD|KERAS_BACKEND|ONEDNN_\w+|DNNL_\w+"
-)
-_SECRET: Final = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|(^|_)(API)?KEY($|_)|AUTH", re.IGNORECASE
-)
-_ADDRESS_WITH_LOGIN: Final = re.compile(r"://[^/\s]*@")
 _GIT_TIMEOUT_S: Final = 10
 
 
-def columns() -> dict[str, Any]:
-    """Every host, version and git column of `store.schema.RUNS`; what cannot be told is None."""
-    return {**_machine(), **_gpus(), **_software(), **_git(Path(harness.__file__).parent)}
+def columns(*, threads: int, passed: Sequence[str] = ()) -> dict[str, Any]:
+    """Every host, version, git and environment column of `store.schema.RUNS`; what cannot be told is None.
 
-
-def relevant(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables that change what is measured, without any that may hold a secret."""
+    `passed` are the shell's variables that were let in by name.
+    """
     return {
-        name: value
-        for name, value in sorted(environment.items())
-        if _MATTERS.fullmatch(name) and not _SECRET.search(name) and not _ADDRESS_WITH_LOGIN.search(value)
+        **_machine(),
+        **_gpus(),
+        **_software(),
+        "environment_json": json.dumps(recorded(os.environ, threads=threads, passed=passed)),
+        **_git(Path(harness.__file__).parent),
     }
 
 
@@ -79,7 +71,6 @@ def _software() -> dict[str, Any]:
         "tensorflow_version": _version("tensorflow"),
         "keras_version": _version("keras"),
         "torch_version": _version("torch"),
-        "environment_json": json.dumps(relevant(os.environ)),
         "packages_json": json.dumps(dict(sorted(packages.items()))),
     }
 
@@ -92,28 +83,44 @@ def _version(distribution: str) -> str | None:
 
 
 def _git(folder: Path) -> dict[str, Any]:
-    """Commit and state of the checkout that tracks `folder`.
+    """Commit and state of the checkout that tracks `folder`, or the reason why they are null.
 
     A package installed into a `.venv` also lies inside a checkout, but in somebody else's.
     """
-    if not _git_says(folder, "ls-files", "--", "."):
-        return {"git_commit": None, "git_dirty": None}
-    changes = _git_says(folder, "status", "--porcelain")
-    return {
-        "git_commit": _git_says(folder, "rev-parse", "HEAD"),
-        "git_dirty": None if changes is None else bool(changes),
-    }
-
-
-def _git_says(folder: Path, *words: str) -> str | None:
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words],
-            capture_output=True,
-            text=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+        if not _git_says(folder, "ls-files", "--", "."):
+            return _no_commit("the checkout around the package does not track it")
+        commit = _git_says(folder, "rev-parse", "HEAD")
+        dirty = bool(_git_says(folder, "status", "--porcelain"))
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines()
+        said = lines[0].removeprefix("fatal: ") if lines else f"exit status {error.returncode}"
+        return _no_commit(f"git: {said}")
+    except subprocess.TimeoutExpired:
+        return _no_commit(f"git: no answer within {_GIT_TIMEOUT_S} s")
+    except OSError as error:
+        return _no_commit(f"git: {error.strerror or error}")
+    return {"git_commit": commit, "git_dirty": dirty, "git_reason": None}
+
+
+def _no_commit(reason: str) -> dict[str, Any]:
+    return {"git_commit": None, "git_dirty": None, "git_reason": reason}
+
+
+def _git_says(folder: Path, *words: str) -> str:
+    """Ask git about this folder, whatever repository a variable of the shell names.
+
+    Raises:
+        OSError: there is no git.
+        subprocess.SubprocessError: it refused, or did not answer.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", "-C", str(folder), *words],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_GIT_TIMEOUT_S,
+        check=True,
+        env=environment | {"LC_ALL": "C"},
+    ).stdout.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import tempfile
 import time
@@ -26,6 +27,7 @@ from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.measure import host, provenance
 from harness.measure.doctor import Check, checks
+from harness.measure.variables import kept_out
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Plan, plan
 from harness.store.frames import Frames
@@ -63,7 +65,7 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     probing.require_frameworks()
     Store(settings.results).prepare()
     _require_writable(settings.reports)
-    return plan(replace(settings, device=probing.settle(settings.device, reporter)))
+    return plan(replace(settings, device=probing.settle(settings.device, reporter, settings.pass_env)))
 
 
 def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
@@ -113,6 +115,7 @@ def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFra
         logs=Store(settings.results).logs,
         threads=settings.threads,
         timeout_s=settings.timeout_s,
+        passed=settings.pass_env,
     )
     return certify(provable(planned), conditions, observer)
 
@@ -135,7 +138,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     began_s = time.monotonic()
     opening = opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
     run = opening | {"certificate_ids": list(proofs["certificate_id"])}
-    run |= footprint.columns(settings.device)
+    run |= footprint.columns(settings.device, settings.pass_env)
     store.save_run(run)
     held = {
         (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
@@ -174,7 +177,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     settings = planned.settings
     store = Store(settings.results / CALIBRATION)
     store.prepare()
-    machine = provenance.columns()
+    machine = provenance.columns(threads=settings.threads, passed=settings.pass_env)
     now = datetime.now(UTC)
     calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
@@ -210,15 +213,19 @@ def examine(settings: Settings) -> list[Check]:
     devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
     if settings.device == ("cpu",):
         devices.append("cuda")
-    probes = {f"{name} on {device}": probing.ask(name, device) for device in devices for name in asked}
-    return checks(settings.results, probes)
+    probes = {
+        f"{name} on {device}": probing.ask(name, device, settings.pass_env)
+        for device in devices
+        for name in asked
+    }
+    return checks(settings.results, probes, kept_out(os.environ, settings.pass_env))
 
 
 def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
     """A run's row as it is written before anything is measured."""
     now = datetime.now(UTC)
     return {
-        **provenance.columns(),
+        **provenance.columns(threads=settings.threads, passed=settings.pass_env),
         "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
         "status": "running",
         "started_at": now,

@@ -50,7 +50,7 @@ def prepare(
         a, b = (contender(text, settings.seed) for text in ends)
         require_walk(a, b)
         for one in (a, b):
-            probing.require_device(one.case.device)
+            probing.require_device(one.case.device, settings.pass_env)
         return replace(settings, dataset=a.case.workload.dataset), a, b
     if len(planned.cases) > 1:
         raise BadOption("EPOCHS", ",".join(map(str, settings.epochs)), "one value, and one device")

@@ -49,6 +49,7 @@ class Settings:
     results: Path
     reports: Path
     fail_if_slower: float | None
+    pass_env: tuple[str, ...]
 
 
 def resolve(
@@ -146,6 +147,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "results": parsing.folder,
     "reports": parsing.folder,
     "fail_if_slower": lambda option, text: parsing.share(option, text) if text else None,
+    "pass_env": parsing.variables,
 }
 
 # The name under which the user knows an option: the Makefile's variable.

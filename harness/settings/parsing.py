@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from harness.errors import BadOption
+from harness.measure.variables import is_ours, may_be_secret
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?|(GPU|MIG)-[0-9A-Za-z/-]+")
 
 
@@ -115,6 +117,25 @@ def planted(option: str, text: str) -> tuple[float, ...]:
     if not values or not all(0 <= value < 1 for value in values):
         raise BadOption(option, text, "percentages from 0% to below 100%, such as 0%,5%")
     return values
+
+
+def variables(option: str, text: str) -> tuple[str, ...]:
+    """Names of the shell's variables that a worker may have.
+
+    Raises:
+        BadOption: what is no name, one that the harness sets itself, or one that may hold a secret.
+    """
+    names = tuple(words(text))
+    for name in names:
+        if not _VARIABLE.fullmatch(name):
+            # A value that was typed may be secret.
+            shown = name.partition("=")[0] + "=..." if "=" in name else name
+            raise BadOption(option, shown, "names of variables, without values, such as TF_XLA_FLAGS")
+        if is_ours(name):
+            raise BadOption(option, name, "a variable that the harness does not set itself in every worker")
+        if may_be_secret(name):
+            raise BadOption(option, name, "a name that holds no secret: its value is recorded with the run")
+    return names
 
 
 def yes_no(option: str, text: str) -> bool:

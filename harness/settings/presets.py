@@ -40,6 +40,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "results": "results",
     "reports": "reports",
     "fail_if_slower": "",
+    "pass_env": "",
 }
 
 # What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.

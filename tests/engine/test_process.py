@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.engine.process import WorkerProcess
-from harness.engine.surroundings import environment, visible_devices
+from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec, parse, parse_spec
@@ -125,23 +125,3 @@ def test_a_silent_worker_is_given_up_after_its_deadline_and_ended(start, synthet
             worker.ask(Do.TRAIN, timeout_s=0.3, epoch=0, first=0, last=1000)
         worker.kill()
     assert worker._process.poll() is not None
-
-
-def test_both_sides_get_the_same_threads_and_a_hidden_gpu_on_the_cpu(tmp_path):
-    conditions = environment(device="cpu", threads=3, compile_cache=tmp_path)
-    assert conditions["OMP_NUM_THREADS"] == conditions["MKL_NUM_THREADS"] == "3"
-    assert conditions["CUDA_VISIBLE_DEVICES"] == ""
-
-
-@pytest.mark.parametrize(
-    ("device", "already", "visible"),
-    [
-        ("cuda", None, "0"),
-        ("cuda:1", None, "1"),
-        ("cuda:1", "3,5", "5"),
-        ("cuda:2", "3,5", ""),
-        ("cpu", "3", ""),
-    ],
-)
-def test_a_worker_sees_its_own_gpu_within_what_the_user_left_visible(device, already, visible):
-    assert visible_devices(device, already) == visible

@@ -52,7 +52,9 @@ def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
         identify(replace(CASE, workload=replace(WORK, seed=1)), "pytorch", 1),
         identify(replace(CASE, workload=replace(WORK, dropout_rate=0.1)), "pytorch", 1),
     ]
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+    ids.append(identify(CASE, "pytorch", 1, ("TF_XLA_FLAGS",)))
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/another")
     ids.append(identify(CASE, "pytorch", 1))
     monkeypatch.setattr(proving, "_version", lambda name: "0.0")
     ids.append(identify(CASE, "pytorch", 1))
@@ -63,6 +65,13 @@ def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
 
 def test_an_id_stays_while_nothing_changes():
     assert identify(CASE, "pytorch", 1) == identify(replace(CASE), "pytorch", 1)
+
+
+def test_an_id_stays_where_only_the_shell_changes(monkeypatch, tmp_path):
+    before = identify(CASE, "pytorch", 1, ("TF_XLA_FLAGS",))
+    for name, value in {"OMP_PROC_BIND": "true", "KERAS_HOME": "/mine", "TMPDIR": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    assert identify(CASE, "pytorch", 1, ("TF_XLA_FLAGS",)) == before
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +25,13 @@ PAIR = Pair(case=Case(workload=WORK, device="cpu", mode=Mode.LOOP), replicate=0)
 def run(tmp_path, synthetic_root, monkeypatch):
     """Run a pair with scripted sides, each training for `enough_s` seconds."""
 
-    def measure(tensorflow, pytorch, *, enough_s=0.2, together=True, known=None):
+    def measure(tensorflow, pytorch, *, enough_s=0.2, together=True, known=None, data_root=synthetic_root):
         for framework, script in (("TENSORFLOW", tensorflow), ("PYTORCH", pytorch)):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script))
         conditions = Conditions(
             run_id="run",
-            data_root=synthetic_root,
+            data_root=data_root,
             logs=tmp_path,
             compile_cache=tmp_path,
             threads=1,
@@ -54,6 +55,12 @@ def test_both_sides_train_for_long_enough_and_in_the_same_rounds(run, together):
     assert [one.samples for one in a.rounds] == [one.samples for one in b.rounds]
     assert all(one.phase is Phase.TRAIN for one in a.rounds)
     assert pair_log_ratio(a, b) == pytest.approx(math.log(2), rel=0.1)
+
+
+def test_data_in_a_folder_that_is_named_from_where_the_user_works_is_found(run, synthetic_root, monkeypatch):
+    monkeypatch.chdir(synthetic_root.parent)
+    for trial in run({"train_s": 0.05}, {"train_s": 0.05}, data_root=Path(synthetic_root.name)):
+        assert trial.failure is None
 
 
 def test_a_side_that_fails_does_not_leave_the_other_training_without_end(run):

@@ -29,8 +29,8 @@ FLOORS = (
 CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.gauge",
             "harness.frameworks.witness"}  # fmt: skip
 
-# A process of its own, started by name and imported by nobody.
-APART = {"harness.data.torchvision_download"}
+# Processes of their own, started by name or place and imported by nobody.
+APART = {"harness.data.torchvision_download", "harness.worker.isolated"}
 
 # Only these speak to the terminal or end the process. Workers end their own, the downloader's process
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.

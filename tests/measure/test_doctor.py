@@ -37,8 +37,8 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: Times(10.0, 990.0, 0.0))
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
-    def find(results=tmp_path / "results", probes=None):
-        return {check.name: check for check in doctor.checks(results, probes or {})}
+    def find(results=tmp_path / "results", probes=None, kept_out=()):
+        return {check.name: check for check in doctor.checks(results, probes or {}, kept_out)}
 
     return find
 
@@ -101,6 +101,27 @@ def test_what_a_framework_said_of_a_device_is_passed_on(found):
         "Found no NVIDIA driver",
         "DEVICE=cuda",
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["TF_XLA_FLAGS"],
+            "TF_XLA_FLAGS is set here and does not reach workers; --pass-env TF_XLA_FLAGS lets it in",
+        ),
+        (
+            ["KMP_AFFINITY", "XLA_FLAGS"],
+            (
+                "KMP_AFFINITY, XLA_FLAGS are set here and do not reach workers; "
+                "--pass-env KMP_AFFINITY,XLA_FLAGS lets them in"
+            ),
+        ),
+    ],
+)
+def test_variables_that_do_not_reach_a_worker_are_named_with_the_way_in(found, names, said):
+    check = found(kept_out=names)["environment"]
+    assert (check.state, check.said) == ("warn", said)
 
 
 def test_a_results_folder_that_is_a_file_cannot_hold_a_run(found, tmp_path):

@@ -13,35 +13,28 @@ from harness.measure import provenance
 from harness.store.schema import RUNS
 
 
-def test_secrets_are_left_out_and_what_matters_is_kept():
-    environment = {
-        "OMP_NUM_THREADS": "2",
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        "PYTORCH_TOKEN": "abc",
-        "HARNESS_API_KEY": "abc",
-        "HOME": "/home/me",
-        "LD_PRELOAD": "libx.so",
-    }
-    assert set(provenance.relevant(environment)) == {"OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "LD_PRELOAD"}
-
-
 def test_every_column_belongs_to_the_runs_table():
-    columns = provenance.columns()
+    columns = provenance.columns(threads=1)
     assert set(columns) <= set(RUNS.names)
     assert columns["cpu_usable"] >= 1
     assert columns["memory_bytes"] > 0
 
 
 def test_versions_come_from_the_installed_packages():
-    columns = provenance.columns()
+    columns = provenance.columns(threads=1)
     packages = json.loads(columns["packages_json"])
     assert columns["torch_version"] == packages["torch"]
     assert "tensorflow" not in sys.modules
 
 
-def test_an_address_with_a_login_in_it_is_left_out():
-    environment = {"XLA_CACHE": "https://me:word@host/path", "XLA_FLAGS": "--at=https://host/path@2"}
-    assert set(provenance.relevant(environment)) == {"XLA_FLAGS"}
+def test_a_run_records_the_workers_environment_and_nothing_else_of_the_shell(monkeypatch):
+    monkeypatch.setenv("TF_VAR_db_pass", "hunter2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "9")
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_auto_jit=2")
+    columns = provenance.columns(threads=2, passed=("TF_XLA_FLAGS",))
+    kept = json.loads(columns["environment_json"])
+    assert (kept["OMP_NUM_THREADS"], kept["TF_XLA_FLAGS"]) == ("2", "--tf_xla_auto_jit=2")
+    assert "hunter2" not in json.dumps(columns, default=str)
 
 
 def git(folder, *words):
@@ -65,7 +58,8 @@ def checkout(tmp_path):
 
 def test_a_clean_checkout_has_its_commit(checkout):
     commit = git(checkout, "rev-parse", "HEAD")
-    assert provenance._git(checkout / "package") == {"git_commit": commit, "git_dirty": False}
+    told = {"git_commit": commit, "git_dirty": False, "git_reason": None}
+    assert provenance._git(checkout / "package") == told
 
 
 def test_a_changed_file_makes_the_checkout_dirty(checkout):
@@ -73,12 +67,51 @@ def test_a_changed_file_makes_the_checkout_dirty(checkout):
     assert provenance._git(checkout / "package")["git_dirty"] is True
 
 
+def reason(folder):
+    """Why a folder has no commit."""
+    told = provenance._git(folder)
+    assert (told["git_commit"], told["git_dirty"]) == (None, None)
+    return told["git_reason"]
+
+
 def test_a_package_installed_inside_somebody_elses_checkout_has_no_commit(checkout):
     installed = checkout / "venv" / "harness"
     installed.mkdir(parents=True)
     (installed / "module.py").write_text("")
-    assert provenance._git(installed) == {"git_commit": None, "git_dirty": None}
+    assert reason(installed) == "the checkout around the package does not track it"
 
 
 def test_a_folder_outside_a_checkout_has_no_commit(tmp_path):
-    assert provenance._git(tmp_path) == {"git_commit": None, "git_dirty": None}
+    assert reason(tmp_path).startswith("git: not a git repository")
+
+
+def test_the_commit_is_the_packages_own_whatever_repository_the_shell_names(checkout, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    commit = git(checkout, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert provenance._git(checkout / "package")["git_commit"] == commit
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (
+            "echo \"fatal: detected dubious ownership in repository at '/x'\" >&2; exit 128",
+            "git: detected dubious ownership in repository at '/x'",
+        ),
+        ("exit 3", "git: exit status 3"),
+    ],
+)
+def test_a_git_that_refuses_is_quoted(tmp_path, monkeypatch, body, said):
+    (tmp_path / "git").write_text(f"#!/bin/sh\n{body}\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert reason(tmp_path) == said
+
+
+def test_without_git_there_is_no_commit_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert reason(tmp_path) == "git: No such file or directory"

@@ -42,6 +42,33 @@ def test_shares_are_percentages_or_fractions(tmp_path):
     assert resolve(tmp_path, planted="0%, 5%").planted == (0.0, 0.05)
 
 
+def test_variables_to_pass_are_names_each_once(tmp_path):
+    (tmp_path / "harness.toml").write_text('pass_env = ["XLA_FLAGS", "LD_PRELOAD"]\n')
+    assert resolve(tmp_path).pass_env == ("XLA_FLAGS", "LD_PRELOAD")
+    assert resolve(tmp_path, {"HARNESS_PASS_ENV": "A B,A"}).pass_env == ("A", "B")
+    assert resolve(tmp_path, pass_env="PYTHONPATH").pass_env == ("PYTHONPATH",)
+    (tmp_path / "harness.toml").unlink()
+    assert resolve(tmp_path).pass_env == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("XLA_FLAGS,1X", "PASS_ENV=1X: not allowed; use names of variables, without values"),
+        ("DB=hunter2", "PASS_ENV=DB=...: not allowed; use names of variables, without values"),
+        (
+            "OMP_NUM_THREADS",
+            "PASS_ENV=OMP_NUM_THREADS: not allowed; use a variable that the harness does not",
+        ),
+        ("KERAS_HOME", "PASS_ENV=KERAS_HOME: not allowed; use a variable that the harness does not"),
+        ("TF_VAR_db_pass", "PASS_ENV=TF_VAR_db_pass: not allowed; use a name that holds no secret"),
+    ],
+)
+def test_a_variable_that_cannot_be_passed_is_named_with_what_can(tmp_path, text, said):
+    with pytest.raises(BadOption, match=re.escape(said)):
+        resolve(tmp_path, pass_env=text)
+
+
 def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "usable_cores", lambda: 8)
     assert resolve(tmp_path).threads == 7

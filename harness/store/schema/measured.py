@@ -195,6 +195,7 @@ RUNS: Final = pa.schema(
         ("threads", pa.int32()),
         ("git_commit", pa.string()),
         ("git_dirty", pa.bool_()),
+        ("git_reason", pa.string()),
         ("load_1min_start", pa.float64()),
         ("load_1min_end", pa.float64()),
         ("cpu_busy_before", pa.float64()),

@@ -1,0 +1,22 @@
+"""Start a worker on this very package, with nothing else on its path: `isolated.py REQUESTS REPLIES`.
+
+A folder on PYTHONPATH comes before the standard library, so a file random.py beside the package would be
+everybody's `random`. The package is therefore loaded from where it lies, and its folder is no import root.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+_place = Path(__file__).absolute().parents[1]
+_spec = spec_from_file_location("harness", _place / "__init__.py", submodule_search_locations=[str(_place)])
+assert _spec is not None
+assert _spec.loader is not None
+_package = module_from_spec(_spec)
+sys.modules["harness"] = _package
+_spec.loader.exec_module(_package)
+
+runpy.run_module("harness.worker", run_name="__main__", alter_sys=True)
