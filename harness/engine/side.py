@@ -219,6 +219,7 @@ class Side:
             gpu=self._gpu.use(self.name) if self._gpu is not None else None,
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
             watched_s=self._finished.get("watched_s"),
+            threads_worked=self._finished.get("threads_worked"),
             allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},

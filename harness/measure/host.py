@@ -7,12 +7,16 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 from harness.measure import cgroup
+
+# So many ticks of the system's clock, by which threads are counted.
+_TOLD_APART_S: Final = 0.2
 
 _STATUS: Final = Path("/proc/self/status")
 _CPUINFO: Final = Path("/proc/cpuinfo")
@@ -50,6 +54,21 @@ def load_1min() -> float | None:
 def busy_share(window_s: float = 0.5) -> float:
     """Share of all cores' time, 0 to 1, that anyone used during `window_s` from now."""
     return psutil.cpu_percent(interval=window_s) / 100
+
+
+def cpu_s_by_thread() -> dict[int, float]:
+    """Processor time that each thread of this process has used so far, by the thread's number."""
+    return {one.id: one.user_time + one.system_time for one in psutil.Process().threads()}
+
+
+def threads_worked(since: Mapping[int, float]) -> int | None:
+    """How many threads have worked since `cpu_s_by_thread` was asked; None where none has for long enough.
+
+    One that did less than a twentieth of what the busiest did has not: it waited, or counted.
+    """
+    used_s = [now_s - since.get(number, 0.0) for number, now_s in cpu_s_by_thread().items()]
+    busiest_s = max(used_s, default=0.0)
+    return sum(one_s >= busiest_s / 20 for one_s in used_s) if busiest_s >= _TOLD_APART_S else None
 
 
 def peak_bytes() -> int | None:

@@ -23,16 +23,16 @@ class StepBounds:
     """Largest difference that rounding may make while training.
 
     `loss` relative, `kernel_gradient` and `bias_gradient` relative to the parameter's largest gradient of
-    the step, `weight` absolute. `square` is for what goes into Adam's second moment, relative to the step's
-    largest; `update`, absolute, for a step from given moments; `repeat`, absolute, for one framework's
-    weights against its own after the same batches.
+    the step, `weight` absolute. `second_moment` is relative to the parameter's largest; `update`, absolute,
+    for a step from given moments; `repeat`, absolute, for one framework's weights against its own after the
+    same batches.
     """
 
     loss: float
     kernel_gradient: float
     bias_gradient: float
     weight: float
-    square: float
+    second_moment: float
     update: float
     repeat: float
 
@@ -41,11 +41,13 @@ class StepBounds:
 class Bounds:
     """The bounds of every measured check of a case.
 
-    `test_loss` is relative, the others are absolute; `accuracy` and `rate` are shares.
+    `test_loss` is relative, the others are absolute; `accuracy` and `rate` are shares. `trained_loss` is for
+    any loss of a network that has learned, relative where that is above 1.
     """
 
     steps: Mapping[Precision, StepBounds]
     test_loss: float
+    trained_loss: float
     logit: float
     accuracy: float
     rate: float
@@ -64,11 +66,11 @@ _STANDARD_ERRORS: Final = 6
 _STEPS: Final = {
     Precision.FP64: StepBounds(
         loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10,
-        square=1e-9, update=1e-12, repeat=1e-10,
+        second_moment=1e-12, update=1e-12, repeat=1e-10,
     ),
     Precision.FP32: StepBounds(
         loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4,
-        square=1e-3, update=1e-6, repeat=1e-4,
+        second_moment=1e-5, update=1e-6, repeat=1e-4,
     ),
 }  # fmt: skip
 
@@ -76,15 +78,15 @@ _STEPS: Final = {
 # rounding is the same for all samples, so it does not average out.
 _LOSS_ROUNDINGS: Final = 2
 
-# So many roundings, on both sides together, may part a logit or a kernel's gradient.
-_ROUNDINGS: Final = 16
+# So many roundings may part a logit or a kernel's gradient from what exact arithmetic gives.
+_ROUNDINGS: Final = 32
 
 # A bias's gradient is a sum over the batch, and TensorFlow's kernel for a CPU adds up in bfloat16 itself: an
 # error that grows with the square root of the number of terms (Higham and Mary 2019), here times this.
 _SUM_ROUNDINGS: Final = 4
 
-# Where rounding decides the sign of a gradient, Adam steps up on one side and down on the other.
-_STEPS_APART: Final = 10
+# Where rounding decides the sign of a gradient, Adam steps up in one and down in the other.
+_STEPS_APART: Final = 20
 
 
 def bounds_for(precision: Precision, batch_size: int) -> Bounds:
@@ -96,13 +98,17 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
         bias_gradient=_SUM_ROUNDINGS * math.sqrt(batch_size) * roundoff,
         weight=_STEPS_APART * Adam().learning_rate,
         # Moments, weights and the step between them stay in float32.
-        square=_STEPS[Precision.FP32].square,
+        second_moment=_STEPS[Precision.FP32].second_moment,
         update=_STEPS[Precision.FP32].update,
         repeat=_STEPS[Precision.FP32].repeat,
     )
     return Bounds(
         steps=MappingProxyType(_STEPS | ({precision: narrow} if roundoff else {})),
         test_loss=max(1e-5, _LOSS_ROUNDINGS * roundoff),
+        # As far off as a logit may be.
+        trained_loss=_STEPS.get(precision, _STEPS[Precision.FP32]).loss
+        if not roundoff
+        else _ROUNDINGS * roundoff,
         logit=max(1e-4, _ROUNDINGS * roundoff),
         # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
         # them where numbers are coarse.

@@ -52,10 +52,24 @@ class _Measure:
 
 _ABSOLUTE: Final = _Measure(meaning="largest difference", scale=np.ones_like)
 _RELATIVE: Final = _Measure(meaning="largest relative difference", scale=np.asarray)
-# One scale a step: the parameter's largest. Its small ones are sums that all but cancel.
-_OF_LARGEST: Final = _Measure(
-    meaning="largest difference over the step's largest",
-    scale=lambda size: size.max(axis=tuple(range(1, size.ndim)), keepdims=True),
+# Of a network that has learned: a loss near zero is a difference of logits, and as exact as these are.
+_AT_LEAST_ONE: Final = _Measure(
+    meaning="largest difference, relative where above 1", scale=lambda size: np.maximum(size, 1.0)
+)
+
+
+def _largest(size: Array) -> Array:
+    """One scale a step: the parameter's largest. Its small ones are sums that all but cancel."""
+    scale: Array = size.max(axis=tuple(range(1, size.ndim)), keepdims=True)
+    return scale
+
+
+_OF_LARGEST: Final = _Measure(meaning="largest difference over the step's largest", scale=_largest)
+# Where every sample of a batch is classified as surely as rounding allows, its gradients are all rounding.
+_LEAST_GRADIENT: Final = 0.01
+_OF_LARGEST_OR_LEAST: Final = _Measure(
+    meaning=f"largest difference over the step's largest, at least {_LEAST_GRADIENT}",
+    scale=lambda size: np.maximum(_largest(size), _LEAST_GRADIENT),
 )
 
 
@@ -87,17 +101,14 @@ def _facts(check: str, evidence: Evidence) -> Iterator[Finding]:
 
 
 def _evaluation(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    yield from _scored("evaluation", evidence, bounds)
+    yield _within(("evaluation", "test loss"), evidence, bounds.test_loss, _RELATIVE)
+    yield _within(("evaluation", "accuracy"), evidence, bounds.accuracy, _ABSOLUTE)
     yield _within(("evaluation", "logits"), evidence, bounds.logit, _ABSOLUTE)
 
 
 def _timed_evaluation(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    yield from _scored(EVALUATION, evidence, bounds)
-
-
-def _scored(check: str, evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
-    yield _within((check, "test loss"), evidence, bounds.test_loss, _RELATIVE)
-    yield _within((check, "accuracy"), evidence, bounds.accuracy, _ABSOLUTE)
+    yield _within((EVALUATION, "test loss"), evidence, bounds.trained_loss, _AT_LEAST_ONE)
+    yield _within((EVALUATION, "accuracy"), evidence, bounds.accuracy, _ABSOLUTE)
 
 
 def _steps(precision: Precision) -> Check:
@@ -117,9 +128,10 @@ def _steps(precision: Precision) -> Check:
 def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     within = bounds.steps[_timed(evidence)]
     yield from _facts(STEP, evidence)
-    yield _within((STEP, "loss"), evidence, within.loss, _RELATIVE)
-    yield from _each(STEP, "gradients", evidence, _gradient_bounds(within), _OF_LARGEST)
-    yield from _each(STEP, "squares", evidence, (within.square, within.square), _OF_LARGEST)
+    yield _within((STEP, "loss"), evidence, bounds.trained_loss, _AT_LEAST_ONE)
+    yield from _each(STEP, "gradients", evidence, _gradient_bounds(within), _OF_LARGEST_OR_LEAST)
+    second = (within.second_moment, within.second_moment)
+    yield from _each(STEP, "second_moments", evidence, second, _OF_LARGEST)
     yield from _each(STEP, "weights", evidence, (within.update, within.update), _ABSOLUTE)
     draws = int(evidence.measured[f"{STEP}/draws"])
     yield _within((STEP, "dropout rate"), evidence, bounds.rate_of(draws), _ABSOLUTE)
@@ -128,7 +140,7 @@ def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
 def _whole(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     within = bounds.steps[_timed(evidence)]
     yield from _facts(WHOLE, evidence)
-    yield _within((WHOLE, "loss"), evidence, within.loss, _RELATIVE)
+    yield _within((WHOLE, "loss"), evidence, bounds.trained_loss, _AT_LEAST_ONE)
     yield from _each(WHOLE, "weights", evidence, (within.repeat, within.repeat), _ABSOLUTE)
 
 
@@ -203,7 +215,7 @@ def _within(key: tuple[str, str], evidence: Evidence, bound: float, measure: _Me
     check, quantity = key
     name = f"{_source(check)}/{quantity}"
     kind, _, parameter = quantity.partition("/")
-    told = (check, f"{kind} of {parameter}" if parameter else quantity)
+    told = (check, f"{kind.replace('_', ' ')} of {parameter}" if parameter else quantity)
     found, expected = (side[name].astype(np.float64) for side in (evidence.measured, evidence.reference))
     if found.shape != expected.shape and expected.ndim:
         shapes = (f"shape {found.shape}", f"shape {expected.shape}")

@@ -76,7 +76,7 @@ class _Step:
 
     loss: float
     gradients: tuple[Doubles, ...]
-    squares: tuple[Doubles, ...]
+    second_moments: tuple[Doubles, ...]
     weights: tuple[Doubles, ...]
 
 
@@ -95,15 +95,14 @@ def _steps(
         loss = _train(witness, order)
         after, now = arrays(witness.weights()), witness.moments()
         gradients = _unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
-        squares = _unfolded(arrays(moments.second), arrays(now.second), work.adam.beta_2)
-        found.append(_Step(loss=loss, gradients=gradients, squares=squares, weights=after))
+        found.append(_Step(loss=loss, gradients=gradients, second_moments=arrays(now.second), weights=after))
         inputs = samples.inputs(order).astype(np.float64)
         by_hand = run(before, inputs, samples.labels[order], mask)
         expected.append(
             _Step(
                 loss=by_hand.loss,
                 gradients=by_hand.gradients,
-                squares=tuple(one**2 for one in gradients),
+                second_moments=_folded(arrays(moments.second), gradients, work.adam.beta_2),
                 weights=_moved(before, now, work.adam, witness),
             )
         )
@@ -118,7 +117,7 @@ def _write(
     evidence.measure(f"{STEP}/loss", [one.loss for one in found], [one.loss for one in expected])
     names = recipe.initial_weights(work).named()
     for place, name in enumerate(names):
-        for quantity in ("gradients", "squares", "weights"):
+        for quantity in ("gradients", "second_moments", "weights"):
             evidence.measure(
                 f"{STEP}/{quantity}/{name}",
                 np.stack([getattr(one, quantity)[place] for one in found]),
@@ -162,6 +161,11 @@ def _moved(before: tuple[Doubles, ...], now: Moments, adam: Adam, witness: Witne
     """
     first, second = arrays(now.first), arrays(now.second)
     return stepped(before, first, second, steps=max(now.steps, 1), adam=adam, form=witness.adam_form)
+
+
+def _folded(before: tuple[Doubles, ...], gradients: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:
+    """Where the gradients that the optimiser was given lead its running mean of their squares."""
+    return tuple(beta * old + (1 - beta) * one**2 for old, one in zip(before, gradients, strict=True))
 
 
 def _unfolded(before: tuple[Doubles, ...], after: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:

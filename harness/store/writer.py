@@ -165,6 +165,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "started_at": trial.started_at,
         "wall_s": trial.wall_s,
         "watched_s": trial.watched_s,
+        "threads_worked": trial.threads_worked,
         **_startup_columns(trial.startup),
         "train_rounds": len(train),
         "train_s": sum(one.wall_s for one in train) if train else None,

@@ -198,9 +198,9 @@ class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
     `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
-    take longer, 0 outside calibration. `watched_s` is the part of `wall_s` in which the program was
-    held against the reference. `gpu` is None where none was used or it could not be watched, with
-    the `gpu_reason`.
+    take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with
+    the `gpu_reason`. `watched_s` is the part of `wall_s` in which the program was held against the reference,
+    and `threads_worked` how many threads its process kept busy after start-up.
     """
 
     run_id: str
@@ -229,6 +229,7 @@ class Trial:
     failure: Failure | None
     log_path: str
     watched_s: float | None = None
+    threads_worked: int | None = None
     allocator: AllocatorUse | None = None
 
     @property

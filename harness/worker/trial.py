@@ -48,6 +48,7 @@ class Worker:
         self._opened: type[Adapter] | None = None
         self._spec: TrialSpec | None = None
         self._watching: Watching | None = None
+        self._cpu_s_by_thread: dict[int, float] = {}
         self._order_digests: list[str] = []
         self._answered_cpu_s = time.process_time()
 
@@ -131,6 +132,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         adapter.gauge.forget_peaks()
+        self._cpu_s_by_thread = host.cpu_s_by_thread()
         return {
             "pace": asdict(pace),
             "startup": {
@@ -218,10 +220,11 @@ class Worker:
         }
 
     def _finish(self) -> Message:
+        worked = host.threads_worked(self._cpu_s_by_thread)
         self.watching.finished()
         return (
             self._memory()
-            | {"watched_s": self.watching.watched_s}
+            | {"watched_s": self.watching.watched_s, "threads_worked": worked}
             | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -66,3 +69,32 @@ def test_the_cpu_has_a_name_or_none():
     name = host.cpu_model()
     assert name is None or name.strip() == name != ""
     assert psutil.cpu_count() >= host.usable_cores()
+
+
+@pytest.mark.parametrize("busy", [1, 3])
+def test_threads_that_worked_are_counted_and_those_that_waited_are_not(busy):
+    since = host.cpu_s_by_thread()
+    until_s = time.monotonic() + 0.5 * busy + 0.5
+    done = threading.Event()
+
+    def work():
+        block = bytes(1 << 20)
+        # Hashing large blocks lets other threads run.
+        while time.monotonic() < until_s:
+            hashlib.sha256(block).digest()
+
+    waiting = threading.Thread(target=done.wait)
+    working = [threading.Thread(target=work) for _ in range(busy)]
+    for one in (waiting, *working):
+        one.start()
+    try:
+        time.sleep(until_s - time.monotonic() - 0.1)
+        assert host.threads_worked(since) == busy
+    finally:
+        done.set()
+        for one in (waiting, *working):
+            one.join()
+
+
+def test_where_nothing_has_worked_for_long_nobody_is_counted():
+    assert host.threads_worked(host.cpu_s_by_thread()) is None

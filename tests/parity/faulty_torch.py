@@ -138,6 +138,7 @@ class LaterBatchesLearnLess(TorchMlp):
     """All but the first two batches of a call at a tenth of the rate, in timed trials: no step shows it."""
 
     def train_epoch(self):
+        self.model.train()
         for number, batch in enumerate(self._batches):
             if number > 1 and not self.spec.matched:
                 self.optimizer.param_groups[0]["lr"] = self.workload.adam.learning_rate / 10

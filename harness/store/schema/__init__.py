@@ -8,8 +8,8 @@ History of `SCHEMA_VERSION`:
         process's, by the frameworks' allocators and before any work; the device's own clock;
         changes of an explanation
     4   a certificate belongs to one framework: findings have `framework` and `found` where they had a column
-        for each of two frameworks; what watching a trial's program took; why a run
-        has no commit
+        for each of two frameworks; what watching a trial's program took, and how many
+        threads worked; why a run has no commit
 """
 
 from typing import Final

@@ -38,6 +38,7 @@ TRIALS: Final = pa.schema(
         ("test_samples", pa.int32()),
         ("eval_batch_size", pa.int32()),
         ("threads", pa.int32()),
+        ("threads_worked", pa.int32()),
         ("status", pa.string()),
         ("failure_kind", pa.string()),
         ("failure_reason", pa.string()),
