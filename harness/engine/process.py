@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -86,7 +86,7 @@ class WorkerProcess:
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._unread:
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not select.select([self._replies], [], [], left_s)[0]:
+            if left_s <= 0 or not readable(self._replies, left_s):
                 raise WorkerSilent(f"no answer to {do} within {timeout_s:g} s")
             chunk = os.read(self._replies, _CHUNK_BYTES)
             if not chunk:
@@ -134,3 +134,10 @@ class WorkerProcess:
         if error is not None:
             self.kill()
         self.close()
+
+
+def readable(descriptor: int, within_s: float) -> bool:
+    """Wait, asleep, until there is something to read. Unlike select(), whatever the descriptor's number."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(descriptor, selectors.EVENT_READ)
+        return bool(waiting.select(within_s))
