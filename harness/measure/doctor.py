@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
-import psutil
-
 from harness.measure import host, nvml
 
 _BUSY_SHARE: Final = 0.1
@@ -104,18 +102,19 @@ def _folder(results: Path) -> Check:
 
 def _quiet() -> Check:
     busy = host.busy_share()
-    said = f"{busy:.0%} of the processors' time in use; {host.usable_cores()} cores usable"
+    if busy is None:
+        return Check(name="quiet machine", state="ok", said="this system does not report it")
+    said = f"{busy:.0%} of its cores' time in use; {host.usable_cores()} cores usable"
     if busy > _BUSY_SHARE:
         return Check(name="quiet machine", state="warn", said=said, disables="narrow intervals")
     return Check(name="quiet machine", state="ok", said=said)
 
 
 def _steal() -> Check:
-    times = psutil.cpu_times()
-    stolen = getattr(times, "steal", None)
-    if stolen is None:
+    times = host.processor_times() or {}
+    if "steal" not in times:
         return Check(name="steal time", state="ok", said="this system does not report it")
-    share = stolen / max(sum(times), 1e-9)
+    share = times["steal"] / sum(times.values())
     said = f"{share:.2%} of the time since boot went to other virtual machines"
     if share > _STEAL_SHARE:
         return Check(name="steal time", state="warn", said=said, disables="narrow intervals")

@@ -5,22 +5,10 @@ from __future__ import annotations
 import shutil
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import pytest
 
 from harness.measure import doctor, host, nvml
-
-
-class Times(NamedTuple):
-    user: float
-    idle: float
-    steal: float
-
-
-class TimesWithoutSteal(NamedTuple):
-    user: float
-    idle: float
 
 
 @pytest.fixture
@@ -34,7 +22,7 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(nvml, "probe", lambda: probe)
     monkeypatch.setattr(host, "busy_share", lambda: 0.01)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: Times(10.0, 990.0, 0.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0, "steal": 0.0})
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
     def find(results=tmp_path / "results", probes=None):
@@ -129,14 +117,14 @@ def test_a_busy_machine_is_a_warning_that_says_how_busy(found, monkeypatch):
 
 
 def test_time_that_went_to_other_virtual_machines_is_a_warning(found, monkeypatch):
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: Times(10.0, 960.0, 30.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 960.0, "steal": 30.0})
     check = found()["steal time"]
     assert check.state == "warn"
     assert "3.00%" in check.said
 
 
 def test_a_system_that_reports_no_steal_time_is_not_suspected(found, monkeypatch):
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: TimesWithoutSteal(10.0, 990.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0})
     assert found()["steal time"].said == "this system does not report it"
 
 
