@@ -94,6 +94,8 @@ def settle(devices: Sequence[str], reporter: Reporter) -> tuple[str, ...]:
 
 
 def _automatic(reporter: Reporter) -> str:
+    for sentence in nvml.probe().out_of_reach:
+        reporter.notice(f"DEVICE=auto: {sentence}")
     for place, gpu in enumerate(nvml.left_visible()):
         device = f"cuda:{place}"
         try:

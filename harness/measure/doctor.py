@@ -74,7 +74,11 @@ def _nvml() -> Check:
     if seen.reason is not None:
         return Check(name="nvml", state="missing", said=seen.reason, disables="GPU memory; DEVICE=cuda")
     names = ", ".join(gpu.name for gpu in seen.devices)
-    return Check(name="nvml", state="ok", said=f"driver {seen.driver_version}: {names}")
+    said = f"driver {seen.driver_version}: {names}"
+    if seen.out_of_reach:
+        said = "; ".join([said, *seen.out_of_reach])
+        return Check(name="nvml", state="warn", said=said, disables="the GPUs that cannot be used")
+    return Check(name="nvml", state="ok", said=said)
 
 
 def _program(name: str, disables: str, also: tuple[str, ...] = ()) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
 
@@ -59,6 +60,17 @@ def test_without_nvml_its_own_words_are_given_and_cuda_is_off(found, monkeypatch
     check = found()["nvml"]
     assert (check.state, check.said) == ("missing", "Driver Not Loaded")
     assert "DEVICE=cuda" in check.disables
+
+
+def test_a_gpu_that_cannot_be_used_is_named_beside_those_that_can(found, monkeypatch):
+    seen = nvml.probe()
+    broken = replace(seen, out_of_reach=("GPU 1 cannot be used: Unknown Error",))
+    monkeypatch.setattr(nvml, "probe", lambda: broken)
+    check = found()["nvml"]
+    assert (check.state, check.said) == (
+        "warn",
+        "driver 580.00: Stub GPU; GPU 1 cannot be used: Unknown Error",
+    )
 
 
 def test_any_c_compiler_will_do(found, monkeypatch):
