@@ -71,6 +71,29 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_status_2(harness, tmp_p
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bench", "--results", b"r\xe9s"),
+        ("bench", "--reports", b"r\xe9s"),
+        ("bench", "--data-dir", b"r\xe9s"),
+        ("report", "--results", b"r\xe9s"),
+        ("history", "--reports", b"r\xe9s"),
+        ("doctor", "--results", b"r\xe9s"),
+        ("compare", "latest", "latest", "--page", b"r\xe9s"),
+        ("compare", b"./r\xe9s", "latest"),
+        ("export", "--output", b"r\xe9s"),
+        ("import", b"r\xe9s"),
+    ],
+)
+def test_a_path_that_is_no_text_is_one_line_and_status_2_and_leaves_nothing(harness, tmp_path, arguments):
+    done = harness(*arguments)
+    assert done.returncode == 2
+    assert "use a path that is text in UTF-8" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_gpu_that_is_not_there_is_one_line_with_what_each_said(harness, tmp_path):
     scripts = {"tensorflow": {}, "pytorch": {}}
     done = harness("bench", "--device", "cuda", scripts=scripts, LD_LIBRARY_PATH=str(tmp_path))

@@ -5,6 +5,7 @@ Heavy imports wait inside the commands, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated, Final
 
@@ -49,6 +50,9 @@ def _root(
 
 def main() -> None:
     """Run the command; what was raised on purpose becomes one line and its exit status."""
+    # What the terminal's encoding has no character for becomes a question mark, never a traceback.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         app()
     except HarnessError as error:

@@ -20,6 +20,7 @@ from harness.report.sentences.answer import Answer, all_answers, learned
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.sessions.bench import Run
 from harness.store.frames import Frames
+from harness.terminal.console import answering, following
 from harness.work.workload import Dataset
 
 # With what is said after them, more would not fit on a screen of 24 lines.
@@ -33,7 +34,7 @@ def show_calibration(attempts: pd.DataFrame) -> None:
         table.add_column(heading, overflow="fold")
     for row in calibration(attempts).to_dict("records"):
         table.add_row(*(escape(cell) for cell in calibrated(row)))
-    console = Console(highlight=False)
+    console = answering()
     console.print(table)
     for sentence in told_apart(attempts):
         console.print(escape(sentence))
@@ -46,10 +47,9 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
         show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.page)))
     else:
         show_report(run.frames, run.page)
-    Console(stderr=True).print(
+    following().print(
         f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
-        f"it ended because {outcome.stopped_because}",
-        highlight=False,
+        f"it ended because {outcome.stopped_because}"
     )
 
 
@@ -60,7 +60,7 @@ def show_text(text: str) -> None:
 
 def show_report(frames: Frames, page: Path) -> None:
     """The answer in words, as the page gives it, and where the page is."""
-    console = Console(highlight=False)
+    console = answering()
     for warning in context.warnings(frames):
         console.print(escape(warning))
     found = all_answers(frames)
@@ -95,11 +95,11 @@ def show_proofs(proofs: pd.DataFrame) -> None:
         table.add_row(
             escape(row["case_id"]), row["certificate_id"][:12], "yes" if row["holds"] else "no", escape(found)
         )
-    Console().print(table)
+    answering().print(table)
 
 
 def show_data(dataset: Dataset, root: Path) -> None:
-    Console(highlight=False).print(f"{dataset.value}: verified in {escape(str(root))}")
+    answering().print(f"{dataset.value}: verified in {escape(str(root))}")
 
 
 def show_checks(checks: list[Check]) -> None:
@@ -110,10 +110,10 @@ def show_checks(checks: list[Check]) -> None:
     for check in checks:
         mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
         table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
-    Console().print(table)
+    answering().print(table)
 
 
 def show_imported(run_id: str, results: Path) -> None:
-    Console(highlight=False).print(
+    answering().print(
         f"run {escape(run_id)}: in {escape(str(results))}; `harness report {escape(run_id)}` draws its page"
     )

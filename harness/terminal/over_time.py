@@ -17,6 +17,7 @@ from harness.report.pages.comparison import Comparison
 from harness.report.pages.context import Table
 from harness.sessions.runs import Shown
 from harness.terminal.answers import show_answers, show_text
+from harness.terminal.console import answering
 
 # Narrower than this, a table of ten columns breaks its cells.
 _ROOM_COLUMNS: Final = 100
@@ -34,7 +35,7 @@ def show_comparison(compared: Comparison, shown: Shown, page: Path | None) -> No
 
 def show_history(found: History, page: Path) -> None:
     """Every shift that was found, and where the figures are."""
-    console = Console(highlight=False)
+    console = answering()
     show_answers(console, past.answers(found))
     for sentence in past.notes(found):
         console.print(escape(sentence))
@@ -42,7 +43,7 @@ def show_history(found: History, page: Path) -> None:
 
 
 def _table(compared: Comparison, page: Path | None) -> None:
-    console = Console(highlight=False)
+    console = answering()
     for sentence in comparison.notes(compared):
         console.print(f"[bold]{escape(sentence)}[/bold]")
     show_answers(console, comparison.answers(compared))

@@ -38,9 +38,7 @@ MAY_PRINT = {
     "harness.cli",
     "harness.cli.results",
     "harness.terminal.answers",
-    "harness.terminal.explaining",
-    "harness.terminal.live",
-    "harness.terminal.over_time",
+    "harness.terminal.console",
     "harness.data.torchvision_download",
     "harness.frameworks.scripted",
 }
