@@ -27,7 +27,7 @@ from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
 from harness.errors import HarnessError, UsageError
 from harness.parity.certificate import Certificate
-from harness.sessions import bench
+from harness.sessions import rows
 from harness.settings import config
 from harness.settings.grid import Pair, plan
 from harness.store.portable import SECTION, pack
@@ -189,7 +189,7 @@ class Session:
             trials_failed=len(ok) - sum(ok),
             stopped_because="the pytest suite had all its replicates",
         )
-        closing = bench.closing_columns(outcome, time.monotonic() - self._begin_s)
+        closing = rows.closing_columns(outcome, time.monotonic() - self._begin_s)
         proofs = [str(proof["certificate_id"]) for proof in self._proofs.values()]
         self._store.save_run(self._run | closing | {"certificate_ids": proofs})
         return pack(self._store.folder, str(self._run["run_id"]))
@@ -203,7 +203,7 @@ class Session:
         self._data_root = mnist.locate(
             self._settings.dataset, data_dir=self._settings.data_dir, cache=cache.cache_folder()
         ).root
-        self._run = bench.opening_row(
+        self._run = rows.opening_row(
             self._settings, shlex.join(["pytest", *sys.argv[1:]]), trials_planned=None
         )
 

@@ -18,6 +18,7 @@
     │   │   └── WrongDevice      the framework works elsewhere than where it was told to
     │   ├── WorkerSilent         no answer before the deadline
     │   └── ProtocolError        an answer that the parent cannot read
+    ├── NotStored                what was measured cannot be written: the disk is full
     └── NvmlError                the driver's management library refused or is absent
 
 The command line prints a `HarnessError` as one line and exits with its `exit_code`; anything else is
@@ -114,6 +115,10 @@ class WorkerSilent(TrialError):
 
 class ProtocolError(TrialError):
     kind: ClassVar[str] = "protocol"
+
+
+class NotStored(HarnessError):
+    pass
 
 
 class NvmlError(HarnessError):

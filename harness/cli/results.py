@@ -21,8 +21,9 @@ def report(runs: RunNames = None, *, results: Results = None, reports: Reports =
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
 
-    frames, page = session.report(settings, runs or ["latest"])
-    show_report(frames, page)
+    frames, drawn = session.report(settings, runs or ["latest"])
+    show_report(frames, drawn)
+    raise typer.Exit(drawn.exit_code)
 
 
 def compare(
@@ -42,15 +43,17 @@ def compare(
     """Say what changed from run A to run B, for each framework and case, and how sure that is."""
     settings = settings_of(results=results, fail_if_slower=fail_if_slower)
     from harness.sessions import runs  # noqa: PLC0415
+    from harness.sessions.drawing import Drawn  # noqa: PLC0415
     from harness.terminal.over_time import show_comparison  # noqa: PLC0415
 
     shown = runs.shown_as(form)
     target = None if page is None else parsing.path("PAGE", page)
     compared = runs.compare(settings, a, b, across_machines=across_machines)
-    written = None if target is None else runs.write_comparison(compared, target, typed())
-    show_comparison(compared, shown, written)
+    drawn = Drawn() if target is None else runs.write_comparison(compared, target, settings, typed())
+    show_comparison(compared, shown, drawn)
     if len(compared.too_slow):
         raise typer.Exit(1)
+    raise typer.Exit(drawn.exit_code)
 
 
 def history(
@@ -63,8 +66,9 @@ def history(
     from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.over_time import show_history  # noqa: PLC0415
 
-    past, page = runs.history(settings, typed())
-    show_history(past, page)
+    past, drawn = runs.history(settings, typed())
+    show_history(past, drawn)
+    raise typer.Exit(drawn.exit_code)
 
 
 def export(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -24,8 +23,10 @@ from harness.engine.replicate import Observer
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
-from harness.measure import host, provenance
+from harness.measure import provenance
 from harness.measure.doctor import Check, checks
+from harness.sessions import rows
+from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Plan, plan
 from harness.store.frames import Frames
@@ -33,7 +34,7 @@ from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
 from harness.work.records import Certification
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Dataset, Mode
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
@@ -41,7 +42,7 @@ PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run left: its identifier, how it ended, frames and page.
+    """What a run left: its identifier, how it ended, frames and page, or why there is none.
 
     `uncertified` are the cases without a certificate, but for those that a trial ran out of memory in.
     """
@@ -50,7 +51,7 @@ class Run:
     outcome: Outcome
     uncertified: tuple[str, ...]
     frames: Frames
-    page: Path
+    drawn: Drawn
 
 
 def prepare(settings: Settings, reporter: Reporter) -> Plan:
@@ -127,13 +128,13 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
     whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
-    does not fail, it is one without a certificate. An interrupted run ends as any other: what it measured is
-    stored, marked and drawn.
+    does not fail, it is one without a certificate. A run that was interrupted, or that found the disk full,
+    ends as any other: what it measured is stored, marked and drawn.
     """
     settings = planned.settings
     store = Store(settings.results)
     began_s = time.monotonic()
-    opening = opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    opening = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
     run = opening | {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.device)
     store.save_run(run)
@@ -144,17 +145,17 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     failed = proofs[~proofs["holds"].astype(bool)]
     differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
     wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
-    outcome = measure(
-        replace(planned, cases=tuple(wanted)),
-        run_id=run["run_id"],
-        data_root=data_root,
-        logs=store.logs,
-        certificates=held,
-        save=store.save_trial,
-        observer=observer,
-    )
-    store.save_run(run | closing_columns(outcome, time.monotonic() - began_s))
-    store.gather(run["run_id"])
+    with store.room():
+        outcome = measure(
+            replace(planned, cases=tuple(wanted)),
+            run_id=run["run_id"],
+            data_root=data_root,
+            logs=store.logs,
+            certificates=held,
+            save=store.save_trial,
+            observer=observer,
+        )
+    outcome = rows.close(store, run, outcome, began_s)
     frames = read(settings.results, [run["run_id"]])
     lacked_memory = frames.trials.loc[frames.trials["failure_kind"] == OutOfMemory.kind, "case_id"]
     return Run(
@@ -162,7 +163,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         outcome=outcome,
         uncertified=tuple(sorted(set(failed["case_id"]) - set(lacked_memory))),
         frames=frames,
-        page=_draw(frames, settings.reports),
+        drawn=_drawn(frames, settings),
     )
 
 
@@ -192,7 +193,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     return read_attempts(settings.results, calibration_id)
 
 
-def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
+def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """Draw the page again from what is on disk.
 
     Raises:
@@ -200,7 +201,7 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
     """
     frames = read(settings.results, wanted)
     _require_writable(settings.reports)
-    return frames, _draw(frames, settings.reports)
+    return frames, _drawn(frames, settings)
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -214,41 +215,14 @@ def examine(settings: Settings) -> list[Check]:
     return checks(settings.results, probes)
 
 
-def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
-    """A run's row as it is written before anything is measured."""
-    now = datetime.now(UTC)
-    return {
-        **provenance.columns(),
-        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
-        "status": "running",
-        "started_at": now,
-        "command": command,
-        "preset": settings.preset.value,
-        "synthetic": settings.dataset is Dataset.SYNTHETIC,
-        "trials_planned": trials_planned,
-        "threads": settings.threads,
-        "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
-    }
+def _drawn(frames: Frames, settings: Settings) -> Drawn:
+    def draw() -> Path:
+        # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
+        from harness.report.pages.summary import write_page  # noqa: PLC0415
 
+        return write_page(frames, settings.reports)
 
-def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
-    """What a run's row says more when it has ended."""
-    return {
-        "status": outcome.status,
-        "finished_at": datetime.now(UTC),
-        "wall_s": wall_s,
-        "trials_ok": outcome.trials_ok,
-        "trials_failed": outcome.trials_failed,
-        "stopped_because": outcome.stopped_because,
-        "load_1min_end": host.load_1min(),
-    }
-
-
-def _draw(frames: Frames, reports: Path) -> Path:
-    # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
-    from harness.report.pages.summary import write_page  # noqa: PLC0415
-
-    return write_page(frames, reports)
+    return drawn(draw, settings.results)
 
 
 def _require_writable(folder: Path) -> None:

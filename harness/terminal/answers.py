@@ -19,6 +19,7 @@ from harness.report.pages import context
 from harness.report.sentences.answer import Answer, all_answers, learned
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.sessions.bench import Run
+from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
 from harness.terminal.console import answering, following
 from harness.work.workload import Dataset
@@ -44,12 +45,14 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
     """The answer, as the page gives it, and where the page is; as JSON for other programs."""
     outcome = run.outcome
     if as_json:
-        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.page)))
+        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.drawn.page)))
+        show_failure(run.drawn)
     else:
-        show_report(run.frames, run.page)
+        show_report(run.frames, run.drawn)
     following().print(
         f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
-        f"it ended because {outcome.stopped_because}"
+        f"it ended because {escape(outcome.stopped_because)}",
+        soft_wrap=True,
     )
 
 
@@ -58,7 +61,20 @@ def show_text(text: str) -> None:
     sys.stdout.write(text)
 
 
-def show_report(frames: Frames, page: Path) -> None:
+def show_page(console: Console, drawn: Drawn) -> None:
+    """Where the page is, or on standard error why there is none."""
+    if drawn.page is not None:
+        console.print(f"page: {escape(str(drawn.page))}", soft_wrap=True)
+    show_failure(drawn)
+
+
+def show_failure(drawn: Drawn) -> None:
+    """One line where there should be a page and is none."""
+    if drawn.failure is not None:
+        following().print(escape(f"harness: {drawn.failure}"), soft_wrap=True)
+
+
+def show_report(frames: Frames, drawn: Drawn) -> None:
     """The answer in words, as the page gives it, and where the page is."""
     console = answering()
     for warning in context.warnings(frames):
@@ -75,7 +91,7 @@ def show_report(frames: Frames, page: Path) -> None:
         *dict.fromkeys((calibrations[0], calibrations[-1])),
     ):
         console.print(escape(sentence))
-    console.print(f"page: {escape(str(page))}", soft_wrap=True)
+    show_page(console, drawn)
 
 
 def show_answers(console: Console, found: Sequence[Answer]) -> None:

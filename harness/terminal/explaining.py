@@ -17,6 +17,7 @@ from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
 from harness.settings.config import Settings
 from harness.settings.grid import Pair
+from harness.terminal.answers import show_page
 from harness.terminal.console import answering, following
 from harness.work.changes import Contender, differences
 from harness.work.records import Change, Trial
@@ -91,10 +92,10 @@ def show_explanation(found: Explanation) -> None:
         answering(max(console.width, _TABLE_COLUMNS)).print(table)
         for sentence in explained(changes):
             console.print(escape(sentence), soft_wrap=True)
-    if found.page is not None:
-        console.print(f"page: {escape(str(found.page))}")
+    show_page(console, found.drawn)
     outcome = found.outcome
     following().print(
         f"explanation {found.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; it "
-        f"ended because {outcome.stopped_because}"
+        f"ended because {escape(outcome.stopped_because)}",
+        soft_wrap=True,
     )
