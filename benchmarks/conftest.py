@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from harness.engine.replicate import run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
 from harness.errors import HarnessError, UsageError
+from harness.measure import scratch
 from harness.parity.certificate import Certificate
 from harness.sessions import rows
 from harness.settings import config
@@ -69,7 +71,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("benchmarks cannot run under xdist: two measurements at once spoil both")
-    config.stash[_SESSION] = Session(_settings(config))
+    try:
+        config.stash[_SESSION] = Session(_settings(config))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -132,15 +137,15 @@ class Session:
 
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
-        self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True)
-        self._store = Store(Path(self._folder.name))
+        self._open = ExitStack()
+        self._store = Store(self._open.enter_context(scratch.folder("suite")))
         self._trials: dict[str, list[Trial]] = {}
         self._proofs: dict[str, Mapping[str, Any]] = {}
         self._run: dict[str, Any] | None = None
         self._begin_s = time.monotonic()
 
     def close(self) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def proof(self, case: Case) -> Mapping[str, Any]:
         """The case's certificate: `certificate_id`, `holds`, `failed_check`, `reason`; made once."""
@@ -228,12 +233,21 @@ CLOCK = WorkerClock()
 
 
 @pytest.fixture
-def side(request: pytest.FixtureRequest, case: Case, framework: str) -> list[Trial]:
-    """One framework's finished trials of a case; fails with the reason where there is a better one."""
-    session = request.config.stash[_SESSION]
+def side(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[[], list[Trial]]:
+    """What a test asks for one framework's finished trials of a case; see `_measured`.
+
+    Asked for in the test, so that a case that cannot be measured is the test's failure, and not an error
+    of each fixture around it.
+    """
+    return partial(_measured, request.config, case, framework)
+
+
+def _measured(config: pytest.Config, case: Case, framework: str) -> list[Trial]:
+    """Finished trials; fails with the reason where there is a better one."""
+    session = config.stash[_SESSION]
     try:
         proof = session.proof(case)
-        if not proof["holds"] and request.config.getoption("harness_allow_mismatch") == "no":
+        if not proof["holds"] and config.getoption("harness_allow_mismatch") == "no":
             pytest.fail(f"certificate failed at {proof['failed_check']}: {proof['reason']}", pytrace=False)
         mine = [trial for trial in session.trials(case) if trial.framework == framework]
     except HarnessError as error:

@@ -8,6 +8,7 @@
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
     │   ├── NotDivisible         a mode that lets nobody in between its training steps
     │   ├── NotComparable        two runs whose ratio would not mean what it says
+    │   ├── NoTemporaryFolder    no folder for what only lives as long as a worker
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
     │   └── NoEvidence           an adapter that cannot be asked what it does
@@ -68,6 +69,10 @@ class NotDivisible(UsageError):
 
 
 class NotComparable(UsageError):
+    pass
+
+
+class NoTemporaryFolder(UsageError):
     pass
 
 

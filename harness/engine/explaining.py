@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from harness.engine.conditions import Conditions
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.runner import Outcome, ended
 from harness.engine.stopping import Budget
+from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import Pair
 from harness.work.changes import WHOLE, Contender, Leg, asides, level, orders, walk
@@ -54,13 +54,13 @@ def explain(
 
     The first walk is made whatever it takes, another only if the longest so far would still fit.
     """
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+    with scratch.folder() as cache:
         conditions = Conditions.of(
             settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
-            compile_cache=Path(cache),
+            compile_cache=cache,
             certificates={},
         )
         walks = _Walks(

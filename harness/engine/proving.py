@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ import harness
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, TrialError
-from harness.measure import host, nvml
+from harness.measure import host, nvml, scratch
 from harness.measure.provenance import relevant
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
@@ -79,7 +78,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
         ResultsUnusable: a certificate cannot be written.
     """
     done = []
-    with tempfile.TemporaryDirectory(prefix="evenmatch-proof-", ignore_cleanup_errors=True) as scratch:
+    with scratch.folder("proof") as place:
         for case in cases:
             certificate_id = identify(case, conditions.threads)
             at_hand = certificates.load(conditions.results, certificate_id, case)
@@ -88,7 +87,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
                 done.append(at_hand)
                 continue
             observer.proof_began(case)
-            certificate = prove(case, certificate_id, conditions, Path(scratch))
+            certificate = prove(case, certificate_id, conditions, place)
             certificates.save(conditions.results, certificate)
             observer.proof_done(certificate, reused=False)
             done.append(certificate)

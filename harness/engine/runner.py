@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_
 from harness.engine.rounds import Rounds
 from harness.engine.stopping import Budget, Target
 from harness.errors import NotStored, OutOfMemory
+from harness.measure import scratch
 from harness.settings.grid import Pair, Plan
 from harness.work.records import Certification, Role, Trial
 
@@ -45,13 +45,13 @@ def measure(
     `certificates` maps the cases' ids to what their trials are stored under. Unless a mismatch is allowed, a
     case whose certificate does not hold is here for its memory ran out in the proof: it is tried once.
     """
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+    with scratch.folder() as cache:
         conditions = Conditions.of(
             plan.settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
-            compile_cache=Path(cache),
+            compile_cache=cache,
             certificates=certificates,
         )
         return _Run(plan, conditions, save, observer).outcome()

@@ -37,8 +37,11 @@ class Probed:
     usable: bool
 
 
-def checks(results: Path, probes: Mapping[str, Probed]) -> list[Check]:
-    """All findings; `probes` maps "framework on device" to what was said."""
+def checks(results: Path, probes: Mapping[str, Probed], compiled: Probed | None) -> list[Check]:
+    """All findings; `probes` maps "framework on device" to what was said.
+
+    `compiled` is what came of compiling a step in PyTorch on the CPU, None where there is no PyTorch.
+    """
     return [
         Check(name="python", state="ok", said=platform.python_version()),
         _package("tensorflow", "every comparison"),
@@ -46,7 +49,7 @@ def checks(results: Path, probes: Mapping[str, Probed]) -> list[Check]:
         _package("torchvision", "mode idiomatic, and one source of the data"),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
-        _program("cc", "mode compiled in PyTorch on a CPU", also=("gcc", "clang", "g++")),
+        *([] if compiled is None else [_compiler(compiled)]),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
         _folder(results),
         _quiet(),
@@ -81,11 +84,17 @@ def _nvml() -> Check:
     return Check(name="nvml", state="ok", said=said)
 
 
-def _program(name: str, disables: str, also: tuple[str, ...] = ()) -> Check:
-    for candidate in (name, *also):
-        path = shutil.which(candidate)
-        if path:
-            return Check(name=name, state="ok", said=path)
+def _compiler(compiled: Probed) -> Check:
+    if compiled.usable:
+        return Check(name="torch.compile", state="ok", said=f"a step was compiled with {compiled.said}")
+    disables = "mode compiled in PyTorch on a CPU"
+    return Check(name="torch.compile", state="missing", said=compiled.said, disables=disables)
+
+
+def _program(name: str, disables: str) -> Check:
+    path = shutil.which(name)
+    if path:
+        return Check(name=name, state="ok", said=path)
     return Check(name=name, state="missing", said="not on PATH", disables=disables)
 
 

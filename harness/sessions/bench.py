@@ -23,7 +23,7 @@ from harness.engine.replicate import Observer
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
-from harness.measure import provenance
+from harness.measure import provenance, scratch
 from harness.measure.doctor import Check, checks
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
@@ -34,7 +34,7 @@ from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
 from harness.work.records import Certification
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Mode
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, PYTORCH, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
@@ -64,6 +64,8 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     probing.require_frameworks()
     Store(settings.results).prepare()
     _require_writable(settings.reports)
+    with scratch.folder():
+        pass
     return plan(replace(settings, device=probing.settle(settings.device, reporter)))
 
 
@@ -212,7 +214,8 @@ def examine(settings: Settings) -> list[Check]:
     if settings.device == ("cpu",):
         devices.append("cuda")
     probes = {f"{name} on {device}": probing.ask(name, device) for device in devices for name in asked}
-    return checks(settings.results, probes)
+    compiled = None if PYTORCH in missing else probing.compiles()
+    return checks(settings.results, probes, compiled)
 
 
 def _drawn(frames: Frames, settings: Settings) -> Drawn:

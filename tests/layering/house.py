@@ -30,7 +30,7 @@ CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks
             "harness.frameworks.witness"}  # fmt: skip
 
 # A process of its own, started by name and imported by nobody.
-APART = {"harness.data.torchvision_download"}
+APART = {"harness.data.torchvision_download", "harness.frameworks.pytorch.compiling"}
 
 # Only these speak to the terminal or end the process. Workers end their own, the downloader's process
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.
@@ -40,6 +40,7 @@ MAY_PRINT = {
     "harness.terminal.answers",
     "harness.terminal.console",
     "harness.data.torchvision_download",
+    "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
 }
 MAY_EXIT = {
@@ -48,6 +49,7 @@ MAY_EXIT = {
     "harness.cli.measure",
     "harness.cli.results",
     "harness.data.torchvision_download",
+    "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
     "harness.worker.__main__",
 }

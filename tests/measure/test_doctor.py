@@ -11,6 +11,8 @@ import pytest
 
 from harness.measure import doctor, host, nvml
 
+COMPILED = doctor.Probed(said="/usr/bin/g++", usable=True)
+
 
 @pytest.fixture
 def found(tmp_path, monkeypatch):
@@ -26,8 +28,8 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0, "steal": 0.0})
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
-    def find(results=tmp_path / "results", probes=None):
-        return {check.name: check for check in doctor.checks(results, probes or {})}
+    def find(results=tmp_path / "results", probes=None, compiled=COMPILED):
+        return {check.name: check for check in doctor.checks(results, probes or {}, compiled)}
 
     return find
 
@@ -73,18 +75,22 @@ def test_a_gpu_that_cannot_be_used_is_named_beside_those_that_can(found, monkeyp
     )
 
 
-def test_any_c_compiler_will_do(found, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: "/opt/clang" if name == "clang" else None)
-    checks = found()
-    assert checks["cc"].said == "/opt/clang"
-    assert checks["npm"].state == "missing"
-
-
-def test_no_c_compiler_disables_torch_compile_on_a_cpu(found, monkeypatch):
+def test_a_program_that_is_not_there_says_what_it_disables(found, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    check = found()["cc"]
-    assert check.state == "missing"
+    check = found()["npm"]
+    assert (check.state, check.said) == ("missing", "not on PATH")
+    assert "mirrors" in check.disables
+
+
+def test_what_came_of_compiling_a_step_is_passed_on(found):
+    assert found()["torch.compile"].said == "a step was compiled with /usr/bin/g++"
+    check = found(compiled=doctor.Probed(said="No working C++ compiler found", usable=False))["torch.compile"]
+    assert (check.state, check.said) == ("missing", "No working C++ compiler found")
     assert "compiled" in check.disables
+
+
+def test_without_pytorch_nothing_is_said_of_its_compiler(found):
+    assert "torch.compile" not in found(compiled=None)
 
 
 def test_what_a_framework_said_of_a_device_is_passed_on(found):
