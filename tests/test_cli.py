@@ -197,6 +197,26 @@ def test_a_run_that_is_told_to_end_is_marked_and_drawn_and_leaves_nothing_behind
 
 
 @pytest.mark.slow
+def test_a_page_that_cannot_be_written_is_one_line_after_the_answer_and_status_1(
+    harness, tmp_path, synthetic_root
+):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "figures").write_text("a file in the way")
+    done = harness(
+        "bench", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
+        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no verdict at batch 100" in done.stdout
+    assert re.findall("^harness: no page: .*", done.stderr, flags=re.MULTILINE) == [
+        "harness: no page: reports: cannot be written (File exists)"
+    ]
+    assert "Traceback" not in done.stderr
+    assert list(pd.read_parquet(tmp_path / "results" / "runs")["status"]) == ["finished"]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_standard_output_without_utf_8_degrades(harness, synthetic_root, encoding):
     done = harness(

@@ -136,9 +136,8 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     settings = planned.settings
     store = Store(settings.results)
     began_s = time.monotonic()
-    opening = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
-    run = opening | {"certificate_ids": list(proofs["certificate_id"])}
-    run |= footprint.columns(settings.device)
+    run = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    run |= {"certificate_ids": list(proofs["certificate_id"]), **footprint.columns(settings.device)}
     store.save_run(run)
     held = {
         row["case_id"]: Certification(id=row["certificate_id"], holds=row["holds"])

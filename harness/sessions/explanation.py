@@ -100,13 +100,16 @@ def explain(
     outcome = rows.close(store, run, outcome, began_s)
     changes = read_changes(settings.results, run["run_id"])
     frames = replace(read(store.folder, [run["run_id"]]), changes=changes)
+    return Explanation(run_id=run["run_id"], outcome=outcome, frames=frames, drawn=_drawn(frames, settings))
 
+
+def _drawn(frames: Frames, settings: Settings) -> Drawn:
     def draw() -> Path | None:
-        if changes.empty:
+        if frames.changes.empty:
             return None
         # Imported when needed, as in `bench`.
         from harness.report.pages.explanation import write_page  # noqa: PLC0415
 
         return write_page(frames, settings.reports)
 
-    return Explanation(run_id=run["run_id"], outcome=outcome, frames=frames, drawn=drawn(draw, store.folder))
+    return drawn(draw, settings.results)

@@ -7,7 +7,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -142,7 +142,8 @@ def place(table: pa.Table, path: Path) -> None:
     except OSError as error:
         raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _identity(trial: Trial) -> dict[str, Any]:
