@@ -134,8 +134,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     ends as any other: what it measured is stored, marked and drawn.
     """
     settings = planned.settings
-    store = Store(settings.results)
-    began_s = time.monotonic()
+    store, began_s = Store(settings.results), time.monotonic()
     run = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
     run |= {"certificate_ids": list(proofs["certificate_id"]), **footprint.columns(settings.device)}
     store.save_run(run)

@@ -79,11 +79,8 @@ def explain(
     run = rows.opening_row(settings, command, trials_planned=None)
     store.save_run(run)
     work = a.case.workload
-    where = {name: run[name] for name in (*bench.PLACE, "threads")} | {
-        "dataset": work.dataset.value,
-        "epochs": work.epochs,
-        "train_samples": work.train_samples,
-    }
+    where = {name: run[name] for name in (*bench.PLACE, "threads")}
+    where |= {"dataset": work.dataset.value, "epochs": work.epochs, "train_samples": work.train_samples}
     with store.room():
         outcome = explaining.explain(
             a,
