@@ -105,7 +105,11 @@ check: $(READY) ## Lint, types and the fast tests
 	@$(RUN) -m mypy
 	@$(RUN) -m pytest -q -m 'not slow'
 
-UV := $(VENV)/bin/uv
+# uv reads none of pip's settings. The index and the certificates that pip has been told of, by a file or
+# a variable, are handed on where uv has been told of none.
+told = $$($(VENV)/bin/python -m pip config list 2>/dev/null | sed -n "s/^[a-z:]*\.$(1)='\(.*\)'\$$/\1/p" | head -n 1)
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(call told,index-url)}}" \
+  SSL_CERT_FILE="$${SSL_CERT_FILE:-$(call told,cert)}" $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
 
 lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
@@ -124,6 +128,9 @@ clean: ## Remove .venv, caches and built files; results and reports stay
 UNFINISHED := $(VENV)/.unfinished
 MARK := echo $$PPID >$(UNFINISHED)
 INSTALL := $(UV) pip install --quiet --python $(VENV) --compile-bytecode --require-hashes
+# A user's own folder, or another target, is no place for what belongs into the environment.
+PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(VENV)/bin/python -m pip
+HINT := { echo 'packages could not be installed; an index that neither uv nor pip is set to is named by UV_DEFAULT_INDEX' >&2; exit 2; }
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 $(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(UNFINISHED)),again)
@@ -140,13 +147,13 @@ $(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(
 	done; \
 	echo 'no Python 3.11, 3.12 or 3.13 on PATH; install one, or use PYTHON=/path/to/python' >&2; exit 2
 	@$(MARK)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
-	@$(INSTALL) -r requirements.lock
+	@$(PIP) install --quiet --disable-pip-version-check --require-hashes -r requirements-setup.lock
+	@$(INSTALL) -r requirements.lock || $(HINT)
 	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
 	@mv $(UNFINISHED) $@
 
 $(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
 	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
 	@$(MARK)
-	@$(INSTALL) -r requirements-cuda.lock
+	@$(INSTALL) -r requirements-cuda.lock || $(HINT)
 	@mv $(UNFINISHED) $@

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,9 @@ from harness.engine.replicate import run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
 from harness.errors import HarnessError, UsageError
+from harness.measure import scratch
 from harness.parity.certificate import Certificate
-from harness.sessions import bench
+from harness.sessions import rows
 from harness.settings import config
 from harness.settings.grid import Pair, plan
 from harness.store.portable import SECTION, pack
@@ -70,7 +73,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("dsession"):
         raise pytest.UsageError("benchmarks cannot run under xdist: two measurements at once spoil both")
-    config.stash[_SESSION] = Session(_settings(config))
+    try:
+        config.stash[_SESSION] = Session(_settings(config))
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -133,15 +139,15 @@ class Session:
 
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
-        self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True)
-        self._store = Store(Path(self._folder.name))
+        self._open = ExitStack()
+        self._store = Store(self._open.enter_context(scratch.folder("suite")))
         self._trials: dict[str, list[Trial]] = {}
         self._proofs: dict[str, pd.DataFrame] = {}
         self._run: dict[str, Any] | None = None
         self._begin_s = time.monotonic()
 
     def close(self) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def proofs(self, case: Case) -> pd.DataFrame:
         """The case's certificates, one a framework, as `certify` has them; made once."""
@@ -192,7 +198,7 @@ class Session:
             trials_failed=len(ok) - sum(ok),
             stopped_because="the pytest suite had all its replicates",
         )
-        closing = bench.closing_columns(outcome, time.monotonic() - self._begin_s)
+        closing = rows.closing_columns(outcome, time.monotonic() - self._begin_s)
         proofs = [str(one) for proofs in self._proofs.values() for one in proofs["certificate_id"]]
         self._store.save_run(self._run | closing | {"certificate_ids": proofs})
         return pack(self._store.folder, str(self._run["run_id"]))
@@ -208,7 +214,7 @@ class Session:
         self._data_root = mnist.locate(
             self._settings.dataset, data_dir=self._settings.data_dir, cache=cache.cache_folder()
         ).root
-        self._run = bench.opening_row(
+        self._run = rows.opening_row(
             self._settings, shlex.join(["pytest", *sys.argv[1:]]), trials_planned=None
         )
 
@@ -233,13 +239,22 @@ CLOCK = WorkerClock()
 
 
 @pytest.fixture
-def side(request: pytest.FixtureRequest, case: Case, framework: str) -> list[Trial]:
-    """One framework's finished trials of a case; fails with the reason where there is a better one."""
-    session = request.config.stash[_SESSION]
+def side(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[[], list[Trial]]:
+    """What a test asks for one framework's finished trials of a case; see `_measured`.
+
+    Asked for in the test, so that a case that cannot be measured is the test's failure, and not an error
+    of each fixture around it.
+    """
+    return partial(_measured, request.config, case, framework)
+
+
+def _measured(config: pytest.Config, case: Case, framework: str) -> list[Trial]:
+    """Finished trials; fails with the reason where there is a better one."""
+    session = config.stash[_SESSION]
     try:
         proofs = session.proofs(case)
         failed = proofs[~proofs["holds"]].to_dict("records")
-        if failed and request.config.getoption("harness_allow_mismatch") == "no":
+        if failed and config.getoption("harness_allow_mismatch") == "no":
             first = failed[0]
             pytest.fail(f"certificate failed at {first['failed_check']}: {first['reason']}", pytrace=False)
         mine = [trial for trial in session.trials(case) if trial.framework == framework]

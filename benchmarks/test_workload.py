@@ -10,27 +10,30 @@ from harness.work.records import Phase
 
 def test_train(benchmark, side, case):
     """A round is one of the harness's timed rounds, warm-up left out; nothing is run twice."""
-    rounds = _rounds(side, Phase.TRAIN)
-    _replay(benchmark, f"train {case.id}", [one.wall_s for one in rounds], side)
+    trials = side()
+    rounds = _rounds(trials, Phase.TRAIN)
+    _replay(benchmark, f"train {case.id}", [one.wall_s for one in rounds], trials)
     benchmark.extra_info |= {
         "samples_per_s": median(one.samples_per_s for one in rounds),
-        "warm_up_rounds": len([one for trial in side for one in trial.rounds if one.warm_up]),
-        "accuracy": mean(_rounds([trial], Phase.EVALUATE)[-1].accuracy for trial in side),
+        "warm_up_rounds": len([one for trial in trials for one in trial.rounds if one.warm_up]),
+        "accuracy": mean(_rounds([trial], Phase.EVALUATE)[-1].accuracy for trial in trials),
     }
 
 
 def test_evaluate(benchmark, side, case):
     """A round is one or several passes over the test set, after an epoch."""
-    rounds = _rounds(side, Phase.EVALUATE)
-    _replay(benchmark, f"evaluate {case.id}", [one.wall_s for one in rounds], side)
+    trials = side()
+    rounds = _rounds(trials, Phase.EVALUATE)
+    _replay(benchmark, f"evaluate {case.id}", [one.wall_s for one in rounds], trials)
     benchmark.extra_info["samples_per_s"] = median(one.samples_per_s for one in rounds)
 
 
 def test_start(benchmark, side, case):
     """A round is a fresh process: import, data, build and first steps."""
-    _replay(benchmark, f"start {case.id}", [trial.startup.total_s for trial in side], side)
+    trials = side()
+    _replay(benchmark, f"start {case.id}", [trial.startup.total_s for trial in trials], trials)
     for part in ("import_s", "data_s", "build_s", "first_step_s"):
-        benchmark.extra_info[part] = median(getattr(trial.startup, part) for trial in side)
+        benchmark.extra_info[part] = median(getattr(trial.startup, part) for trial in trials)
 
 
 def _replay(benchmark, group, seconds, trials):

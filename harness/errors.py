@@ -8,6 +8,7 @@
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
     │   ├── NotDivisible         a mode that lets nobody in between its training steps
     │   ├── NotComparable        two runs whose ratio would not mean what it says
+    │   ├── NoTemporaryFolder    no folder for what only lives as long as a worker
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
     │   └── NoEvidence           an adapter that cannot be asked what it does
@@ -19,6 +20,7 @@
     │   │   └── OtherWork        what a timed round ran is not what it was told to run
     │   ├── WorkerSilent         no answer before the deadline
     │   └── ProtocolError        an answer that the parent cannot read
+    ├── NotStored                what was measured cannot be written: the disk is full
     └── NvmlError                the driver's management library refused or is absent
 
 The command line prints a `HarnessError` as one line and exits with its `exit_code`; anything else is
@@ -71,6 +73,10 @@ class NotComparable(UsageError):
     pass
 
 
+class NoTemporaryFolder(UsageError):
+    pass
+
+
 class ResultsUnusable(UsageError):
     pass
 
@@ -119,6 +125,10 @@ class WorkerSilent(TrialError):
 
 class ProtocolError(TrialError):
     kind: ClassVar[str] = "protocol"
+
+
+class NotStored(HarnessError):
+    pass
 
 
 class NvmlError(HarnessError):

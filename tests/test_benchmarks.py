@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_a_failed_case_is_a_failure_and_is_in_the_file(suite):
     assert {one["extra_info"]["framework"] for one in written["benchmarks"]} == {"tensorflow"}
     failed = [one for one in written["evenmatch"]["trials"] if one["status"] == "failed"]
     assert {one["framework"] for one in failed} == {"pytorch"}
+
+
+def test_a_first_comparison_is_a_notice_and_measures_all_the_same(suite, tmp_path):
+    done, written = suite(
+        "-k", "train", "--replicates", "1", "--benchmark-compare", f"--benchmark-storage={tmp_path / 'none'}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Can't compare" in done.stdout + done.stderr
+    assert len(written["benchmarks"]) == 2
+
+
+def test_a_case_without_its_certificate_is_one_failure_a_test(suite):
+    done, _ = suite(mismatch=False)
+    assert re.search(r"^6 failed in", done.stdout, flags=re.MULTILINE), done.stdout
 
 
 def test_a_case_without_its_certificate_fails_with_the_reason_and_is_not_measured(suite):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -69,6 +71,29 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_status_2(harness, tmp_p
     assert done.returncode == 2
     assert f"{folder.upper()}=taken: cannot be written" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bench", "--results", b"r\xe9s"),
+        ("bench", "--reports", b"r\xe9s"),
+        ("bench", "--data-dir", b"r\xe9s"),
+        ("report", "--results", b"r\xe9s"),
+        ("history", "--reports", b"r\xe9s"),
+        ("doctor", "--results", b"r\xe9s"),
+        ("compare", "latest", "latest", "--page", b"r\xe9s"),
+        ("compare", b"./r\xe9s", "latest"),
+        ("export", "--output", b"r\xe9s"),
+        ("import", b"r\xe9s"),
+    ],
+)
+def test_a_path_that_is_no_text_is_one_line_and_status_2_and_leaves_nothing(harness, tmp_path, arguments):
+    done = harness(*arguments)
+    assert done.returncode == 2
+    assert "use a path that is text in UTF-8" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_gpu_that_is_not_there_is_one_line_with_what_each_said(harness, tmp_path):
@@ -134,6 +159,74 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
     assert again.returncode == 0
     assert again.stdout == before
     assert (tmp_path / "reports" / "summary.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end_is_marked_and_drawn_and_leaves_nothing_behind(
+    tmp_path, synthetic_root, number
+):
+    """As Slurm, docker and `timeout` do it, the last of which signals twice."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    adapters = {
+        f"EVENMATCH_ADAPTER_{name}": "harness.frameworks.scripted" for name in ("TENSORFLOW", "PYTORCH")
+    }
+    asked = ("--dataset", "synthetic", "--batch-size", "100", "--epochs", "50", "--allow-mismatch")
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", "bench", *asked],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | adapters | {
+            "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(synthetic_root.parent),
+        },
+    ) as process:  # fmt: skip
+        for line in process.stderr:
+            if "replicate 1" in line:
+                break
+        time.sleep(0.5)
+        process.send_signal(number)
+        if number != signal.SIGINT:
+            process.send_signal(number)
+        answer, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "page: reports/summary.html" in answer
+    assert (tmp_path / "reports" / "summary.html").is_file()
+    (run,) = pd.read_parquet(tmp_path / "results" / "runs").to_dict("records")
+    assert (run["status"], run["stopped_because"]) == ("interrupted", "it was interrupted")
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_written_is_one_line_after_the_answer_and_status_1(
+    harness, tmp_path, synthetic_root
+):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "figures").write_text("a file in the way")
+    done = harness(
+        "bench", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
+        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no verdict at batch 100" in done.stdout
+    assert re.findall("^harness: no page: .*", done.stderr, flags=re.MULTILINE) == [
+        "harness: no page: reports: cannot be written (File exists)"
+    ]
+    assert "Traceback" not in done.stderr
+    assert list(pd.read_parquet(tmp_path / "results" / "runs")["status"]) == ["finished"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_standard_output_without_utf_8_degrades(harness, synthetic_root, encoding):
+    done = harness(
+        "bench", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
+        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        XDG_CACHE_HOME=str(synthetic_root.parent), PYTHONIOENCODING=encoding,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "no verdict at batch 100" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

@@ -22,10 +22,12 @@ LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock
 FAKE = """\
 #!/bin/sh
 { printf '%s' "${0##*/}"; for word; do printf '|%s' "$word"; done; echo; } >> "$LOG"
+[ -z "$SURROUNDINGS" ] || { echo "${0##*/} $2 $3"; env; } >> "$SURROUNDINGS"
 case "$*" in
   *"${FAIL:-nothing fails}"*) exit 1 ;;
   *'-m venv'*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
   *'-m pip install'*) cp "$0" .venv/bin/uv ;;
+  *'-m pip config list'*) printf '%s' "$PIP_SAYS" ;;
 esac
 """
 
@@ -64,7 +66,8 @@ class Clone:
         self.log.write_text("", encoding="utf-8")
         done = self.make(*words, **environment)
         assert done.returncode == 0, done.stderr
-        return [line.split("|") for line in self.log.read_text(encoding="utf-8").splitlines()]
+        said = [line.split("|") for line in self.log.read_text(encoding="utf-8").splitlines()]
+        return [command for command in said if command[2:4] != ["pip", "config"]]
 
     def harness(self, *words: str, **environment: str) -> list[str]:
         """The words after `python -m harness`, with an interpreter that needs no set-up."""
@@ -196,6 +199,48 @@ def test_a_fresh_clone_sets_itself_up_before_anything_else(clone, target):
     assert {"--require-hashes", "--compile-bytecode", "requirements.lock"} <= set(packages)
     assert {"--no-deps", "--no-build-isolation", "--offline", "--editable"} <= set(project)
     assert first[:2] == ["python", "-m"]
+
+
+def surroundings(clone, **environment):
+    """The variables of each program in a set-up, by its name and the words after its first."""
+    log = clone.folder / "surroundings"
+    clone.asked("setup", SURROUNDINGS=str(log), **environment)
+    found, last = {}, {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        name, is_variable, value = line.partition("=")
+        if is_variable:
+            last[name] = value
+        elif line:
+            last = found[line] = {}
+    return found
+
+
+def test_packages_go_into_the_environment_whatever_the_user_has_pip_do_elsewhere(clone):
+    pip = surroundings(clone, PIP_USER="1", PIP_TARGET="/elsewhere", PIP_PREFIX="/elsewhere")[
+        "python pip install"
+    ]
+    assert (pip["PIP_USER"], pip["PIP_TARGET"], pip["PIP_PREFIX"]) == ("0", "", "")
+
+
+@pytest.mark.parametrize("section", [":env:", "global", "install"])
+def test_an_index_that_only_pip_was_told_is_handed_on(clone, section):
+    says = f"{section}.cert='/a/bundle.pem'\n{section}.index-url='mirror'\n{section}.extra-index-url='no'\n"
+    uv = surroundings(clone, PIP_SAYS=says)["uv install --quiet"]
+    assert (uv["UV_DEFAULT_INDEX"], uv["SSL_CERT_FILE"]) == ("mirror", "/a/bundle.pem")
+
+
+@pytest.mark.parametrize("variable", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
+def test_an_index_that_uv_was_told_stays(clone, variable):
+    uv = surroundings(clone, PIP_SAYS="global.index-url='mirror'\n", **{variable: "own"})[
+        "uv install --quiet"
+    ]
+    assert uv["UV_DEFAULT_INDEX"] == "own"
+
+
+def test_packages_that_cannot_be_had_say_what_to_set(clone):
+    done = clone.make("setup", FAIL="-r requirements.lock")
+    assert done.returncode == 2
+    assert "is named by UV_DEFAULT_INDEX" in done.stderr
 
 
 def test_a_second_call_does_no_set_up_work(clone):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from harness.engine.process import readable
 from harness.errors import WorkerDied, WorkerSilent
 from harness.work.workload import PYTORCH, TENSORFLOW
 
@@ -101,7 +101,7 @@ class ListingProcess:
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], _TIMEOUT_S)[0]:
+        if not readable(self._process.stdout.fileno(), _TIMEOUT_S):
             raise WorkerSilent(f"the listing said nothing for {_TIMEOUT_S:g} s")
         return os.read(self._process.stdout.fileno(), _CHUNK_BYTES)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final, Self
 import numpy as np
 
 from harness.data import mnist
+from harness.engine.process import readable
 from harness.errors import WorkerDied, WorkerSilent
 from harness.work import recipe
 from harness.work.workload import PYTORCH, TENSORFLOW, Workload
@@ -101,7 +101,7 @@ class BareProcess:
         return Trained(wall_s=wall_s, cpu_s=cpu_s, loss=loss)
 
     def _answer(self) -> bytes:
-        if not select.select([self._stdout], [], [], _TIMEOUT_S)[0]:
+        if not readable(self._stdout.fileno(), _TIMEOUT_S):
             raise WorkerSilent(f"the bare script did not answer within {_TIMEOUT_S:g} s")
         line = self._stdout.readline()
         if not line:

@@ -5,7 +5,10 @@ Heavy imports wait inside the commands, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -17,6 +20,9 @@ from harness.cli.results import compare, export, history, import_, report
 from harness.errors import HarnessError
 
 _COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, data, doctor)
+
+# SIGHUP is not everywhere.
+_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 app = typer.Typer(
     name="harness",
@@ -47,8 +53,29 @@ def _root(
     """TensorFlow or PyTorch: which is faster for this work, on this machine, and how sure are we?"""
 
 
+def _end_as_interrupted() -> None:
+    """SIGTERM (Slurm, docker, timeout) and SIGHUP (a terminal that is closed) end a command as Ctrl-C does.
+
+    Where the caller has one ignored, as nohup has, it stays so.
+    """
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # Once: `timeout` signals the process and then its group, and the second would end the ending.
+    for number in _ENDING:
+        signal.signal(number, lambda *_: None)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command; what was raised on purpose becomes one line and its exit status."""
+    # What the terminal's encoding has no character for becomes a question mark, never a traceback.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    _end_as_interrupted()
     try:
         app()
     except HarnessError as error:

@@ -81,5 +81,5 @@ def explain(
     show_explanation(found)
     if found.outcome.status == "interrupted":
         raise typer.Exit(130)
-    if found.outcome.trials_ok == 0:
+    if found.outcome.trials_ok == 0 or found.outcome.status == "failed" or found.drawn.failure is not None:
         raise typer.Exit(1)

@@ -102,7 +102,7 @@ def bench(
         raise typer.Exit(130)
     if run.uncertified and not settings.allow_mismatch:
         raise typer.Exit(CertificateFailed.exit_code)
-    if run.outcome.trials_ok == 0:
+    if run.outcome.trials_ok == 0 or run.outcome.status == "failed" or run.drawn.failure is not None:
         raise typer.Exit(1)
 
 

@@ -56,5 +56,6 @@ def settings_of(
 
 
 def typed() -> str:
-    """The command that was typed, ready to be pasted into a shell."""
-    return shlex.join(["harness", *sys.argv[1:]])
+    """The command that was typed, ready to be pasted into a shell; bytes that are no text are replaced."""
+    words = [os.fsencode(word).decode("utf-8", errors="replace") for word in sys.argv[1:]]
+    return shlex.join(["harness", *words])

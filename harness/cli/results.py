@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli.options import Reports, Results, Text, settings_of, typed
+from harness.settings import parsing
 
 RunNames = Annotated[
     list[str] | None, typer.Argument(metavar="[RUN]...", help="Run identifiers, latest, latest~1 or all.")
@@ -21,8 +21,9 @@ def report(runs: RunNames = None, *, results: Results = None, reports: Reports =
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
 
-    frames, page = session.report(settings, runs or ["latest"])
-    show_report(frames, page)
+    frames, drawn = session.report(settings, runs or ["latest"])
+    show_report(frames, drawn)
+    raise typer.Exit(drawn.exit_code)
 
 
 def compare(
@@ -36,20 +37,23 @@ def compare(
         bool, typer.Option("--across-machines", help="Compare runs of different machines, too.")
     ] = False,
     form: Annotated[str, typer.Option("--format", help="table, markdown or json.")] = "table",
-    page: Annotated[Path | None, typer.Option(help="Write the comparison as a page, too.")] = None,
+    page: Annotated[Text, typer.Option(help="Write the comparison as a page, too.")] = None,
     results: Results = None,
 ) -> None:
     """Say what changed from run A to run B, for each framework and case, and how sure that is."""
     settings = settings_of(results=results, fail_if_slower=fail_if_slower)
     from harness.sessions import runs  # noqa: PLC0415
+    from harness.sessions.drawing import Drawn  # noqa: PLC0415
     from harness.terminal.over_time import show_comparison  # noqa: PLC0415
 
     shown = runs.shown_as(form)
+    target = None if page is None else parsing.path("PAGE", page)
     compared = runs.compare(settings, a, b, across_machines=across_machines)
-    written = None if page is None else runs.write_comparison(compared, page, typed())
-    show_comparison(compared, shown, written)
+    drawn = Drawn() if target is None else runs.write_comparison(compared, target, settings, typed())
+    show_comparison(compared, shown, drawn)
     if len(compared.too_slow):
         raise typer.Exit(1)
+    raise typer.Exit(drawn.exit_code)
 
 
 def history(
@@ -62,8 +66,9 @@ def history(
     from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.over_time import show_history  # noqa: PLC0415
 
-    past, page = runs.history(settings, typed())
-    show_history(past, page)
+    past, drawn = runs.history(settings, typed())
+    show_history(past, drawn)
+    raise typer.Exit(drawn.exit_code)
 
 
 def export(
@@ -72,20 +77,21 @@ def export(
     form: Annotated[
         str, typer.Option("--format", help="csv, json, markdown or github-action-benchmark.")
     ] = "json",
-    output: Annotated[Path | None, typer.Option(help="File to write; standard output without it.")] = None,
+    output: Annotated[Text, typer.Option(help="File to write; standard output without it.")] = None,
     results: Results = None,
 ) -> None:
     """Write what runs say for other programs."""
     settings = settings_of(results=results)
     from harness.sessions import runs  # noqa: PLC0415
 
-    text = runs.export(settings, names or ["latest"], form, output)
-    if output is None:
+    target = None if output is None else parsing.path("OUTPUT", output)
+    text = runs.export(settings, names or ["latest"], form, target)
+    if target is None:
         typer.echo(text, nl=False)
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `pytest benchmarks/ --benchmark-json=FILE` wrote.")],
+    file: Annotated[str, typer.Argument(help="What `pytest benchmarks/ --benchmark-json=FILE` wrote.")],
     *,
     results: Results = None,
 ) -> None:
@@ -94,4 +100,4 @@ def import_(
     from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.answers import show_imported  # noqa: PLC0415
 
-    show_imported(runs.bring_in(file, settings.results), settings.results)
+    show_imported(runs.bring_in(parsing.path("FILE", file), settings.results), settings.results)

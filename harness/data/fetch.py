@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import textwrap
 import time
 import zlib
@@ -28,6 +27,7 @@ from harness.data import synthetic
 from harness.data.catalogue import Collection
 from harness.data.progress import Reporter
 from harness.errors import DataUnavailable
+from harness.measure import scratch
 from harness.work.workload import Dataset
 
 DOWNLOAD_TIMEOUT_S: Final = 600.0
@@ -152,7 +152,11 @@ def _watch(
     Raises:
         DataUnavailable: it took longer than `DOWNLOAD_TIMEOUT_S`, or nothing arrived for `stall_timeout_s`.
     """
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with (
+        scratch.folder("download") as place,
+        (place / "out").open("w+", encoding="utf-8", errors="replace") as out,
+        (place / "err").open("w+", encoding="utf-8", errors="replace") as err,
+    ):
         process = subprocess.Popen(
             command,
             cwd=working_folder,

@@ -8,7 +8,6 @@ judged by the usual rules.
 from __future__ import annotations
 
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from harness.engine.conditions import Conditions
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.side import Side
+from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import Attempt, Phase, Trial
@@ -60,13 +60,13 @@ def calibrate(
 
     A try in which a trial fails says nothing and is left out; its trials are stored all the same.
     """
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+    with scratch.folder() as cache:
         usual_conditions = Conditions.of(
             settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
-            compile_cache=Path(cache),
+            compile_cache=cache,
             certificates={},
         )
         # Each replicate's two sides share a try's time evenly with those of the others.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import random
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,8 +19,9 @@ from typing import Final, Protocol
 
 from harness.engine.conditions import Conditions
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
-from harness.engine.runner import Outcome
+from harness.engine.runner import Outcome, ended
 from harness.engine.stopping import Budget
+from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import Pair
 from harness.work.changes import WHOLE, Contender, Leg, asides, level, orders, walk
@@ -54,14 +54,13 @@ def explain(
 
     The first walk is made whatever it takes, another only if the longest so far would still fit.
     """
-    budget = Budget(settings.budget_s)
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+    with scratch.folder() as cache:
         conditions = Conditions.of(
             settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
-            compile_cache=Path(cache),
+            compile_cache=cache,
             certificates={},
         )
         walks = _Walks(
@@ -72,19 +71,7 @@ def explain(
             save_change=save_change,
             observer=observer,
         )
-        stopped_because = f"it has its {settings.replicates} walk{'s' * (settings.replicates != 1)}"
-        for replicate, order in zip(range(settings.replicates), orders(a, b, settings.seed), strict=False):
-            if not budget.allows(_WALK):
-                stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
-                break
-            begin_s = time.monotonic()
-            try:
-                walks.walk(order, replicate)
-            except Interrupted as interrupted:
-                walks.keep(interrupted.trials)
-                return walks.outcome("interrupted", "the user interrupted it")
-            budget.record(_WALK, time.monotonic() - begin_s)
-        return walks.outcome("finished", stopped_because)
+        return walks.outcome(settings)
 
 
 @dataclass(kw_only=True)
@@ -98,6 +85,24 @@ class _Walks:
     save_change: Callable[[Change], None]
     observer: ExplainObserver
     finished: Counter[bool] = field(default_factory=Counter)
+    stopped_because: str = ""
+
+    def outcome(self, settings: Settings) -> Outcome:
+        """Walk until walks or time are used up, or it is ended before."""
+        return ended(lambda: self._walk_all(settings), lambda: self.stopped_because, self.finished)
+
+    def _walk_all(self, settings: Settings) -> None:
+        budget = Budget(settings.budget_s)
+        for replicate, order in zip(
+            range(settings.replicates), orders(*self.ends, settings.seed), strict=False
+        ):
+            if not budget.allows(_WALK):
+                self.stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
+                return
+            begin_s = time.monotonic()
+            self.walk(order, replicate)
+            budget.record(_WALK, time.monotonic() - begin_s)
+        self.stopped_because = f"it has its {settings.replicates} walk{'s' * (settings.replicates != 1)}"
 
     def walk(self, order: list[str], replicate: int) -> None:
         """Measure every leg of a walk and the ends directly, mixed, so that drift favours none."""
@@ -120,7 +125,11 @@ class _Walks:
             replicate=replicate,
             change=f"{place:02d}-{leg.name.replace(' ', '-')}",
         )
-        before, after = trials = run_pair(pair, self.conditions, self.observer)
+        try:
+            before, after = trials = run_pair(pair, self.conditions, self.observer)
+        except Interrupted as interrupted:
+            self.keep(interrupted.trials)
+            raise
         self.keep(trials)
         failure = before.failure or after.failure
         return Change(
@@ -150,14 +159,6 @@ class _Walks:
             self.save(trial)
             self.finished[trial.failure is None] += 1
             self.observer.trial_done(trial)
-
-    def outcome(self, status: str, stopped_because: str) -> Outcome:
-        return Outcome(
-            status=status,
-            trials_ok=self.finished[True],
-            trials_failed=self.finished[False],
-            stopped_because=stopped_because,
-        )
 
 
 def _name(leg: Leg) -> str:

@@ -6,15 +6,13 @@ which takes nearly all there is at once; that is what its users see in nvidia-sm
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import TrialError
-from harness.measure import nvml
+from harness.measure import nvml, scratch
 from harness.measure.gpu import GpuSampler
 from harness.measure.nvml import Gpu
 from harness.measure.variables import GROWTH
@@ -63,8 +61,7 @@ def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], *, grows:
     Raises:
         TrialError: the worker did not answer, or could not use the device.
     """
-    with tempfile.TemporaryDirectory(prefix="evenmatch-footprint-") as folder:
-        place = Path(folder)
+    with scratch.folder("footprint") as place:
         conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
         conditions[GROWTH] = str(grows).lower()
         sampler = GpuSampler(gpu)

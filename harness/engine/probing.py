@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
-from harness.engine.process import WorkerProcess
+from harness.engine.process import ISOLATED, WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
-from harness.measure import nvml
+from harness.measure import nvml, scratch
 from harness.measure.doctor import Probed
 from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 from harness.worker.protocol import Do
 
 # What is imported under a framework's name; looked for without importing it.
 PACKAGES: Final = {TENSORFLOW: "tensorflow", PYTORCH: "torch"}
+
+# A process of its own, started by name: what imports a framework is not imported here.
+COMPILING: Final = "harness.frameworks.pytorch.compiling"
 
 _TIMEOUT_S: Final = 120.0
 
@@ -42,8 +48,7 @@ def require_frameworks() -> None:
 
 def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
-    with tempfile.TemporaryDirectory(prefix="evenmatch-probe-") as folder:
-        place = Path(folder)
+    with scratch.folder("probe") as place:
         conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
         try:
             with WorkerProcess(conditions, place / "log") as worker:
@@ -51,6 +56,35 @@ def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
         except TrialError as error:
             return Probed(said=str(error).removeprefix("DeviceUnavailable: "), usable=False)
     return Probed(said=str(reply["said"]), usable=True)
+
+
+def compiles(passed: Sequence[str] = ()) -> Probed:
+    """Whether PyTorch can compile a step on a CPU, tried in a worker's surroundings, and with what.
+
+    Raises:
+        NoTemporaryFolder: there is nowhere to compile in.
+    """
+    with scratch.folder("compile") as place, (place / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *ISOLATED, COMPILING],
+            env=environment(device="cpu", threads=1, compile_cache=place, passed=passed),
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return Probed(said=f"a step was not compiled within {_TIMEOUT_S:g} s", usable=False)
+        finally:
+            # The compiler is a process of its own, and may be what hangs.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said = (place / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return Probed(said=said[-1] if said else f"it ended with exit status {status}", usable=status == 0)
 
 
 def require_device(device: str, passed: Sequence[str] = ()) -> None:
@@ -94,6 +128,8 @@ def settle(devices: Sequence[str], reporter: Reporter, passed: Sequence[str] = (
 
 
 def _automatic(reporter: Reporter, passed: Sequence[str]) -> str:
+    for sentence in nvml.probe().out_of_reach:
+        reporter.notice(f"DEVICE=auto: {sentence}")
     for place, gpu in enumerate(nvml.left_visible()):
         device = f"cuda:{place}"
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -24,10 +24,12 @@ from harness.errors import (
     WorkerSilent,
     WrongDevice,
 )
+from harness.measure import scratch
 from harness.worker.protocol import Do, Message, dump, parse
 
-# Neither the working folder nor the user's site-packages are on a worker's path.
-_ISOLATED: Final = ("-P", "-s", str(Path(harness.worker.__file__).with_name("isolated.py").absolute()))
+# How an interpreter is told to run a module of this package: without the working folder and the user's
+# site-packages on its path.
+ISOLATED: Final = ("-P", "-s", str(Path(harness.worker.__file__).with_name("isolated.py").absolute()))
 
 _CHUNK_BYTES: Final = 1 << 16
 _GRACE_S: Final = 5.0
@@ -44,13 +46,14 @@ class WorkerProcess:
         self._replies, outbox = os.pipe()
         self._unread = b""
         self.log_path = log_path
-        self._folder = tempfile.TemporaryDirectory(prefix="evenmatch-worker-", ignore_cleanup_errors=True)
+        self._open = ExitStack()
+        folder = self._open.enter_context(scratch.folder("worker"))
         with log_path.open("wb") as log:
             # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
             self._process = subprocess.Popen(
-                [sys.executable, *_ISOLATED, str(inbox), str(outbox)],
+                [sys.executable, *ISOLATED, "harness.worker", str(inbox), str(outbox)],
                 env=dict(environment),
-                cwd=self._folder.name,
+                cwd=folder,
                 pass_fds=(inbox, outbox),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -101,7 +104,7 @@ class WorkerProcess:
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._unread:
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not select.select([self._replies], [], [], left_s)[0]:
+            if left_s <= 0 or not readable(self._replies, left_s):
                 raise WorkerSilent(f"no answer to {do} within {timeout_s:g} s")
             chunk = os.read(self._replies, _CHUNK_BYTES)
             if not chunk:
@@ -134,7 +137,7 @@ class WorkerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         os.close(self._replies)
-        self._folder.cleanup()
+        self._open.close()
 
     def kill(self) -> None:
         """Do not wait for a worker that has nothing left to say."""
@@ -150,3 +153,10 @@ class WorkerProcess:
         if error is not None:
             self.kill()
         self.close()
+
+
+def readable(descriptor: int, within_s: float) -> bool:
+    """Wait, asleep, until there is something to read. Unlike select(), whatever the descriptor's number."""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(descriptor, selectors.EVENT_READ)
+        return bool(waiting.select(within_s))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ import harness
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
 from harness.errors import OutOfMemory, TrialError
-from harness.measure import host, nvml
+from harness.measure import host, nvml, scratch
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
@@ -83,7 +82,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
         ResultsUnusable: a certificate cannot be written.
     """
     done = []
-    with tempfile.TemporaryDirectory(prefix="evenmatch-proof-", ignore_cleanup_errors=True) as scratch:
+    with scratch.folder("proof") as place:
         for case in cases:
             ids = {
                 framework: identify(case, framework, conditions.threads, conditions.passed)
@@ -95,7 +94,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
                 observer.proof_done(certificate, reused=True)
             if wanted:
                 observer.proof_began(case)
-            for certificate in prove(case, wanted, conditions, Path(scratch)):
+            for certificate in prove(case, wanted, conditions, place):
                 certificates.save(conditions.results, certificate)
                 observer.proof_done(certificate, reused=False)
                 held[certificate.framework] = certificate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from harness.engine.conditions import Conditions
 from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.stopping import Budget, Target
-from harness.errors import OutOfMemory
+from harness.errors import NotStored, OutOfMemory
+from harness.measure import scratch
 from harness.settings.grid import Pair, Plan
 from harness.work.records import Certification, Role, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended, in the words of the `runs` table: `status` is finished or interrupted."""
+    """How a run ended, in the words of the `runs` table: `status` is finished, interrupted or failed."""
 
     status: str
     trials_ok: int
@@ -40,20 +40,42 @@ def measure(
 ) -> Outcome:
     """Run the plan's pairs until it is used up, precise enough or out of time; a trial is saved as it ends.
 
+    It also ends, with what it has, when it is interrupted and when a trial cannot be stored.
+
     `certificates` maps each case's id and framework to what its trials are stored under. Unless a mismatch is
     allowed, a case whose certificate does not hold is here for its memory ran out in the proof: it is tried
     once.
     """
-    with tempfile.TemporaryDirectory(prefix="evenmatch-", ignore_cleanup_errors=True) as cache:
+    with scratch.folder() as cache:
         conditions = Conditions.of(
             plan.settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
-            compile_cache=Path(cache),
+            compile_cache=cache,
             certificates=certificates,
         )
         return _Run(plan, conditions, save, observer).outcome()
+
+
+def ended(work: Callable[[], None], because: Callable[[], str], finished: Mapping[bool, int]) -> Outcome:
+    """Do the work, and say how that ended: by itself, interrupted at any moment, or for want of room.
+
+    `finished` counts, while the work goes on, the trials that did (True) and did not succeed.
+    """
+    status, stopped_because = "finished", None
+    try:
+        work()
+    except KeyboardInterrupt:
+        status, stopped_because = "interrupted", "it was interrupted"
+    except NotStored as error:
+        status, stopped_because = "failed", str(error)
+    return Outcome(
+        status=status,
+        trials_ok=finished[True],
+        trials_failed=finished[False],
+        stopped_because=stopped_because or because(),
+    )
 
 
 class _Run:
@@ -74,7 +96,9 @@ class _Run:
         self._out_of_time = False
 
     def outcome(self) -> Outcome:
-        status = "finished"
+        return ended(self._measure_all, self._because, self._finished)
+
+    def _measure_all(self) -> None:
         pairs = list(self._plan.pairs())
         for number, pair in enumerate(pairs):
             if not self._wanted(pair):
@@ -86,18 +110,7 @@ class _Run:
             self._observer.pair_began(
                 pair, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
             )
-            try:
-                self._measure(pair)
-            except Interrupted as interrupted:
-                self._keep(interrupted.trials)
-                status = "interrupted"
-                break
-        return Outcome(
-            status=status,
-            trials_ok=self._finished[True],
-            trials_failed=self._finished[False],
-            stopped_because="the user interrupted it" if status == "interrupted" else self._because(),
-        )
+            self._measure(pair)
 
     def _wanted(self, pair: Pair) -> bool:
         """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
@@ -106,7 +119,11 @@ class _Run:
 
     def _measure(self, pair: Pair) -> None:
         begin_s = time.monotonic()
-        trials = run_pair(pair, self._conditions, self._observer, self._rounds)
+        try:
+            trials = run_pair(pair, self._conditions, self._observer, self._rounds)
+        except Interrupted as interrupted:
+            self._keep(interrupted.trials)
+            raise
         self._keep(trials)
         self._budget.record(pair.kind, time.monotonic() - begin_s)
         log_ratio = pair_log_ratio(*trials)

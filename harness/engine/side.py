@@ -11,7 +11,7 @@ from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
-from harness.errors import TrialError
+from harness.errors import TrialError, WorkerDied
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, summarised
 from harness.settings.grid import SIDES, Pair
@@ -71,15 +71,17 @@ class Side:
             data_root=str(conditions.data_root.absolute()),
             planted_share=self._planted_share,
         )
-        self._worker = WorkerProcess(
-            environment(
-                device=device,
-                threads=conditions.threads,
-                compile_cache=conditions.compile_cache,
-                passed=conditions.passed,
-            ),
-            self._log_path,
+        surroundings = environment(
+            device=device,
+            threads=conditions.threads,
+            compile_cache=conditions.compile_cache,
+            passed=conditions.passed,
         )
+        try:
+            self._worker = WorkerProcess(surroundings, self._log_path)
+        except OSError as error:  # no room for its log, no process or pipe to be had
+            self.fail(WorkerDied.kind, f"it could not be started: {error.strerror or error}")
+            return
         if self._gpu is not None:
             self._gpu.follow(self.name, self._worker.pid)
             self._gpu.begin(self.name)

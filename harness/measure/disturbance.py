@@ -1,4 +1,4 @@
-"""What else the machine did during a round: read off the clock, just before and just after it."""
+"""What else the cores of this process did during a round: read off the clock, just before and after it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 import psutil
 
+from harness.measure import host
 from harness.work.records import Disturbance, GpuRound
 
 # Systems count processor time in ticks of 10 ms a core: a difference of less than two may be rounding.
@@ -24,7 +25,7 @@ class Watch:
     """Counts what happens between `begin` and `end`."""
 
     def begin(self) -> None:
-        self._before = _counters()
+        self._before = host.processor_times()
         self._used = resource.getrusage(resource.RUSAGE_SELF)
 
     def end(self, *, own_cpu_s: float) -> Disturbance:
@@ -32,10 +33,9 @@ class Watch:
 
         `others_cpu_s` may be below 0 by the rounding of the ticks, so that parts of a round can be added up.
         """
-        used, now = resource.getrusage(resource.RUSAGE_SELF), _counters()
-        steal_s = _passed(self._before, now, ("steal",))
-        # Guests are counted as user time too; idle and waiting cores are not at work.
-        busy_s = _passed(self._before, now, ("user", "nice", "system", "irq", "softirq"))
+        used, now = resource.getrusage(resource.RUSAGE_SELF), host.processor_times()
+        steal_s = host.passed(self._before, now, ("steal",))
+        busy_s = host.passed(self._before, now, host.BUSY)
         return Disturbance(
             steal_s=steal_s,
             others_cpu_s=None if busy_s is None else busy_s - own_cpu_s,
@@ -65,25 +65,6 @@ def mark(seen: Disturbance, *, wall_s: float, gpu: GpuRound | None = None) -> st
         if taken_s is not None and taken_s > max(_TICKS_S, share * wall_s):
             return name
     return "throttled" if gpu is not None and gpu.throttled_by else None
-
-
-def _counters() -> tuple[float, ...] | None:
-    """Seconds since the start of the system, by name; None where it keeps no count.
-
-    A sandbox may show counters that all stand at zero, as some versions of gVisor do.
-    """
-    now = psutil.cpu_times()
-    return now if any(now) else None
-
-
-def _passed(
-    before: tuple[float, ...] | None, now: tuple[float, ...] | None, names: tuple[str, ...]
-) -> float | None:
-    """Seconds that these counters have gone up by, together; None where the system has none of them."""
-    there = [name for name in names if hasattr(before, name) and hasattr(now, name)]
-    if not there:
-        return None
-    return float(sum(getattr(now, name) - getattr(before, name) for name in there))
 
 
 def _frequency_hz() -> float | None:

@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
-import psutil
-
 from harness.measure import host, nvml
 
 _BUSY_SHARE: Final = 0.1
@@ -39,9 +37,12 @@ class Probed:
     usable: bool
 
 
-def checks(results: Path, probes: Mapping[str, Probed], kept_out: Sequence[str] = ()) -> list[Check]:
+def checks(
+    results: Path, probes: Mapping[str, Probed], compiled: Probed | None, kept_out: Sequence[str] = ()
+) -> list[Check]:
     """All findings; `probes` maps "framework on device" to what was said.
 
+    `compiled` is what came of compiling a step in PyTorch on the CPU, None where there is no PyTorch.
     `kept_out` are variables of the shell that would change a framework, and do not reach one.
     """
     return [
@@ -51,7 +52,7 @@ def checks(results: Path, probes: Mapping[str, Probed], kept_out: Sequence[str] 
         _package("torchvision", "mode idiomatic, and one source of the data"),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
-        _program("cc", "mode compiled in PyTorch on a CPU", also=("gcc", "clang", "g++")),
+        *([] if compiled is None else [_compiler(compiled)]),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
         *_kept_out(kept_out),
         _folder(results),
@@ -80,14 +81,24 @@ def _nvml() -> Check:
     if seen.reason is not None:
         return Check(name="nvml", state="missing", said=seen.reason, disables="GPU memory; DEVICE=cuda")
     names = ", ".join(gpu.name for gpu in seen.devices)
-    return Check(name="nvml", state="ok", said=f"driver {seen.driver_version}: {names}")
+    said = f"driver {seen.driver_version}: {names}"
+    if seen.out_of_reach:
+        said = "; ".join([said, *seen.out_of_reach])
+        return Check(name="nvml", state="warn", said=said, disables="the GPUs that cannot be used")
+    return Check(name="nvml", state="ok", said=said)
 
 
-def _program(name: str, disables: str, also: tuple[str, ...] = ()) -> Check:
-    for candidate in (name, *also):
-        path = shutil.which(candidate)
-        if path:
-            return Check(name=name, state="ok", said=path)
+def _compiler(compiled: Probed) -> Check:
+    if compiled.usable:
+        return Check(name="torch.compile", state="ok", said=f"a step was compiled with {compiled.said}")
+    disables = "mode compiled in PyTorch on a CPU"
+    return Check(name="torch.compile", state="missing", said=compiled.said, disables=disables)
+
+
+def _program(name: str, disables: str) -> Check:
+    path = shutil.which(name)
+    if path:
+        return Check(name=name, state="ok", said=path)
     return Check(name=name, state="missing", said="not on PATH", disables=disables)
 
 
@@ -116,18 +127,19 @@ def _folder(results: Path) -> Check:
 
 def _quiet() -> Check:
     busy = host.busy_share()
-    said = f"{busy:.0%} of the processors' time in use; {host.usable_cores()} cores usable"
+    if busy is None:
+        return Check(name="quiet machine", state="ok", said="this system does not report it")
+    said = f"{busy:.0%} of its cores' time in use; {host.usable_cores()} cores usable"
     if busy > _BUSY_SHARE:
         return Check(name="quiet machine", state="warn", said=said, disables="narrow intervals")
     return Check(name="quiet machine", state="ok", said=said)
 
 
 def _steal() -> Check:
-    times = psutil.cpu_times()
-    stolen = getattr(times, "steal", None)
-    if stolen is None:
+    times = host.processor_times() or {}
+    if "steal" not in times:
         return Check(name="steal time", state="ok", said="this system does not report it")
-    share = stolen / max(sum(times), 1e-9)
+    share = times["steal"] / sum(times.values())
     said = f"{share:.2%} of the time since boot went to other virtual machines"
     if share > _STEAL_SHARE:
         return Check(name="steal time", state="warn", said=said, disables="narrow intervals")

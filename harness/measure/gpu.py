@@ -19,7 +19,7 @@ import psutil
 import pynvml
 
 from harness.errors import NvmlError
-from harness.measure.nvml import Gpu, handle_of, session, told
+from harness.measure.nvml import FAULTS, Gpu, handle_of, in_words, session, told
 from harness.work.records import GpuRound, GpuUse
 
 SAMPLE_EVERY_S: Final = 0.05
@@ -92,8 +92,8 @@ class GpuSampler:
             # Kept open: a session for each sample would cost more than the sample.
             self._open.enter_context(session())
             self._handle = handle_of(gpu)
-        except (NvmlError, pynvml.NVMLError) as error:
-            self._ended_because = str(error)
+        except (NvmlError, *FAULTS) as error:
+            self._ended_because = in_words(error)
             return
         self._sample()
         self._baseline_bytes = self._last_bytes
@@ -159,8 +159,8 @@ class GpuSampler:
         try:
             sample = _look(self._handle, started_s)
             self._count_processes()
-        except pynvml.NVMLError as error:
-            self._ended_because = str(error)
+        except FAULTS as error:
+            self._ended_because = in_words(error)
             return None
         self._count_device(sample)
         self._turn.append(sample)

@@ -7,6 +7,7 @@ import os
 import platform
 import resource
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,23 @@ _TOLD_APART_S: Final = 0.2
 
 _STATUS: Final = Path("/proc/self/status")
 _CPUINFO: Final = Path("/proc/cpuinfo")
+_STAT: Final = Path("/proc/stat")
+
+# The columns of _STAT, as proc_stat(5) has them; older kernels have fewer.
+_TIMES: Final = (
+    "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice",
+)  # fmt: skip
+
+# At work; guests are counted as user time too, and cores that wait for a disk are not at work.
+BUSY: Final = ("user", "nice", "system", "irq", "softirq")
+
+
+def _affinity() -> frozenset[int]:
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
+
+
+# As the process was started: a framework may bind single threads later, the one that asks among them.
+_OWN_CORES: Final = _affinity()
 
 
 def cpu_model() -> str | None:
@@ -51,9 +69,47 @@ def load_1min() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def busy_share(window_s: float = 0.5) -> float:
-    """Share of all cores' time, 0 to 1, that anyone used during `window_s` from now."""
-    return psutil.cpu_percent(interval=window_s) / 100
+def processor_times(stat: Path = _STAT, own_cores: frozenset[int] = _OWN_CORES) -> Mapping[str, float] | None:
+    """Seconds since the start of the system by what this process's cores did; None where nothing counts.
+
+    Cores that it may not run on belong to others, however busy they are. Where the system does not tell
+    single cores apart it is all of them. A sandbox may show counters that all stand at zero, as some
+    versions of gVisor do.
+    """
+    times = _times_of(own_cores, stat) or psutil.cpu_times()._asdict()
+    return times if any(times.values()) else None
+
+
+def _times_of(cores: frozenset[int], stat: Path) -> dict[str, float]:
+    """Sums over the cores that the system lists; those that are switched off are not among them."""
+    if not stat.is_file():
+        return {}
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    wanted = {f"cpu{core}" for core in cores}
+    lines = [line.split() for line in stat.read_text(encoding="ascii", errors="replace").splitlines()]
+    listed = [[int(ticks) for ticks in words[1:]] for words in lines if words and words[0] in wanted]
+    sums = [tick_s * sum(column) for column in zip(*listed, strict=False)]
+    return dict(zip(_TIMES, sums, strict=False))
+
+
+def passed(
+    before: Mapping[str, float] | None, now: Mapping[str, float] | None, names: tuple[str, ...]
+) -> float | None:
+    """Seconds that these of `processor_times` have gone up by together; None where there are none of them."""
+    if before is None or now is None:
+        return None
+    there = [name for name in names if name in before and name in now]
+    return float(sum(now[name] - before[name] for name in there)) if there else None
+
+
+def busy_share(window_s: float = 0.5) -> float | None:
+    """Share of this process's cores' time, 0 to 1, that anyone used during `window_s` from now."""
+    before = processor_times()
+    time.sleep(window_s)
+    now = processor_times()
+    busy_s = passed(before, now, BUSY)
+    all_s = passed(before, now, (*BUSY, "idle", "iowait", "steal"))
+    return busy_s / all_s if busy_s is not None and all_s else None
 
 
 def cpu_s_by_thread() -> dict[int, float]:

@@ -7,6 +7,7 @@ means the same to both.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +21,8 @@ from harness.errors import DeviceUnavailable, NvmlError
 
 Told = TypeVar("Told")
 
-# A device that is there and cannot be used: a container or a cgroup keeps it back, or it fell off the bus.
-# CUDA does not count it either.
-_OUT_OF_REACH: Final = {pynvml.NVML_ERROR_NO_PERMISSION, pynvml.NVML_ERROR_GPU_IS_LOST}
+# What a call of pynvml raises: NVML's own errors, and what its library makes of a driver's oddities.
+FAULTS: Final = (pynvml.NVMLError, OSError, ValueError)
 
 # A quantity that this card, driver or user cannot have; every other error means that NVML itself failed.
 _NOT_TOLD: Final = {
@@ -50,11 +50,16 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NvmlProbe:
-    """What NVML says: a driver and its devices, or the reason why there are none."""
+    """What NVML says: a driver and its devices, or the reason why there are none.
+
+    `out_of_reach` has a sentence for each device that is there and cannot be used: a container or a cgroup
+    keeps it back, it fell off the bus, it waits for a reset. CUDA does not count such a device either.
+    """
 
     driver_version: str | None
     devices: tuple[Gpu, ...]
     reason: str | None
+    out_of_reach: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -70,8 +75,16 @@ def session() -> Iterator[None]:
             yield
         finally:
             pynvml.nvmlShutdown()
-    except pynvml.NVMLError as error:
-        raise NvmlError(str(error)) from error
+    except FAULTS as error:
+        raise NvmlError(in_words(error)) from error
+
+
+def in_words(error: Exception) -> str:
+    """NVML's reason. pynvml asks the library for one that it does not know; that may be no text either."""
+    try:
+        return str(error)
+    except ValueError:
+        return f"NVML error {getattr(error, 'value', type(error).__name__)}"
 
 
 def told(question: Callable[..., Told], *arguments: object) -> Told | None:
@@ -92,20 +105,23 @@ def handle_of(gpu: Gpu) -> object:
 def probe() -> NvmlProbe:
     """Ask NVML what there is; never raises. One device out of reach leaves the others as they are."""
     devices: list[Gpu] = []
-    reason = "the driver sees no GPU"
+    out_of_reach: dict[int, str] = {}
     try:
         with session():
-            driver = pynvml.nvmlSystemGetDriverVersion()
+            driver = _text(pynvml.nvmlSystemGetDriverVersion)
             for place in range(pynvml.nvmlDeviceGetCount()):
                 try:
                     devices.append(_gpu(len(devices), pynvml.nvmlDeviceGetHandleByIndex(place)))
-                except pynvml.NVMLError as error:
-                    if error.value not in _OUT_OF_REACH:
-                        raise
-                    reason = str(error)
+                except FAULTS as error:
+                    out_of_reach[place] = in_words(error)
     except NvmlError as error:
         return NvmlProbe(driver_version=None, devices=(), reason=str(error))
-    return NvmlProbe(driver_version=driver, devices=tuple(devices), reason=None if devices else reason)
+    return NvmlProbe(
+        driver_version=driver,
+        devices=tuple(devices),
+        reason=None if devices else "; ".join(out_of_reach.values()) or "the driver sees no GPU",
+        out_of_reach=tuple(f"GPU {place} cannot be used: {why}" for place, why in out_of_reach.items()),
+    )
 
 
 def left_visible() -> tuple[Gpu, ...]:
@@ -171,7 +187,10 @@ def _found(device: str) -> tuple[int, Gpu]:
     if driver.reason is not None:
         raise DeviceUnavailable(f"DEVICE={device}: not available. NVML: {driver.reason}. Use DEVICE=cpu")
     left = visible(os.environ.get("CUDA_VISIBLE_DEVICES"), driver.devices)
-    gpu = chosen(device, left)
+    try:
+        gpu = chosen(device, left)
+    except DeviceUnavailable as error:
+        raise DeviceUnavailable(". ".join([str(error), *driver.out_of_reach])) from None
     return left.index(gpu), gpu
 
 
@@ -197,7 +216,14 @@ def _gpu(index: int, handle: object) -> Gpu:
     memory = told(pynvml.nvmlDeviceGetMemoryInfo, handle)
     return Gpu(
         index=index,
-        name=pynvml.nvmlDeviceGetName(handle),
-        uuid=pynvml.nvmlDeviceGetUUID(handle),
+        name=_text(pynvml.nvmlDeviceGetName, handle),
+        uuid=_text(pynvml.nvmlDeviceGetUUID, handle),
         total_bytes=None if memory is None else memory.total,
     )
+
+
+def _text(question: Callable[..., str], *arguments: object) -> str:
+    """An answer in words. Drivers have sent bytes that are no UTF-8; each becomes a replacement character."""
+    # Below pynvml's own decoding, which is strict.
+    answer: bytes = inspect.unwrap(question)(*arguments)
+    return answer.decode("utf-8", errors="replace")

@@ -77,8 +77,8 @@ def _run(frames: Frames) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> str:
-    """JSON that every reader takes: no NaN, other characters as they are, a line break at its end."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON that every reader and every terminal takes: no NaN, ASCII alone, a line break at its end."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -9,14 +9,22 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
+from harness.report import bare
 from harness.work.workload import PYTORCH, TENSORFLOW
+
+# Whatever draws imports this module first: after `bare` has been here the user's settings are past.
+with bare.surroundings():
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+# seaborn's import has matplotlib's windows in tow; this backend has none.
+mpl.use("agg")
+
+Drawing = Callable[[], Figure]
 
 PAPER: Final = "#fefefe"
 INK: Final = "#1c2128"
@@ -80,8 +88,13 @@ _RC: Final[dict[Any, Any]] = {
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """The house style, for figures drawn and saved inside; nothing leaks into matplotlib's globals."""
-    with mpl.rc_context(_RC):
+    """The house style, for figures drawn and saved inside; nothing leaks into matplotlib's globals.
+
+    On matplotlib's defaults: the program that has us draw may have settings of its own.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
         yield
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -25,9 +24,11 @@ from harness.engine.replicate import Observer
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
-from harness.measure import host, provenance
+from harness.measure import provenance, scratch
 from harness.measure.doctor import Check, checks
 from harness.measure.variables import kept_out
+from harness.sessions import rows
+from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Plan, plan
 from harness.store.frames import Frames
@@ -35,7 +36,7 @@ from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
 from harness.work.records import Certification
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Dataset, Mode
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, PYTORCH, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
@@ -43,7 +44,7 @@ PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "to
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run left: its identifier, how it ended, frames and page.
+    """What a run left: its identifier, how it ended, frames and page, or why there is none.
 
     `uncertified` are the cases without a certificate, but for those that a trial ran out of memory in.
     """
@@ -52,7 +53,7 @@ class Run:
     outcome: Outcome
     uncertified: tuple[str, ...]
     frames: Frames
-    page: Path
+    drawn: Drawn
 
 
 def prepare(settings: Settings, reporter: Reporter) -> Plan:
@@ -65,6 +66,8 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     probing.require_frameworks()
     Store(settings.results).prepare()
     _require_writable(settings.reports)
+    with scratch.folder():
+        pass
     return plan(replace(settings, device=probing.settle(settings.device, reporter, settings.pass_env)))
 
 
@@ -130,14 +133,13 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
     whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
-    does not fail, it is one without a certificate. An interrupted run ends as any other: what it measured is
-    stored, marked and drawn.
+    does not fail, it is one without a certificate. A run that was interrupted, or that found the disk full,
+    ends as any other: what it measured is stored, marked and drawn.
     """
     settings = planned.settings
-    store = Store(settings.results)
-    began_s = time.monotonic()
-    opening = opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
-    run = opening | {"certificate_ids": list(proofs["certificate_id"])}
+    store, began_s = Store(settings.results), time.monotonic()
+    run = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    run |= {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.device, settings.pass_env)
     store.save_run(run)
     held = {
@@ -147,17 +149,17 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     failed = proofs[~proofs["holds"].astype(bool)]
     differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
     wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
-    outcome = measure(
-        replace(planned, cases=tuple(wanted)),
-        run_id=run["run_id"],
-        data_root=data_root,
-        logs=store.logs,
-        certificates=held,
-        save=store.save_trial,
-        observer=observer,
-    )
-    store.save_run(run | closing_columns(outcome, time.monotonic() - began_s))
-    store.gather(run["run_id"])
+    with store.room():
+        outcome = measure(
+            replace(planned, cases=tuple(wanted)),
+            run_id=run["run_id"],
+            data_root=data_root,
+            logs=store.logs,
+            certificates=held,
+            save=store.save_trial,
+            observer=observer,
+        )
+    outcome = rows.close(store, run, outcome, began_s)
     frames = read(settings.results, [run["run_id"]])
     lacked_memory = frames.trials.loc[frames.trials["failure_kind"] == OutOfMemory.kind, "case_id"]
     return Run(
@@ -165,7 +167,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         outcome=outcome,
         uncertified=tuple(sorted(set(failed["case_id"]) - set(lacked_memory))),
         frames=frames,
-        page=_draw(frames, settings.reports),
+        drawn=_drawn(frames, settings),
     )
 
 
@@ -195,7 +197,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     return read_attempts(settings.results, calibration_id)
 
 
-def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
+def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """Draw the page again from what is on disk.
 
     Raises:
@@ -203,7 +205,7 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Path]:
     """
     frames = read(settings.results, wanted)
     _require_writable(settings.reports)
-    return frames, _draw(frames, settings.reports)
+    return frames, _drawn(frames, settings)
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -213,49 +215,22 @@ def examine(settings: Settings) -> list[Check]:
     devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
     if settings.device == ("cpu",):
         devices.append("cuda")
+    passed = settings.pass_env
     probes = {
-        f"{name} on {device}": probing.ask(name, device, settings.pass_env)
-        for device in devices
-        for name in asked
+        f"{name} on {device}": probing.ask(name, device, passed) for device in devices for name in asked
     }
-    return checks(settings.results, probes, kept_out(os.environ, settings.pass_env))
+    compiled = None if PYTORCH in missing else probing.compiles(passed)
+    return checks(settings.results, probes, compiled, kept_out(os.environ, passed))
 
 
-def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
-    """A run's row as it is written before anything is measured."""
-    now = datetime.now(UTC)
-    return {
-        **provenance.columns(threads=settings.threads, passed=settings.pass_env),
-        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
-        "status": "running",
-        "started_at": now,
-        "command": command,
-        "preset": settings.preset.value,
-        "synthetic": settings.dataset is Dataset.SYNTHETIC,
-        "trials_planned": trials_planned,
-        "threads": settings.threads,
-        "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
-    }
+def _drawn(frames: Frames, settings: Settings) -> Drawn:
+    def draw() -> Path:
+        # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
+        from harness.report.pages.summary import write_page  # noqa: PLC0415
 
+        return write_page(frames, settings.reports)
 
-def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
-    """What a run's row says more when it has ended."""
-    return {
-        "status": outcome.status,
-        "finished_at": datetime.now(UTC),
-        "wall_s": wall_s,
-        "trials_ok": outcome.trials_ok,
-        "trials_failed": outcome.trials_failed,
-        "stopped_because": outcome.stopped_because,
-        "load_1min_end": host.load_1min(),
-    }
-
-
-def _draw(frames: Frames, reports: Path) -> Path:
-    # Imported when needed: seaborn takes longer to load than a command that does not draw takes to run.
-    from harness.report.pages.summary import write_page  # noqa: PLC0415
-
-    return write_page(frames, reports)
+    return drawn(draw, settings.results)
 
 
 def _require_writable(folder: Path) -> None:

@@ -12,7 +12,8 @@ from harness.engine import explaining, probing
 from harness.engine.explaining import ExplainObserver
 from harness.engine.runner import Outcome
 from harness.errors import BadOption
-from harness.sessions import bench
+from harness.sessions import bench, rows
+from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES
 from harness.store.frames import Frames
@@ -25,12 +26,12 @@ from harness.work.workload import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What an explanation left; `page` is None where no change was measured."""
+    """What an explanation left; there is no page where no change was measured."""
 
     run_id: str
     outcome: Outcome
     frames: Frames
-    page: Path | None
+    drawn: Drawn
 
 
 def prepare(
@@ -70,43 +71,42 @@ def explain(
 ) -> Explanation:
     """Measure what tells a and b apart, keep every trial and change, draw the page.
 
-    All of it goes to a results folder of its own, `explanations` in the usual one. An interrupted one ends
-    as any other: what it measured is stored, marked and drawn.
+    All of it goes to a results folder of its own, `explanations` in the usual one. One that was
+    interrupted, or that found the disk full, ends as any other: what it measured is stored, marked, drawn.
     """
     store, began_s = Store(settings.results / EXPLANATIONS), time.monotonic()
     store.prepare()
-    run = bench.opening_row(settings, command, trials_planned=None)
+    run = rows.opening_row(settings, command, trials_planned=None)
     store.save_run(run)
     work = a.case.workload
-    where = {name: run[name] for name in (*bench.PLACE, "threads")} | {
-        "dataset": work.dataset.value,
-        "epochs": work.epochs,
-        "train_samples": work.train_samples,
-    }
-    outcome = explaining.explain(
-        a,
-        b,
-        settings,
-        run_id=run["run_id"],
-        data_root=data_root,
-        logs=store.logs,
-        save=store.save_trial,
-        save_change=lambda change: store.save_change(change, where),
-        observer=observer,
-        beside=beside,
-    )
-    store.save_run(run | bench.closing_columns(outcome, time.monotonic() - began_s))
+    where = {name: run[name] for name in (*bench.PLACE, "threads")}
+    where |= {"dataset": work.dataset.value, "epochs": work.epochs, "train_samples": work.train_samples}
+    with store.room():
+        outcome = explaining.explain(
+            a,
+            b,
+            settings,
+            run_id=run["run_id"],
+            data_root=data_root,
+            logs=store.logs,
+            save=store.save_trial,
+            save_change=lambda change: store.save_change(change, where),
+            observer=observer,
+            beside=beside,
+        )
+    outcome = rows.close(store, run, outcome, began_s)
     changes = read_changes(settings.results, run["run_id"])
     frames = replace(read(store.folder, [run["run_id"]]), changes=changes)
-    return Explanation(
-        run_id=run["run_id"], outcome=outcome, frames=frames, page=_draw(frames, settings.reports)
-    )
+    return Explanation(run_id=run["run_id"], outcome=outcome, frames=frames, drawn=_drawn(frames, settings))
 
 
-def _draw(frames: Frames, reports: Path) -> Path | None:
-    if frames.changes.empty:
-        return None
-    # Imported when needed, as in `bench`.
-    from harness.report.pages import explanation  # noqa: PLC0415
+def _drawn(frames: Frames, settings: Settings) -> Drawn:
+    def draw() -> Path | None:
+        if frames.changes.empty:
+            return None
+        # Imported when needed, as in `bench`.
+        from harness.report.pages.explanation import write_page  # noqa: PLC0415
 
-    return explanation.write_page(frames, reports)
+        return write_page(frames, settings.reports)
+
+    return drawn(draw, settings.results)

@@ -18,6 +18,7 @@ from harness.errors import NotComparable, ResultsUnusable
 from harness.report import words
 from harness.report.exchange import Format, exported
 from harness.report.pages.comparison import Comparison
+from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.parsing import choice
 from harness.store.portable import SECTION, unpack
@@ -65,30 +66,34 @@ def compare(settings: Settings, a: str, b: str, *, across_machines: bool) -> Com
     )
 
 
-def write_comparison(compared: Comparison, path: Path, command: str) -> Path:
-    """Write a comparison as a page.
+def write_comparison(compared: Comparison, path: Path, settings: Settings, command: str) -> Drawn:
+    """Write a comparison as a page."""
 
-    Raises:
-        ResultsUnusable: it cannot be written.
-    """
-    # Imported when needed: drawing takes longer to load than a comparison without a page takes.
-    from harness.report.pages import comparison  # noqa: PLC0415
-    from harness.report.pages.summary import publish  # noqa: PLC0415
+    def draw() -> Path:
+        # Imported when needed: drawing takes longer to load than a comparison without a page takes.
+        from harness.report.pages import comparison  # noqa: PLC0415
+        from harness.report.pages.summary import publish  # noqa: PLC0415
 
-    return publish(comparison.page(compared, command), path)
+        return publish(comparison.page(compared, command), path)
+
+    return drawn(draw, settings.results)
 
 
-def history(settings: Settings, command: str) -> tuple[History, Path]:
+def history(settings: Settings, command: str) -> tuple[History, Drawn]:
     """Every case over the runs of the results folder, and its page.
 
     Raises:
-        ResultsUnusable: a folder without runs, or a page that cannot be written.
+        ResultsUnusable: a folder without runs.
     """
-    from harness.report.pages import past  # noqa: PLC0415
-    from harness.report.pages.summary import publish  # noqa: PLC0415
-
     found = over_time.history(*read_trials(settings.results))
-    return found, publish(past.page(found, command), settings.reports / HISTORY_NAME)
+
+    def draw() -> Path:
+        from harness.report.pages import past  # noqa: PLC0415
+        from harness.report.pages.summary import publish  # noqa: PLC0415
+
+        return publish(past.page(found, command), settings.reports / HISTORY_NAME)
+
+    return found, drawn(draw, settings.results)
 
 
 def export(settings: Settings, names: Sequence[str], form: str, output: Path | None) -> str:

@@ -143,7 +143,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "try_s": parsing.seconds,
     "planted": parsing.planted,
     "allow_mismatch": parsing.yes_no,
-    "data_dir": lambda _, text: Path(text) if text else None,
+    "data_dir": lambda option, text: parsing.path(option, text) if text else None,
     "results": parsing.folder,
     "reports": parsing.folder,
     "fail_if_slower": lambda option, text: parsing.share(option, text) if text else None,

@@ -147,4 +147,19 @@ def yes_no(option: str, text: str) -> bool:
 def folder(option: str, text: str) -> Path:
     if not text:
         raise BadOption(option, text, "the path of a folder")
-    return Path(text)
+    return path(option, text)
+
+
+def path(option: str, text: str) -> Path:
+    """A path, with `~` and `~user` put in full: a file and a quoted variable reach here without a shell.
+
+    Raises:
+        BadOption: bytes that are no UTF-8, which parquet, JSON and pages cannot hold, or no such home.
+    """
+    readable = text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
+    if readable != text or "\0" in text:
+        raise BadOption(option, readable.replace("\0", "\\0"), "a path that is text in UTF-8")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise BadOption(option, text, "a path; there is no such home folder") from None

@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.errors import ResultsUnusable
 from harness.parity.certificate import Certificate, Finding
 from harness.store.schema import CERTIFICATES, SCHEMA_VERSION
 from harness.store.writer import write_table
@@ -33,14 +32,9 @@ def save(results: Path, certificate: Certificate) -> None:
     """Write a certificate, replacing what was written under its id before.
 
     Raises:
-        ResultsUnusable: when it cannot be written.
+        NotStored: when it cannot be written.
     """
-    path = _path(results, certificate.id)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultsUnusable(f"{path.parent}: cannot be made ({error.strerror or error})") from error
-    write_table(path, _rows(certificate), CERTIFICATES)
+    write_table(_path(results, certificate.id), _rows(certificate), CERTIFICATES)
 
 
 def load(results: Path, certificate_id: str, case: Case) -> Certificate | None:

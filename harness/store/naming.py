@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.errors import ResultsUnusable
+from harness.settings import parsing
 
 LATEST: Final = "latest"
 
@@ -42,9 +43,10 @@ def locate(results: Path, name: str) -> tuple[Path, str]:
             the file of a run in one (`FOLDER/runs/RUN.parquet`).
 
     Raises:
+        BadOption: bytes that are no text.
         ResultsUnusable: a path that is neither.
     """
-    path = Path(name)
+    path = parsing.path("RUN", name)
     if is_latest(name) or (path.parent == Path() and not path.exists()):
         return results, name
     if path.is_dir():

@@ -6,19 +6,23 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.errors import ResultsUnusable
+from harness.errors import NotStored, ResultsUnusable
 from harness.store.schema import ATTEMPTS, CHANGES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.work.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
 from harness.work.workload import TEST_SAMPLES, Dataset
+
+# A run's row takes a tenth of it.
+_ROOM_BYTES: Final = 2**18
 
 
 class Store:
@@ -49,6 +53,22 @@ class Store:
                 f"RESULTS={self.folder}: cannot be written ({reason}); use a folder that can"
             ) from error
 
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Hold a little of the disk while the block runs, so that on a full one its end can still be told.
+
+        Raises:
+            NotStored: there is not even that.
+        """
+        try:
+            # It has no name: it ends with the process, whatever ends that.
+            held = tempfile.TemporaryFile(dir=self.folder / "runs", buffering=0)  # noqa: SIM115  (closed below)
+            held.write(os.urandom(_ROOM_BYTES))
+        except OSError as error:
+            raise NotStored(f"{self.folder}: cannot be written ({error.strerror or error})") from error
+        with held:
+            yield
+
     def save_trial(self, trial: Trial) -> None:
         """Write a trial and its rounds; the trial last, so that a trial on disk always has its rounds."""
         name = f"{trial.trial_id}.parquet"
@@ -61,7 +81,7 @@ class Store:
         """The files of a run that has ended become one a table: thousands of small ones are slow to read.
 
         Raises:
-            ResultsUnusable: when the one cannot be written; the many are then still there.
+            NotStored: when the one cannot be written; the many are then still there.
         """
         for name, schema in (("rounds", ROUNDS), ("trials", TRIALS)):
             parts = sorted((self.folder / name).glob(f"{run_id}-*.parquet"))
@@ -81,14 +101,12 @@ class Store:
         """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""
         if not attempts:
             return
-        (self.folder / "attempts").mkdir(exist_ok=True)
         rows = [{"schema_version": SCHEMA_VERSION, **where, **asdict(one)} for one in attempts]
         name = f"{attempts[0].calibration_id}-{attempts[0].number:05d}.parquet"
         write_table(self.folder / "attempts" / name, rows, ATTEMPTS)
 
     def save_change(self, change: Change, where: Mapping[str, Any]) -> None:
         """Write what a change did, with the columns of `where`: machine, versions, threads and data."""
-        (self.folder / "changes").mkdir(exist_ok=True)
         row = {"schema_version": SCHEMA_VERSION, **where, **asdict(change)}
         name = f"{change.explanation_id}-{change.replicate:03d}-{change.place:02d}.parquet"
         write_table(self.folder / "changes" / name, [row], CHANGES)
@@ -103,7 +121,7 @@ def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
     """Write rows in the schema's columns, whole or not at all.
 
     Raises:
-        ResultsUnusable: when the file cannot be written.
+        NotStored: when the file cannot be written.
     """
     place(pa.Table.from_pylist(rows, schema=schema), path)
 
@@ -112,17 +130,20 @@ def place(table: pa.Table, path: Path) -> None:
     """Write a table at `path`, whole or not at all.
 
     Raises:
-        ResultsUnusable: when the file cannot be written.
+        NotStored: when the file cannot be written.
     """
     table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
     # The leading dot keeps a half-written file out of every reader's sight.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(table, partial)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _identity(trial: Trial) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from harness.report.pages import context
 from harness.report.sentences.answer import Answer, all_answers, learned
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.sessions.bench import Run
+from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
+from harness.terminal.console import answering, following
 from harness.work.workload import Dataset
 
 # With what is said after them, more would not fit on a screen of 24 lines.
@@ -33,7 +35,7 @@ def show_calibration(attempts: pd.DataFrame) -> None:
         table.add_column(heading, overflow="fold")
     for row in calibration(attempts).to_dict("records"):
         table.add_row(*(escape(cell) for cell in calibrated(row)))
-    console = Console(highlight=False)
+    console = answering()
     console.print(table)
     for sentence in told_apart(attempts):
         console.print(escape(sentence))
@@ -43,13 +45,14 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
     """The answer, as the page gives it, and where the page is; as JSON for other programs."""
     outcome = run.outcome
     if as_json:
-        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.page)))
+        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.drawn.page)))
+        show_failure(run.drawn)
     else:
-        show_report(run.frames, run.page)
-    Console(stderr=True).print(
+        show_report(run.frames, run.drawn)
+    following().print(
         f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
-        f"it ended because {outcome.stopped_because}",
-        highlight=False,
+        f"it ended because {escape(outcome.stopped_because)}",
+        soft_wrap=True,
     )
 
 
@@ -58,9 +61,22 @@ def show_text(text: str) -> None:
     sys.stdout.write(text)
 
 
-def show_report(frames: Frames, page: Path) -> None:
+def show_page(console: Console, drawn: Drawn) -> None:
+    """Where the page is, or on standard error why there is none."""
+    if drawn.page is not None:
+        console.print(f"page: {escape(str(drawn.page))}", soft_wrap=True)
+    show_failure(drawn)
+
+
+def show_failure(drawn: Drawn) -> None:
+    """One line where there should be a page and is none."""
+    if drawn.failure is not None:
+        following().print(escape(f"harness: {drawn.failure}"), soft_wrap=True)
+
+
+def show_report(frames: Frames, drawn: Drawn) -> None:
     """The answer in words, as the page gives it, and where the page is."""
-    console = Console(highlight=False)
+    console = answering()
     for warning in context.warnings(frames):
         console.print(escape(warning))
     found = all_answers(frames)
@@ -75,7 +91,7 @@ def show_report(frames: Frames, page: Path) -> None:
         *dict.fromkeys((calibrations[0], calibrations[-1])),
     ):
         console.print(escape(sentence))
-    console.print(f"page: {escape(str(page))}", soft_wrap=True)
+    show_page(console, drawn)
 
 
 def show_answers(console: Console, found: Sequence[Answer]) -> None:
@@ -99,11 +115,11 @@ def show_proofs(proofs: pd.DataFrame) -> None:
             "yes" if row["holds"] else "no",
             escape(found),
         )
-    Console().print(table)
+    answering().print(table)
 
 
 def show_data(dataset: Dataset, root: Path) -> None:
-    Console(highlight=False).print(f"{dataset.value}: verified in {escape(str(root))}")
+    answering().print(f"{dataset.value}: verified in {escape(str(root))}")
 
 
 def show_checks(checks: list[Check]) -> None:
@@ -114,10 +130,10 @@ def show_checks(checks: list[Check]) -> None:
     for check in checks:
         mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
         table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
-    Console().print(table)
+    answering().print(table)
 
 
 def show_imported(run_id: str, results: Path) -> None:
-    Console(highlight=False).print(
+    answering().print(
         f"run {escape(run_id)}: in {escape(str(results))}; `harness report {escape(run_id)}` draws its page"
     )

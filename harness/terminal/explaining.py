@@ -17,6 +17,8 @@ from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
 from harness.settings.config import Settings
 from harness.settings.grid import Pair
+from harness.terminal.answers import show_page
+from harness.terminal.console import answering, following
 from harness.work.changes import Contender, differences
 from harness.work.records import Change, Trial
 
@@ -30,7 +32,7 @@ class ExplainDisplay:
     def __init__(
         self, a: Contender, b: Contender, settings: Settings, console: Console | None = None
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or following()
         self._changes = len(differences(a, b))
         self._settings = settings
         self._begin_s = time.monotonic()
@@ -79,7 +81,7 @@ class ExplainDisplay:
 
 def show_explanation(found: Explanation) -> None:
     """The sentences and the table, as the page gives them, and where the page is."""
-    console = Console(highlight=False)
+    console = answering()
     changes = found.frames.changes
     if not changes.empty:
         table = Table(box=None, header_style="bold", pad_edge=False)
@@ -87,13 +89,13 @@ def show_explanation(found: Explanation) -> None:
             table.add_column(heading, overflow="fold")
         for row in explanation(changes).to_dict("records"):
             table.add_row(*(escape(cell) for cell in told(row)))
-        Console(highlight=False, width=max(console.width, _TABLE_COLUMNS)).print(table)
+        answering(max(console.width, _TABLE_COLUMNS)).print(table)
         for sentence in explained(changes):
             console.print(escape(sentence), soft_wrap=True)
-    if found.page is not None:
-        console.print(f"page: {escape(str(found.page))}")
+    show_page(console, found.drawn)
     outcome = found.outcome
-    Console(stderr=True, highlight=False).print(
+    following().print(
         f"explanation {found.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; it "
-        f"ended because {outcome.stopped_because}"
+        f"ended because {escape(outcome.stopped_because)}",
+        soft_wrap=True,
     )

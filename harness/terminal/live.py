@@ -19,6 +19,7 @@ from harness.analysis.statistics import Judgement, Verdict
 from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Pair, Plan
+from harness.terminal.console import following, redraws
 from harness.work.records import Attempt, Role, Trial
 from harness.work.workload import FRAMEWORKS, Case
 
@@ -44,14 +45,14 @@ class DataDisplay(_Display):
     """Shows files being found, fetched and verified; a `Reporter`."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or following()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not redraws(self._console),
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -68,23 +69,21 @@ class ProofDisplay(_Display):
     """Follows the certificates; a `ProofObserver`. Failures are said as they are found."""
 
     def __init__(self, cases: int, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or following()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed:.0f} of {task.total:.0f} certificates"),
             console=self._console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not redraws(self._console),
         )
         self._task = self._progress.add_task("certificates", total=cases * len(FRAMEWORKS))
 
     def proof_began(self, case: Case) -> None:
         self._progress.update(self._task, description=escape(f"proving {case.id}"))
-        if not self._console.is_terminal:
-            self._console.print(
-                f"proving that both frameworks do the same work: {escape(case.id)}", highlight=False
-            )
+        if not redraws(self._console):
+            self._console.print(f"proving that both frameworks do the same work: {escape(case.id)}")
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
         self._progress.advance(self._task)
@@ -92,20 +91,19 @@ class ProofDisplay(_Display):
         if certificate.first_failure is not None:
             found = certificate.first_failure
             self._console.print(
-                f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}",
-                highlight=False,
+                f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}"
             )
-        elif not self._console.is_terminal:
+        elif not redraws(self._console):
             source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
-            self._console.print(f"certificate holds ({source}): {of}", highlight=False)
+            self._console.print(f"certificate holds ({source}): {of}")
 
 
 class RunDisplay(_Display):
     """Follows a run; an `Observer`."""
 
     def __init__(self, plan: Plan, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
-        self._live = self._console.is_terminal
+        self._console = console or following()
+        self._live = redraws(self._console)
         self._begin_s = time.monotonic()
         self._plan = plan
         self._said: dict[str, Verdict] = {}
@@ -128,7 +126,7 @@ class RunDisplay(_Display):
             self._progress.update(self._task, description=escape(name), completed=share, left=left)
             self._progress.refresh()
         else:
-            self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})", highlight=False)
+            self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})")
 
     def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:
         if self._live:
@@ -140,8 +138,7 @@ class RunDisplay(_Display):
         if trial.failure is not None:
             self._console.print(
                 f"[bold]failed[/bold] {escape(trial.framework)} {escape(trial.case.id)}: "
-                f"{escape(trial.failure.kind)}: {escape(trial.failure.reason)}",
-                highlight=False,
+                f"{escape(trial.failure.kind)}: {escape(trial.failure.reason)}"
             )
 
     def judged(self, pair: Pair, so_far: Judgement) -> None:
@@ -154,12 +151,11 @@ class RunDisplay(_Display):
         self._console.print(
             f"{_duration(time.monotonic() - self._begin_s):>8}  so far [bold]{so_far.verdict}[/bold]: "
             f"{escape(pair.case.id)}: TensorFlow's speed over PyTorch's {interval.estimate:.3f}{reach}; "
-            f"{escape(so_far.reason)}",
-            highlight=False,
+            f"{escape(so_far.reason)}"
         )
 
     def __enter__(self) -> Self:
-        self._console.print(self._opening(), highlight=False)
+        self._console.print(self._opening())
         return super().__enter__()
 
     def _opening(self) -> str:
@@ -195,7 +191,7 @@ class CalibrationDisplay(RunDisplay):
             f"{100 * attempts[0].planted_share:g} % planted, {attempts[0].framework}: " if attempts else ""
         )
         left = _duration(elapsed_s / done * (tries - done))
-        self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}", highlight=False)
+        self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}")
 
 
 def _duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -15,34 +14,38 @@ from harness.report.exchange import as_json, escaped, markdown
 from harness.report.pages import comparison, past
 from harness.report.pages.comparison import Comparison
 from harness.report.pages.context import Table
+from harness.sessions.drawing import Drawn
 from harness.sessions.runs import Shown
-from harness.terminal.answers import show_answers, show_text
+from harness.terminal.answers import show_answers, show_failure, show_page, show_text
+from harness.terminal.console import answering
 
 # Narrower than this, a table of ten columns breaks its cells.
 _ROOM_COLUMNS: Final = 100
 
 
-def show_comparison(compared: Comparison, shown: Shown, page: Path | None) -> None:
+def show_comparison(compared: Comparison, shown: Shown, drawn: Drawn) -> None:
     """The comparison in the form that was asked for."""
     if shown is Shown.JSON:
         show_text(as_json(comparison.document(compared)))
+        show_failure(drawn)
     elif shown is Shown.MARKDOWN:
         show_text(_markdown(compared))
+        show_failure(drawn)
     else:
-        _table(compared, page)
+        _table(compared, drawn)
 
 
-def show_history(found: History, page: Path) -> None:
+def show_history(found: History, drawn: Drawn) -> None:
     """Every shift that was found, and where the figures are."""
-    console = Console(highlight=False)
+    console = answering()
     show_answers(console, past.answers(found))
     for sentence in past.notes(found):
         console.print(escape(sentence))
-    console.print(f"page: {escape(str(page))}", soft_wrap=True)
+    show_page(console, drawn)
 
 
-def _table(compared: Comparison, page: Path | None) -> None:
-    console = Console(highlight=False)
+def _table(compared: Comparison, drawn: Drawn) -> None:
+    console = answering()
     for sentence in comparison.notes(compared):
         console.print(f"[bold]{escape(sentence)}[/bold]")
     show_answers(console, comparison.answers(compared))
@@ -53,8 +56,7 @@ def _table(compared: Comparison, page: Path | None) -> None:
     limit = comparison.gate(compared)
     if limit:
         console.print(f"[bold]{escape(limit)}[/bold]")
-    if page is not None:
-        console.print(f"page: {escape(str(page))}", soft_wrap=True)
+    show_page(console, drawn)
 
 
 def _markdown(compared: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""Start a worker on this very package, with nothing else on its path: `isolated.py REQUESTS REPLIES`.
+"""Run a module of this very package, with nothing else on its path: `isolated.py MODULE [ARGUMENT ...]`.
 
 A folder on PYTHONPATH comes before the standard library, so a file random.py beside the package would be
 everybody's `random`. The package is therefore loaded from where it lies, and its folder is no import root.
@@ -19,4 +19,5 @@ _package = module_from_spec(_spec)
 sys.modules["harness"] = _package
 _spec.loader.exec_module(_package)
 
-runpy.run_module("harness.worker", run_name="__main__", alter_sys=True)
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -115,7 +115,7 @@ def test_an_interrupted_walk_keeps_what_it_measured(run, monkeypatch):
         raise Interrupted(())
 
     outcome, changes, _, _ = run(observer=Impatient())
-    assert (outcome.status, outcome.stopped_because) == ("interrupted", "the user interrupted it")
+    assert (outcome.status, outcome.stopped_because) == ("interrupted", "it was interrupted")
     assert len(changes) == 2
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +83,23 @@ def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(star
         assert worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)["steps"] == 10
         worker.ask(Do.FINISH, timeout_s=60)
     assert "not an answer" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_shell_that_left_more_than_a_thousand_descriptors_open_is_no_matter(start, synthetic_root):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2048
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"this machine allows {hard} open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        with ExitStack() as inherited:
+            for _ in range(1100):
+                inherited.enter_context(Path(os.devnull).open())
+            with start() as worker:
+                worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+                worker.ask(Do.FINISH, timeout_s=60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_an_exception_becomes_its_sentence(start, synthetic_root):

@@ -95,7 +95,7 @@ def test_a_package_that_lies_beside_a_file_random_py_is_started_all_the_same(sai
     shutil.copytree(package, tmp_path / "harness", ignore=shutil.ignore_patterns("__pycache__"))
     shadow(tmp_path)
     isolated = tmp_path / "harness" / "worker" / "isolated.py"
-    monkeypatch.setattr(process, "_ISOLATED", ("-P", "-s", str(isolated)))
+    monkeypatch.setattr(process, "ISOLATED", ("-P", "-s", str(isolated)))
     assert said() == "scripted on cpu"
 
 

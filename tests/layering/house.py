@@ -30,7 +30,11 @@ CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks
             "harness.frameworks.witness"}  # fmt: skip
 
 # Processes of their own, started by name or place and imported by nobody.
-APART = {"harness.data.torchvision_download", "harness.worker.isolated"}
+APART = {
+    "harness.data.torchvision_download",
+    "harness.frameworks.pytorch.compiling",
+    "harness.worker.isolated",
+}
 
 # Only these speak to the terminal or end the process. Workers end their own, the downloader's process
 # answers on its standard output, and a scripted framework makes the noise that a real one may make.
@@ -38,10 +42,9 @@ MAY_PRINT = {
     "harness.cli",
     "harness.cli.results",
     "harness.terminal.answers",
-    "harness.terminal.explaining",
-    "harness.terminal.live",
-    "harness.terminal.over_time",
+    "harness.terminal.console",
     "harness.data.torchvision_download",
+    "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
 }
 MAY_EXIT = {
@@ -50,6 +53,7 @@ MAY_EXIT = {
     "harness.cli.measure",
     "harness.cli.results",
     "harness.data.torchvision_download",
+    "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
     "harness.worker.__main__",
 }

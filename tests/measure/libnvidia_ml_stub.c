@@ -12,6 +12,7 @@
  *   NVML_STUB_LOST_AFTER  questions for energy after which the device is lost
  *   NVML_STUB_LOST_WHEN   folder; the device is lost as soon as it holds a file
  *   NVML_STUB_OUT         the device that is out of reach, and NVML_STUB_OUT_WITH its error (4: no permission)
+ *   NVML_STUB_NAME        what the devices are called before their number (Stub GPU), in any bytes
  *   NVML_STUB_SHARED      the devices share the host's memory and tell none of their own
  */
 #include <dirent.h>
@@ -70,7 +71,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, void **device) {
 }
 int nvmlDeviceGetName(void *device, char *text, unsigned int size) {
     if (*(int *)device == 2) snprintf(text, size, "Stub GPU MIG 1g.10gb");
-    else snprintf(text, size, "Stub GPU %d", *(int *)device);
+    else snprintf(text, size, "%s %d", getenv("NVML_STUB_NAME") ? getenv("NVML_STUB_NAME") : "Stub GPU", *(int *)device);
     return OK;
 }
 int nvmlDeviceGetUUID(void *device, char *text, unsigned int size) {

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import psutil
 import pytest
 
+from harness.measure import host
 from harness.measure.disturbance import Watch, mark, rounded_up
 from harness.work.records import Disturbance
 
@@ -26,8 +27,8 @@ def readings(monkeypatch):
     """Replace what the system says of its processor times: one set of counters a reading."""
 
     def said(*times):
-        pending = [NamedTuple("Times", [(name, float) for name in one])(**one) for one in times]
-        monkeypatch.setattr(psutil, "cpu_times", lambda: pending.pop(0))
+        pending = list(times)
+        monkeypatch.setattr(host, "processor_times", lambda: pending.pop(0))
 
     return said
 
@@ -92,9 +93,8 @@ def test_a_system_without_steal_time_says_null_and_not_zero(readings):
     assert watched().steal_s is None
 
 
-def test_counters_that_all_stand_at_zero_count_nothing_and_say_null(readings):
-    nothing = {"user": 0.0, "system": 0.0, "idle": 0.0, "steal": 0.0}
-    readings(nothing, nothing)
+def test_a_system_that_counts_nothing_says_null(readings):
+    readings(None, None)
     seen = watched(own_cpu_s=0.3)
     assert (seen.steal_s, seen.others_cpu_s) == (None, None)
 
@@ -149,6 +149,27 @@ def test_switches_are_this_processes_own():
 def test_a_round_is_disturbed_by_the_rule_that_was_fixed_in_advance(steal_s, others_cpu_s, wall_s, expected):
     seen = replace(QUIET, steal_s=steal_s, others_cpu_s=others_cpu_s)
     assert mark(seen, wall_s=wall_s) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: ())(0)) < 2, reason="needs two cores")
+def test_a_neighbour_on_another_core_than_ours_disturbs_no_round():
+    """Watched from a process that has one core, with a burner on another; the watch's own core idles."""
+    ours, theirs, *_ = sorted(os.sched_getaffinity(0))
+    watching = (
+        f"import os, time; os.sched_setaffinity(0, {{{ours}}})\n"
+        "from harness.measure.disturbance import Watch\n"
+        "watch = Watch(); watch.begin(); time.sleep(1.0); print(watch.end(own_cpu_s=0.0).others_cpu_s)"
+    )
+    burning = f"import os\nos.sched_setaffinity(0, {{{theirs}}})\nprint(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", burning], stdout=subprocess.PIPE) as burner:
+        burner.stdout.readline()
+        before = host.processor_times(own_cores=frozenset({ours}))
+        done = subprocess.run([sys.executable, "-c", watching], capture_output=True, text=True, check=True)
+        after = host.processor_times(own_cores=frozenset({ours}))
+        burner.kill()
+    # Whatever was at work on the one core, it was not the burner, which took all of the other.
+    assert float(done.stdout) <= host.passed(before, after, host.BUSY)
 
 
 @pytest.mark.slow

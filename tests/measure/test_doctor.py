@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import pytest
 
 from harness.measure import doctor, host, nvml
 
-
-class Times(NamedTuple):
-    user: float
-    idle: float
-    steal: float
-
-
-class TimesWithoutSteal(NamedTuple):
-    user: float
-    idle: float
+COMPILED = doctor.Probed(said="/usr/bin/g++", usable=True)
 
 
 @pytest.fixture
@@ -34,11 +25,12 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(nvml, "probe", lambda: probe)
     monkeypatch.setattr(host, "busy_share", lambda: 0.01)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: Times(10.0, 990.0, 0.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0, "steal": 0.0})
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
-    def find(results=tmp_path / "results", probes=None, kept_out=()):
-        return {check.name: check for check in doctor.checks(results, probes or {}, kept_out)}
+    def find(results=tmp_path / "results", probes=None, compiled=COMPILED, kept_out=()):
+        found = doctor.checks(results, probes or {}, compiled, kept_out)
+        return {check.name: check for check in found}
 
     return find
 
@@ -73,18 +65,33 @@ def test_without_nvml_its_own_words_are_given_and_cuda_is_off(found, monkeypatch
     assert "DEVICE=cuda" in check.disables
 
 
-def test_any_c_compiler_will_do(found, monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: "/opt/clang" if name == "clang" else None)
-    checks = found()
-    assert checks["cc"].said == "/opt/clang"
-    assert checks["npm"].state == "missing"
+def test_a_gpu_that_cannot_be_used_is_named_beside_those_that_can(found, monkeypatch):
+    seen = nvml.probe()
+    broken = replace(seen, out_of_reach=("GPU 1 cannot be used: Unknown Error",))
+    monkeypatch.setattr(nvml, "probe", lambda: broken)
+    check = found()["nvml"]
+    assert (check.state, check.said) == (
+        "warn",
+        "driver 580.00: Stub GPU; GPU 1 cannot be used: Unknown Error",
+    )
 
 
-def test_no_c_compiler_disables_torch_compile_on_a_cpu(found, monkeypatch):
+def test_a_program_that_is_not_there_says_what_it_disables(found, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    check = found()["cc"]
-    assert check.state == "missing"
+    check = found()["npm"]
+    assert (check.state, check.said) == ("missing", "not on PATH")
+    assert "mirrors" in check.disables
+
+
+def test_what_came_of_compiling_a_step_is_passed_on(found):
+    assert found()["torch.compile"].said == "a step was compiled with /usr/bin/g++"
+    check = found(compiled=doctor.Probed(said="No working C++ compiler found", usable=False))["torch.compile"]
+    assert (check.state, check.said) == ("missing", "No working C++ compiler found")
     assert "compiled" in check.disables
+
+
+def test_without_pytorch_nothing_is_said_of_its_compiler(found):
+    assert "torch.compile" not in found(compiled=None)
 
 
 def test_what_a_framework_said_of_a_device_is_passed_on(found):
@@ -150,14 +157,14 @@ def test_a_busy_machine_is_a_warning_that_says_how_busy(found, monkeypatch):
 
 
 def test_time_that_went_to_other_virtual_machines_is_a_warning(found, monkeypatch):
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: Times(10.0, 960.0, 30.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 960.0, "steal": 30.0})
     check = found()["steal time"]
     assert check.state == "warn"
     assert "3.00%" in check.said
 
 
 def test_a_system_that_reports_no_steal_time_is_not_suspected(found, monkeypatch):
-    monkeypatch.setattr(doctor.psutil, "cpu_times", lambda: TimesWithoutSteal(10.0, 990.0))
+    monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0})
     assert found()["steal time"].said == "this system does not report it"
 
 

@@ -61,6 +61,46 @@ def test_the_peak_is_this_programs_not_its_parents():
     assert int(done.stdout) < 150 * 2**20 < host.peak_bytes()
 
 
+STAT = """\
+cpu  9000 0 900 9000 0 0 0 90 0 0
+cpu0 100 10 20 1000 5 1 2 3 0 0
+cpu2 8000 0 800 100 0 0 0 80 0 0
+intr 1 2 3
+"""
+
+
+def test_only_the_cores_that_this_process_may_run_on_count(tmp_path):
+    """Core 1 is switched off, so that a core's place in the list is not its number."""
+    stat = tmp_path / "stat"
+    stat.write_text(STAT)
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    own = host.processor_times(stat, frozenset({0, 1}))
+    assert own["user"] == pytest.approx(100 * tick_s)
+    assert own["steal"] == pytest.approx(3 * tick_s)
+    both = host.processor_times(stat, frozenset({0, 2}))
+    assert both["user"] == pytest.approx(8100 * tick_s)
+
+
+@pytest.mark.parametrize("content", [None, "cpu  100 0 0 100\n"])
+def test_where_cores_are_not_told_apart_all_of_them_count(tmp_path, content):
+    stat = tmp_path / "stat"
+    if content is not None:
+        stat.write_text(content)
+    assert host.processor_times(stat, frozenset({0}))["user"] >= psutil.cpu_times().user * 0.99 - 1
+
+
+def test_counters_that_all_stand_at_zero_count_nothing(tmp_path):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu0 0 0 0 0 0 0 0 0 0 0\n")
+    assert host.processor_times(stat, frozenset({0})) is None
+
+
+def test_an_older_kernel_that_counts_no_steal_time_has_none(tmp_path):
+    stat = tmp_path / "stat"
+    stat.write_text("cpu0 5 0 0 10\n")
+    assert "steal" not in host.processor_times(stat, frozenset({0}))
+
+
 def test_the_busy_share_is_a_share():
     assert 0 <= host.busy_share(0.05) <= 1
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
 
 from tests.measure.stub_nvml import said
@@ -46,7 +49,12 @@ def test_a_library_that_cannot_be_loaded_is_a_reason(tmp_path):
     """An empty file stands before any real library, so this holds on machines with a driver too."""
     (tmp_path / "libnvidia-ml.so.1").touch()
     probe = said(PROBE, tmp_path)
-    assert probe == {"driver_version": None, "devices": [], "reason": "NVML Shared Library Not Found"}
+    assert probe == {
+        "driver_version": None,
+        "devices": [],
+        "reason": "NVML Shared Library Not Found",
+        "out_of_reach": [],
+    }
 
 
 def test_a_driver_that_is_lost_on_the_way_out_is_quoted_too(nvml_stub):
@@ -62,11 +70,19 @@ def test_a_driver_that_refuses_is_quoted(nvml_stub, code, reason):
     assert probe["devices"] == []
 
 
-@pytest.mark.parametrize("code", [4, 15])
+# What NVML has been seen to answer for one device of several: no permission, an interrupt that does not
+# come, lost, in need of a reset, an operating system's refusal, a corrupted infoROM, and anything else.
+ONE_DEVICES_OWN = [4, 10, 11, 14, 15, 16, 17, 28, 999]
+
+
+@pytest.mark.parametrize("code", ONE_DEVICES_OWN)
 def test_a_gpu_out_of_reach_leaves_the_others_and_takes_no_place(nvml_stub, code):
     """Another container's, or one that fell off the bus; CUDA does not count it either."""
-    devices = said(PROBE, nvml_stub, out=0, out_with=code)["devices"]
-    assert [(gpu["index"], gpu["uuid"]) for gpu in devices] == [(0, "GPU-stub-1")]
+    probe = said(PROBE, nvml_stub, out=0, out_with=code)
+    assert [(gpu["index"], gpu["uuid"]) for gpu in probe["devices"]] == [(0, "GPU-stub-1")]
+    assert probe["reason"] is None
+    (sentence,) = probe["out_of_reach"]
+    assert re.fullmatch(r"GPU 0 cannot be used: \w.+", sentence)
     assert said(CHOOSE.format(device="cuda"), nvml_stub, out=0, out_with=code) == ["GPU-stub-1", "cuda:0"]
 
 
@@ -74,6 +90,37 @@ def test_a_gpu_out_of_reach_leaves_the_others_and_takes_no_place(nvml_stub, code
 def test_when_every_gpu_is_out_of_reach_the_reason_is_told(nvml_stub, code, reason):
     probe = said(PROBE, nvml_stub, gpus=1, out=0, out_with=code)
     assert (probe["devices"], probe["reason"]) == ([], reason)
+
+
+def test_a_name_for_a_gpu_out_of_reach_is_refused_with_the_reason(nvml_stub):
+    refused = said(CHOOSE.format(device="cuda:1"), nvml_stub, out=1, out_with=16)
+    assert refused.startswith(
+        "DEVICE=cuda:1: is none of the visible GPUs; use cuda:0 (Stub GPU 0, GPU-stub-0)"
+    )
+    assert refused.endswith("GPU 1 cannot be used: GPU requires restart")
+
+
+def test_a_name_that_is_no_text_has_its_odd_bytes_replaced(nvml_stub):
+    probe = said(PROBE, nvml_stub, name=os.fsdecode(b"\xf8"))
+    assert [gpu["name"] for gpu in probe["devices"]] == [
+        "\N{REPLACEMENT CHARACTER} 0",
+        "\N{REPLACEMENT CHARACTER} 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["ValueError('no text')", "OSError('cannot be called')", "UnicodeDecodeError('utf-8', b'x', 0, 1, '')"],
+)
+def test_whatever_the_library_does_there_is_a_reason_and_no_traceback(nvml_stub, error):
+    code = f"""
+import pynvml
+def fails(*_): raise {error}
+pynvml.nvmlDeviceGetCount = fails
+{PROBE}"""
+    probe = said(code, nvml_stub)
+    assert probe["devices"] == []
+    assert probe["reason"]
 
 
 def test_a_lost_gpus_worker_never_gets_its_neighbour(nvml_stub):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from harness.engine.proving import MEMORY
+from harness.errors import ResultsUnusable
+from harness.report.pages import summary
 from harness.sessions import bench
 from harness.settings import config
 from harness.settings.grid import plan
@@ -22,7 +27,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
     """Measure one case whose proof ran out of memory."""
     monkeypatch.chdir(tmp_path)
 
-    def measure(script=None):
+    def measure(script=None, observer=None, *, holds=False):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script or {}))
@@ -30,9 +35,11 @@ def run(tmp_path, synthetic_root, monkeypatch):
         settings = config.resolve(asked | {"dataset": "synthetic"}, {}, tmp_path)
         Store(settings.results).prepare()
         planned = plan(settings)
-        proof = {"certificate_id": "c", "holds": False, "failed_check": MEMORY, "reason": "said so"}
+        proof = {"certificate_id": "c", "holds": holds, "failed_check": MEMORY, "reason": "said so"}
         proofs = pd.DataFrame([{"case_id": case.id} | proof for case in planned.cases])
-        return bench.bench(planned, synthetic_root, proofs, command="harness bench", observer=Silent())
+        return bench.bench(
+            planned, synthetic_root, proofs, command="harness bench", observer=observer or Silent()
+        )
 
     return measure
 
@@ -48,3 +55,78 @@ def test_a_case_that_is_too_large_for_both_is_a_failure_and_nothing_else(run):
     done = run({"events": {"start": "memory"}})
     assert set(done.frames.trials["failure_kind"]) == {"out of memory"}
     assert done.uncertified == ()
+
+
+class Witnessing(Silent):
+    """Does something once five trials are done: two pairs, and half of a third."""
+
+    def __init__(self, then):
+        super().__init__()
+        self._then = then
+        self._left = 5
+
+    def trial_done(self, trial):
+        self._left -= 1
+        if self._left == 0:
+            self._then()
+
+
+def status(done, tmp_path):
+    (row,) = pd.read_parquet(tmp_path / "results" / "runs").to_dict("records")
+    assert (row["status"], row["stopped_because"]) == (done.outcome.status, done.outcome.stopped_because)
+    return row["status"]
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("in a\nfigure"), ResultsUnusable("reports: cannot be written")]
+)
+def test_a_page_that_cannot_be_drawn_costs_neither_data_nor_answer(run, tmp_path, monkeypatch, error):
+    def broken(frames, folder):
+        raise error
+
+    monkeypatch.setattr(summary, "write_page", broken)
+    done = run()
+    assert status(done, tmp_path) == "finished"
+    assert len(done.frames.trials) == 2
+    assert done.drawn.page is None
+    assert done.drawn.failure.startswith("no page: ")
+    assert " ".join(str(error).split()) in done.drawn.failure
+    assert "\n" not in done.drawn.failure
+    if isinstance(error, ZeroDivisionError):
+        assert "Traceback" in (tmp_path / "results" / "logs" / "page.log").read_text()
+
+
+def test_a_disk_that_fills_up_ends_the_run_which_says_so_and_still_reports(run, tmp_path, monkeypatch):
+    write = pq.write_table
+
+    def full(table, where):
+        if "trials" in str(where):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(table, where)
+
+    done = run(observer=Witnessing(lambda: monkeypatch.setattr(pq, "write_table", full)), holds=True)
+    assert status(done, tmp_path) == "failed"
+    assert done.outcome.stopped_because.endswith("cannot be written (No space left on device)")
+    assert len(done.frames.trials) + len(done.frames.controls) == 5
+    assert done.drawn.page.is_file()
+    assert not list((tmp_path / "results").rglob(".*"))
+
+
+def test_a_disk_without_room_for_the_last_word_still_has_an_answer(run, tmp_path, monkeypatch):
+    def full(table, where):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    done = run(observer=Witnessing(lambda: monkeypatch.setattr(pq, "write_table", full)), holds=True)
+    assert done.outcome.status == "failed"
+    assert "No space left on device" in done.outcome.stopped_because
+    assert len(done.frames.trials) + len(done.frames.controls) == 5
+
+
+def test_an_interrupt_between_two_trials_ends_the_run_as_one_within_them(run, tmp_path):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    done = run(observer=Witnessing(interrupt), holds=True)
+    assert status(done, tmp_path) == "interrupted"
+    assert len(done.frames.trials) + len(done.frames.controls) == 5
+    assert done.drawn.page.is_file()

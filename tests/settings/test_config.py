@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +133,34 @@ def test_a_batch_size_for_the_articles_listings_alone_is_refused(tmp_path, optio
     with pytest.raises(BadOption, match=f"{label}: not allowed; use no "):
         resolve(tmp_path, mode="article", **{option: "128"})
     assert resolve(tmp_path, mode="loop,article", **{option: "128"})
+
+
+@pytest.mark.parametrize("option", ["results", "reports", "data_dir"])
+def test_a_home_folder_is_put_in_full_wherever_a_path_comes_from(tmp_path, monkeypatch, option):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    file = tmp_path / "folder"
+    file.mkdir()
+    (file / "harness.toml").write_text(f'{option} = "~/bench"\n')
+    ways = (
+        resolve(tmp_path, **{option: "~/bench"}),
+        resolve(tmp_path, {f"HARNESS_{option.upper()}": "~/bench"}),
+        resolve(file),
+    )
+    assert {getattr(settings, option) for settings in ways} == {Path("/home/somebody/bench")}
+
+
+def test_a_home_that_nobody_has_is_refused(tmp_path):
+    with pytest.raises(
+        BadOption, match=r"RESULTS=~no-such-user/x: not allowed; use a path; there is no such"
+    ):
+        resolve(tmp_path, results="~no-such-user/x")
+
+
+@pytest.mark.parametrize("option", ["results", "reports", "data_dir"])
+@pytest.mark.parametrize("typed", [os.fsdecode(b"/tmp/r\xe9s"), "/tmp/a\0b"])
+def test_a_path_that_parquet_and_pages_cannot_hold_is_refused_in_words_that_can_be_printed(
+    tmp_path, option, typed
+):
+    with pytest.raises(BadOption, match="use a path that is text in UTF-8") as refused:
+        resolve(tmp_path, **{option: typed})
+    assert str(refused.value).encode().decode().isprintable()

@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from harness.errors import ResultsUnusable
+from harness.errors import NotStored
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
 from harness.store.schema import SCHEMA_VERSION
@@ -64,7 +64,7 @@ def test_what_is_not_there_or_damaged_is_no_certificate(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "certificates").write_text("a file in the way")
-    with pytest.raises(ResultsUnusable, match="certificates"):
+    with pytest.raises(NotStored, match="certificates"):
         certificates.save(tmp_path, certificate(MEASURED))
 
 

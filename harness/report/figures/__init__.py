@@ -1,5 +1,6 @@
 """Figures: frames in, drawings out. Nothing here decides whether a figure is fair."""
 
+import harness.report.style  # noqa: F401  (first: what comes below finds the house's matplotlib, not the user's)
 from harness.report.figures.cost import startup, taken
 from harness.report.figures.learning import accuracy
 from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch

@@ -155,8 +155,8 @@ REPEATED: Final = (
     "phase",
 )
 
-# One row a run: where, with what and how it was measured. `status` is running, finished or interrupted;
-# a run that still says running after its process has gone was killed.
+# One row a run: where, with what and how it was measured. `status` is running, finished, interrupted or
+# failed (the disk was full); a run that still says running after its process has gone was killed.
 RUNS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from harness.report import style, words
 from harness.report.pages.context import Column, Section, Table
@@ -27,7 +25,7 @@ def drawn(
     title: str,
     intro: str,
     reason: str | None,
-    draw: Callable[[], Figure],
+    draw: style.Drawing,
     table: Table,
     points: tuple[str, ...] = (),
 ) -> Section:

@@ -1,0 +1,59 @@
+"""A run's row: opened before anything is measured, and closed however that went."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from harness.engine.runner import Outcome
+from harness.errors import NotStored
+from harness.measure import host, provenance
+from harness.settings.config import Settings
+from harness.store.writer import Store
+from harness.work.workload import Dataset
+
+
+def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
+    """A run's row as it is written before anything is measured."""
+    now = datetime.now(UTC)
+    return {
+        **provenance.columns(threads=settings.threads, passed=settings.pass_env),
+        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        "status": "running",
+        "started_at": now,
+        "command": command,
+        "preset": settings.preset.value,
+        "synthetic": settings.dataset is Dataset.SYNTHETIC,
+        "trials_planned": trials_planned,
+        "threads": settings.threads,
+        "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
+    }
+
+
+def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
+    """What a run's row says more when it has ended."""
+    return {
+        "status": outcome.status,
+        "finished_at": datetime.now(UTC),
+        "wall_s": wall_s,
+        "trials_ok": outcome.trials_ok,
+        "trials_failed": outcome.trials_failed,
+        "stopped_because": outcome.stopped_because,
+        "load_1min_end": host.load_1min(),
+    }
+
+
+def close(store: Store, run: Mapping[str, Any], outcome: Outcome, began_s: float) -> Outcome:
+    """Store how a run ended and gather its files; a disk without room for that is how it ended, too."""
+    try:
+        store.save_run({**run, **closing_columns(outcome, time.monotonic() - began_s)})
+        store.gather(str(run["run_id"]))
+    except NotStored as error:
+        because = outcome.stopped_because if outcome.status == "failed" else str(error)
+        return replace(outcome, status="failed", stopped_because=because)
+    return outcome
