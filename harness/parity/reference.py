@@ -144,6 +144,15 @@ def stepped(
     )
 
 
+def unfolded(before: tuple[Doubles, ...], after: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:
+    """What went into a running mean: m' = beta m + (1 - beta) x.
+
+    Of Adam's first moment it is the gradient: so the step itself is read, in every mode, rather than a second
+    computation beside it.
+    """
+    return tuple((new - beta * old) / (1 - beta) for old, new in zip(before, after, strict=True))
+
+
 def _before(parameters: Sequence[Doubles], inputs: Inputs) -> Doubles:
     hidden_kernel, hidden_bias, _, _ = parameters
     before: Doubles = inputs @ hidden_kernel + hidden_bias

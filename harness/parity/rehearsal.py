@@ -35,15 +35,13 @@ _MASK_STREAM: Final = 2
 class Rehearsal:
     """What NumPy found: a mask (rows, h) for each epoch, and what training under them comes to.
 
-    `losses` (parts,), `states` (one a part) and `gradients` (one a batch of the first epoch) are in the
-    order of `schedule`. Each state and each gradient has an array a parameter, in the order of
-    `Weights.named`.
+    `losses` (parts,) and `states`, one a part, are in the order of `schedule`. Each state has an array a
+    parameter, in the order of `Weights.named`.
     """
 
     masks: tuple[Doubles, ...]
     losses: tuple[float, ...]
     states: tuple[tuple[Doubles, ...], ...]
-    gradients: tuple[tuple[Doubles, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +62,10 @@ class Margins:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trained:
-    """What one batch did: its samples, loss and gradients, and the model after it."""
+    """What one batch did: its samples and loss, and the model after it."""
 
     samples: int
     loss: float
-    gradients: tuple[Doubles, ...]
     model: Model
 
 
@@ -96,15 +93,12 @@ def rehearse(workload: Workload, inputs: Doubles, labels: Labels, roundoff: floa
         data = [(inputs[one], labels[one]) for one in batches]
         mask, trained = _clear_mask(workload, epoch, model, data, margins)
         masks.append(mask)
-        if epoch == 0:
-            gradients = tuple(one.gradients for one in trained)
         parts += [[one] for one in trained] if epoch == 0 else [trained]
         model = trained[-1].model
     return Rehearsal(
         masks=tuple(masks),
         losses=tuple(map(_mean_loss, parts)),
         states=tuple(part[-1].model.parameters for part in parts),
-        gradients=gradients,
     )
 
 
@@ -136,7 +130,7 @@ def _clear_mask(
             done = run(now.parameters, inputs, labels, mask)
             # Its matched arithmetic puts epsilon there in every framework.
             now = updated(now, done.gradients, workload.adam, AdamForm.CORRECTED)
-            trained.append(_Trained(samples=len(labels), loss=done.loss, gradients=done.gradients, model=now))
+            trained.append(_Trained(samples=len(labels), loss=done.loss, model=now))
             rows = from_zero[: len(labels)]
             np.minimum(rows, done.from_zero, out=rows)
         kept = mask != 0

@@ -19,11 +19,11 @@ from harness.frameworks.base import Data
 from harness.frameworks.witness import Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
-from harness.parity.reference import Samples, arrays, logits, loss_of
+from harness.parity.reference import Samples, arrays, logits, loss_of, run, unfolded
 from harness.parity.rehearsal import Rehearsal, rehearse, schedule
-from harness.parity.timed import Extent, prove_step_by_step
+from harness.parity.timed import Extent, prove_step_by_step, trained
 from harness.work import recipe
-from harness.work.recipe import Floats, Order
+from harness.work.recipe import Order
 from harness.work.workload import (
     LOSS_SCALE,
     LOSS_SCALE_GROWTH_STEPS,
@@ -229,39 +229,31 @@ def _step_by_step(
     witness.build(weights)
     witness.warm_up(recipe.batch_order(work, 0))
     losses: list[float] = []
-    states = []
-    gradients = []
-    before = witness.moments().first.named()
+    states = [arrays(witness.weights())]
+    gradients, by_hand = [], []
+    before = arrays(witness.moments().first)
     for orders, epoch in schedule(work):
-        witness.put_mask(rehearsal.masks[epoch].astype(recipe.dtype_of(work.precision)))
+        mask = rehearsal.masks[epoch]
+        witness.put_mask(mask.astype(recipe.dtype_of(work.precision)))
         for order in orders:
-            witness.begin_epoch(order)
-            witness.train_epoch()
-            witness.synchronise()
-            # An adapter that left out the only batch it was given has no loss to tell.
-            losses.append(witness.train_loss() if witness.trained().samples else np.nan)
-            states.append(witness.weights().named())
+            losses.append(trained(witness, order))
+            states.append(arrays(witness.weights()))
             if epoch == 0:
-                after = witness.moments().first.named()
-                gradients.append(_gradients(before, after, work.adam.beta_1))
+                after = arrays(witness.moments().first)
+                gradients.append(unfolded(before, after, work.adam.beta_1))
+                # At the weights that the step began with: what rounding made of these is not its fault.
+                inputs = data.train_inputs[order].astype(np.float64)
+                by_hand.append(run(states[-2], inputs, data.train_labels[order], mask).gradients)
                 before = after
     name = work.precision.value
     evidence.measure(f"{name}/loss", losses, rehearsal.losses)
     for place, parameter in enumerate(weights.named()):
         for kind, found, expected in (
-            ("weights", states, rehearsal.states),
-            ("gradients", gradients, rehearsal.gradients),
+            ("weights", states[1:], rehearsal.states),
+            ("gradients", gradients, by_hand),
         ):
             evidence.measure(
                 f"{name}/{kind}/{parameter}",
-                np.stack([one[parameter] for one in found]),
+                np.stack([one[place] for one in found]),
                 np.stack([one[place] for one in expected]),
             )
-
-
-def _gradients(before: dict[str, Floats], after: dict[str, Floats], beta_1: float) -> dict[str, Floats]:
-    """The gradients that Adam was given, from its first moment: m' = beta_1 m + (1 - beta_1) g.
-
-    So the step itself is read, in every mode, rather than a second computation beside it.
-    """
-    return {name: (after[name] - beta_1 * before[name]) / (1 - beta_1) for name in after}

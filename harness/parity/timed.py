@@ -23,7 +23,17 @@ import numpy as np
 from harness.frameworks.witness import Moments, Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
-from harness.parity.reference import Doubles, Samples, arrays, from_zero, logits, loss_of, run, stepped
+from harness.parity.reference import (
+    Doubles,
+    Samples,
+    arrays,
+    from_zero,
+    logits,
+    loss_of,
+    run,
+    stepped,
+    unfolded,
+)
 from harness.parity.rehearsal import Margins
 from harness.work import recipe
 from harness.work.recipe import Order
@@ -92,9 +102,9 @@ def _steps(
         before, moments = arrays(witness.weights()), witness.moments()
         order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
         mask = np.asarray(witness.next_mask(size), np.float64)
-        loss = _train(witness, order)
+        loss = trained(witness, order)
         after, now = arrays(witness.weights()), witness.moments()
-        gradients = _unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
+        gradients = unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
         found.append(_Step(loss=loss, gradients=gradients, second_moments=arrays(now.second), weights=after))
         inputs = samples.inputs(order).astype(np.float64)
         by_hand = run(before, inputs, samples.labels[order], mask)
@@ -132,11 +142,11 @@ def _whole(evidence: Evidence, witness: Witness, full: int, rng: np.random.Gener
     samples = min(full * work.batch_size, work.train_samples - partial_size(work)) + partial_size(work)
     order = rng.permutation(work.train_samples)[:samples].astype(np.int64)
     kept = witness.keep()
-    whole_loss = _train(witness, order)
+    whole_loss = trained(witness, order)
     whole, counted = arrays(witness.weights()), witness.trained()
     witness.put_back(kept)
     batches = recipe.batches(order, work.batch_size)
-    losses = [_train(witness, batch) for batch in batches]
+    losses = [trained(witness, batch) for batch in batches]
     parts = arrays(witness.weights())
     evidence.fact(WHOLE, "steps", asked=len(batches), found=counted.steps)
     evidence.fact(WHOLE, "samples", asked=len(order), found=counted.samples)
@@ -146,7 +156,8 @@ def _whole(evidence: Evidence, witness: Witness, full: int, rng: np.random.Gener
         evidence.measure(f"{WHOLE}/weights/{name}", whole[place], parts[place])
 
 
-def _train(witness: Witness, order: Order) -> float:
+def trained(witness: Witness, order: Order) -> float:
+    """Train on these samples, as a timed trial does; their mean loss, not a number where none were."""
     witness.begin_epoch(order)
     witness.train_epoch()
     witness.synchronise()
@@ -166,11 +177,6 @@ def _moved(before: tuple[Doubles, ...], now: Moments, adam: Adam, witness: Witne
 def _folded(before: tuple[Doubles, ...], gradients: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:
     """Where the gradients that the optimiser was given lead its running mean of their squares."""
     return tuple(beta * old + (1 - beta) * one**2 for old, one in zip(before, gradients, strict=True))
-
-
-def _unfolded(before: tuple[Doubles, ...], after: tuple[Doubles, ...], beta: float) -> tuple[Doubles, ...]:
-    """What went into a running mean: m' = beta m + (1 - beta) x."""
-    return tuple((new - beta * old) / (1 - beta) for old, new in zip(before, after, strict=True))
 
 
 def _margin(work: Workload) -> float:

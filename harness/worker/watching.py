@@ -22,7 +22,7 @@ from harness.work.workload import TEST_SAMPLES, Mode, Precision, TrialSpec
 from harness.worker.reading import read_samples
 
 # What is asked of the program at the drawn moment, and of what is left of it after the last round.
-_ASKED: Final = Extent(steps=2, whole=3)
+_ASKED: Final = Extent(steps=2, whole=2)
 _ASKED_AT_LAST: Final = Extent(steps=1, whole=1)
 
 _MOMENT_STREAM: Final = 4

@@ -90,7 +90,12 @@ class TensorFlowTestimony(Witness):
         state = self._dropout_layer().seed_generator.state
         before = state.numpy()
         ones = np.ones((rows, self.workload.hidden_units), self.dtype.as_numpy_dtype)
-        mask = self.dropped(ones, training=True)
+        if self.promised_execution() == "compiled":
+            mask = self.dropped(ones, training=True)
+        else:
+            # Traced or not, TensorFlow draws the same numbers from one state; XLA draws others.
+            with tf.device(self.device):
+                mask = np.array(tf.cast(self._dropout_layer()(ones, training=True), self.dtype))
         state.assign(before)
         return mask
 
