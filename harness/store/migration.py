@@ -32,9 +32,11 @@ def finding_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _of(row: dict[str, Any], side: str) -> dict[str, Any]:
     """One framework's half of an old finding. What was not asked of it was held against the other's."""
     (other,) = (name for name in _OLD_SIDES if name != side)
-    held_against = row["expected"] if row["bound"] is None else row[other]
+    asked = row["bound"] is None and row["expected"] is not None
     return {name: row.get(name) for name in CERTIFICATES.names} | {
         "framework": side,
         "found": row[side],
-        "expected": held_against,
+        "expected": row["expected"] if row["bound"] is None else row[other],
+        # A difference between two is neither's alone.
+        "holds": row[side] == row["expected"] if asked else row["holds"],
     }
