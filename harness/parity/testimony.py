@@ -128,8 +128,8 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
 def _same_bytes(one: NDArray[Any], other: NDArray[Any]) -> bool:
     if (one.shape, one.dtype) != (other.shape, other.dtype):
         return False
-    raw = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (one, other))
-    return np.array_equal(*raw)
+    first, second = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (one, other))
+    return np.array_equal(first, second)
 
 
 def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
