@@ -78,8 +78,9 @@ _STEPS: Final = {
 # rounding is the same for all samples, so it does not average out.
 _LOSS_ROUNDINGS: Final = 2
 
-# So many roundings may part a logit or a kernel's gradient from what exact arithmetic gives.
-_ROUNDINGS: Final = 32
+# So many roundings may part a kernel's gradient, or a logit, from what exact arithmetic gives.
+_ROUNDINGS: Final = 16
+_LOGIT_ROUNDINGS: Final = 32
 
 # A bias's gradient is a sum over the batch, and TensorFlow's kernel for a CPU adds up in bfloat16 itself: an
 # error that grows with the square root of the number of terms (Higham and Mary 2019), here times this.
@@ -108,8 +109,8 @@ def bounds_for(precision: Precision, batch_size: int) -> Bounds:
         # As far off as a logit may be.
         trained_loss=_STEPS.get(precision, _STEPS[Precision.FP32]).loss
         if not roundoff
-        else _ROUNDINGS * roundoff,
-        logit=max(1e-4, _ROUNDINGS * roundoff),
+        else _LOGIT_ROUNDINGS * roundoff,
+        logit=max(1e-4, _LOGIT_ROUNDINGS * roundoff),
         # Two of the 10,000 images may sit on a tie between two classes, which rounding decides: more of
         # them where numbers are coarse.
         accuracy=2 / TEST_SAMPLES + roundoff,
