@@ -112,14 +112,14 @@ def test_a_failed_certificate_takes_the_verdict_away_and_says_what_was_found(fra
     certified, refused = said(frames, uncertified=(512,))
     assert certified.says.endswith("at batch 64")
     assert refused.says == "no verdict at batch 512"
-    assert "certificate failed at optimizer: epsilon: TensorFlow 1e-07, PyTorch 1e-08" in refused.sure
+    assert "certificate failed at optimizer: pytorch: epsilon: 1e-08, asked 1e-07" in refused.sure
     assert "so far" not in refused.sure
 
 
 def test_a_case_that_was_refused_is_answered_though_it_has_no_trials(frames):
     (answer,) = said(frames, uncertified=(64,), batch_sizes=(64,), replicates=0)
     assert answer.says == "not measured: the frameworks did not do the same work"
-    assert "PyTorch 1e-08" in answer.sure
+    assert "pytorch: epsilon: 1e-08, asked 1e-07" in answer.sure
 
 
 def test_it_says_in_how_many_cases_the_accuracies_are_shown_to_agree(frames):
