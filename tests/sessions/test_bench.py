@@ -17,6 +17,7 @@ from harness.sessions import bench
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.store.writer import Store
+from harness.work.workload import FRAMEWORKS
 from tests.engine.test_runner import Silent
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,13 @@ def run(tmp_path, synthetic_root, monkeypatch):
         Store(settings.results).prepare()
         planned = plan(settings)
         proof = {"certificate_id": "c", "holds": holds, "failed_check": MEMORY, "reason": "said so"}
-        proofs = pd.DataFrame([{"case_id": case.id} | proof for case in planned.cases])
+        proofs = pd.DataFrame(
+            [
+                {"case_id": case.id, "framework": framework} | proof
+                for case in planned.cases
+                for framework in FRAMEWORKS
+            ]
+        )
         return bench.bench(
             planned, synthetic_root, proofs, command="harness bench", observer=observer or Silent()
         )
