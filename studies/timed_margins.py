@@ -20,9 +20,8 @@ import pandas as pd
 
 from harness.data import cache, mnist
 from harness.engine.surroundings import environment
-from harness.parity.evidence import Evidence
 from harness.parity.judge import DURING, judge
-from harness.parity.timed import Extent, prove_step_by_step
+from harness.parity.timed import Extent, evidence_of, prove_step_by_step
 from harness.work import recipe
 from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.adapters import adapter_module
@@ -47,9 +46,7 @@ def ask_again_and_again(framework: str, options: argparse.Namespace) -> pd.DataF
         for part in np.array_split(recipe.batch_order(work, epoch), options.proofs):
             witness.begin_epoch(part)
             witness.train_epoch()
-            evidence = Evidence()
-            evidence.measured["precisions"] = np.array([work.precision.value])
-            evidence.measured["batch size"] = np.array(work.batch_size)
+            evidence = evidence_of(work)
             prove_step_by_step(evidence, witness, samples, ASKED, rng)
             for one in judge(evidence, checks=DURING):
                 share = one.difference / one.bound if one.bound else 0.0

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -62,8 +62,16 @@ def prove_step_by_step(
     kept = witness.keep()
     _steps(evidence, witness, samples, extent.steps, rng)
     witness.put_back(kept)
-    _whole(evidence, witness, extent.whole, rng)
+    _whole(evidence, witness, kept, extent.whole, rng)
     witness.put_back(kept)
+
+
+def evidence_of(workload: Workload) -> Evidence:
+    """Evidence about a timed program, that says by which bounds it is to be judged."""
+    evidence = Evidence()
+    evidence.measured["precisions"] = np.array([workload.precision.value])
+    evidence.measured["batch size"] = np.array(workload.batch_size)
+    return evidence
 
 
 def prove_evaluation(evidence: Evidence, witness: Witness, test: Samples) -> None:
@@ -98,8 +106,8 @@ def _steps(
     found: list[_Step] = []
     expected: list[_Step] = []
     masks = []
+    before, moments = arrays(witness.weights()), witness.moments()
     for size in sizes:
-        before, moments = arrays(witness.weights()), witness.moments()
         order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
         mask = np.asarray(witness.next_mask(size), np.float64)
         loss = trained(witness, order)
@@ -118,6 +126,7 @@ def _steps(
         )
         masks.append(mask.ravel())
         evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
+        before, moments = after, now
     _write(evidence, found, expected, np.concatenate(masks), work)
 
 
@@ -137,11 +146,11 @@ def _write(
     evidence.measured[f"{STEP}/draws"] = np.array(masks.size)
 
 
-def _whole(evidence: Evidence, witness: Witness, full: int, rng: np.random.Generator) -> None:
+def _whole(evidence: Evidence, witness: Witness, kept: Any, full: int, rng: np.random.Generator) -> None:
+    """From the state that is there and `kept`."""
     work = witness.workload
     samples = min(full * work.batch_size, work.train_samples - partial_size(work)) + partial_size(work)
     order = rng.permutation(work.train_samples)[:samples].astype(np.int64)
-    kept = witness.keep()
     whole_loss = trained(witness, order)
     whole, counted = arrays(witness.weights()), witness.trained()
     witness.put_back(kept)

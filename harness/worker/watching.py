@@ -17,8 +17,8 @@ from harness.frameworks.base import Adapter, Counts
 from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
 from harness.parity.judge import DURING, SCORED, Check, judge
-from harness.parity.timed import Extent, prove_evaluation, prove_step_by_step
-from harness.work.workload import TEST_SAMPLES, Mode, Precision, TrialSpec
+from harness.parity.timed import Extent, evidence_of, prove_evaluation, prove_step_by_step
+from harness.work.workload import LOSS_SCALE_GROWTH_STEPS, TEST_SAMPLES, Mode, Precision, TrialSpec
 from harness.worker.reading import read_samples
 
 # What is asked of the program at the drawn moment, and of what is left of it after the last round.
@@ -29,7 +29,6 @@ _MOMENT_STREAM: Final = 4
 
 # A scaled loss overflows now and then, and its step is left out: at first, and once for each doubling.
 _FIRST_OVERFLOWS: Final = 15
-_STEPS_A_DOUBLING: Final = 2000
 
 
 class Watching:
@@ -77,7 +76,7 @@ class Watching:
         if self._witness is None or not (drawn or self._evaluations == self._workload.epochs):
             return
         begin_s = time.perf_counter()
-        evidence = self._evidence()
+        evidence = evidence_of(self._workload)
         prove_evaluation(evidence, self._witness, read_samples(self._spec).test)
         _require_held(evidence, SCORED)
         self.watched_s += time.perf_counter() - begin_s
@@ -95,22 +94,16 @@ class Watching:
         if self._witness is None:
             return
         begin_s = time.perf_counter()
-        evidence = self._evidence()
+        evidence = evidence_of(self._workload)
         prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, extent, self._rng)
         _require_held(evidence, DURING)
         self.watched_s += time.perf_counter() - begin_s
-
-    def _evidence(self) -> Evidence:
-        evidence = Evidence()
-        evidence.measured["precisions"] = np.array([self._workload.precision.value])
-        evidence.measured["batch size"] = np.array(self._workload.batch_size)
-        return evidence
 
     def _overflows(self, steps: int) -> int:
         """How many of so many steps may have been left out for an overflow."""
         if self._workload.precision is not Precision.FP16:
             return 0
-        return _FIRST_OVERFLOWS + steps // _STEPS_A_DOUBLING
+        return _FIRST_OVERFLOWS + steps // LOSS_SCALE_GROWTH_STEPS
 
 
 def _require(phase: str, found: Counts, told: Counts, *, left_out: int) -> None:
