@@ -1,7 +1,7 @@
 """One side's testimony, given in its worker: the adapter is driven as timed trials drive it.
 
 The adapter of the timed trials says what it holds (data, weights, batch orders, optimiser, settings),
-evaluates, runs a whole epoch, and shows its dropout. Then, in float64 and in the timed precision, an
+evaluates, runs an epoch's end, and shows its dropout. Then, in float64 and in the timed precision, an
 adapter with matched arithmetic trains on a small subset, from which nothing that follows is random:
 an epoch batch by batch, read after every step, then whole epochs, each with a partial batch at its end.
 """
@@ -22,13 +22,12 @@ from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.reference import Samples, arrays, logits, loss_of, run, unfolded
 from harness.parity.rehearsal import Rehearsal, rehearse, schedule
-from harness.parity.timed import Extent, prove_step_by_step, trained
+from harness.parity.timed import prove_step_by_step, trained
 from harness.work import recipe
 from harness.work.recipe import Order
 from harness.work.workload import (
     LOSS_SCALE,
     LOSS_SCALE_GROWTH_STEPS,
-    Mode,
     Precision,
     TrialSpec,
 )
@@ -41,14 +40,14 @@ PROOF_EPOCHS: Final = 3
 LARGE_BATCH: Final = 1024
 FULL_LARGE_BATCHES: Final = 2
 
-# Op by op, an epoch of small batches takes a quarter of a minute: this many of its batches, the last
-# among them, show as well how it counts.
-EAGER_STEPS: Final = 256
+# Of an epoch of small batches so many, the last among them, show how it counts. All of them take a quarter
+# of a minute op by op, and of timed rounds every one counts for itself.
+EPOCH_STEPS: Final = 256
 
 DROPOUT_ROWS: Final = 4000
 
-# What is asked of the timed object itself.
-PROVEN: Final = Extent(steps=4, whole=5)
+# Full batches that the timed object itself is stepped through.
+PROVEN_STEPS: Final = 4
 _TIMED_STREAM: Final = 3
 
 # Type of the activations where it is not that of the weights.
@@ -122,7 +121,7 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
     # By now it has been trained: from a state that nobody wrote down.
     rng = np.random.default_rng([work.seed, _TIMED_STREAM])
     train = Samples(inputs=data.train_inputs.__getitem__, labels=data.train_labels)
-    prove_step_by_step(evidence, witness, train, PROVEN, rng)
+    prove_step_by_step(evidence, witness, train, PROVEN_STEPS, rng)
 
 
 def _same_bytes(one: NDArray[Any], other: NDArray[Any]) -> bool:
@@ -207,11 +206,8 @@ def _orders(evidence: Evidence, witness: Witness) -> None:
 
 def _epoch_order(spec: TrialSpec) -> Order:
     work = spec.case.workload
-    order = recipe.batch_order(work, 0)
-    if spec.case.mode is Mode.EAGER and work.steps_per_epoch > EAGER_STEPS:
-        skipped = (work.steps_per_epoch - EAGER_STEPS) * work.batch_size
-        return order[skipped:]
-    return order
+    skipped = max(0, work.steps_per_epoch - EPOCH_STEPS) * work.batch_size
+    return recipe.batch_order(work, 0)[skipped:]
 
 
 def _epoch(evidence: Evidence, witness: Witness, order: Order) -> None:

@@ -8,15 +8,15 @@ back; then the step is made. With the mask known, NumPy has every number of it: 
 Adam's first moment), second moments, and the weights after the framework's own form of Adam. A step that
 drops elsewhere, trains on fewer rows, or changes its rule, differs.
 
-*A whole and its parts.* From one state, one call over several batches and as many calls over one each have
-to lead to the same weights: steps that are left out, done twice or done on less among others differ.
+*A whole and its parts.* From the state that these steps began with, one call over all their batches has to
+lead to the same weights: steps that are left out, done twice or done on less among others differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -43,26 +43,21 @@ STEP: Final = "timed step"
 WHOLE: Final = "whole and parts"
 EVALUATION: Final = "timed evaluation"
 
-# Samples looked through at a time for such as keep off ReLU's kink.
-_LOOKED_THROUGH: Final = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extent:
-    """How much is asked: full batches stepped one by one, and full batches of a whole; a partial one each."""
-
-    steps: int
-    whole: int
+# At least so many samples are looked at in one go for such as keep off ReLU's kink.
+_LOOKED_AT: Final = 64
 
 
 def prove_step_by_step(
-    evidence: Evidence, witness: Witness, samples: Samples, extent: Extent, rng: np.random.Generator
+    evidence: Evidence, witness: Witness, samples: Samples, steps: int, rng: np.random.Generator
 ) -> None:
-    """Both proofs, from the state as it is; afterwards it is as it was."""
+    """Both proofs, from the state as it is, with so many full batches and a partial one where epochs have it.
+
+    Afterwards the state is as it was.
+    """
     kept = witness.keep()
-    _steps(evidence, witness, samples, extent.steps, rng)
+    orders, parts = _steps(evidence, witness, samples, steps, rng)
     witness.put_back(kept)
-    _whole(evidence, witness, kept, extent.whole, rng)
+    _whole(evidence, witness, orders, parts)
     witness.put_back(kept)
 
 
@@ -100,12 +95,13 @@ class _Step:
 
 def _steps(
     evidence: Evidence, witness: Witness, samples: Samples, full: int, rng: np.random.Generator
-) -> None:
+) -> tuple[list[Order], list[_Step]]:
+    """One call a batch, each held against NumPy; gives the batches and what became of each."""
     work = witness.workload
     sizes = [work.batch_size] * full + [partial_size(work)] * bool(partial_size(work))
     found: list[_Step] = []
     expected: list[_Step] = []
-    masks = []
+    orders, masks = [], []
     before, moments = arrays(witness.weights()), witness.moments()
     for size in sizes:
         order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
@@ -124,10 +120,12 @@ def _steps(
                 weights=_moved(before, now, work.adam, witness),
             )
         )
+        orders.append(order)
         masks.append(mask.ravel())
         evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
         before, moments = after, now
     _write(evidence, found, expected, np.concatenate(masks), work)
+    return orders, found
 
 
 def _write(
@@ -146,23 +144,18 @@ def _write(
     evidence.measured[f"{STEP}/draws"] = np.array(masks.size)
 
 
-def _whole(evidence: Evidence, witness: Witness, kept: Any, full: int, rng: np.random.Generator) -> None:
-    """From the state that is there and `kept`."""
-    work = witness.workload
-    samples = min(full * work.batch_size, work.train_samples - partial_size(work)) + partial_size(work)
-    order = rng.permutation(work.train_samples)[:samples].astype(np.int64)
-    whole_loss = trained(witness, order)
-    whole, counted = arrays(witness.weights()), witness.trained()
-    witness.put_back(kept)
-    batches = recipe.batches(order, work.batch_size)
-    losses = [trained(witness, batch) for batch in batches]
-    parts = arrays(witness.weights())
-    evidence.fact(WHOLE, "steps", asked=len(batches), found=counted.steps)
+def _whole(evidence: Evidence, witness: Witness, orders: list[Order], parts: list[_Step]) -> None:
+    """From the state in which the first of the parts began."""
+    order = np.concatenate(orders)
+    loss = trained(witness, order)
+    counted = witness.trained()
+    evidence.fact(WHOLE, "steps", asked=len(orders), found=counted.steps)
     evidence.fact(WHOLE, "samples", asked=len(order), found=counted.samples)
-    mean = np.average(losses, weights=[len(batch) for batch in batches])
-    evidence.measure(f"{WHOLE}/loss", whole_loss, mean)
-    for place, name in enumerate(recipe.initial_weights(work).named()):
-        evidence.measure(f"{WHOLE}/weights/{name}", whole[place], parts[place])
+    mean = np.average([part.loss for part in parts], weights=[len(batch) for batch in orders])
+    evidence.measure(f"{WHOLE}/loss", loss, mean)
+    weights = arrays(witness.weights())
+    for place, name in enumerate(recipe.initial_weights(witness.workload).named()):
+        evidence.measure(f"{WHOLE}/weights/{name}", weights[place], parts[-1].weights[place])
 
 
 def trained(witness: Witness, order: Order) -> float:
@@ -199,15 +192,11 @@ def _clear_of_the_kink(
 
     Where the data have too few of them, some come twice; where they have none, any will have to do.
     """
-    looked_through = rng.permutation(len(samples.labels))
+    order = rng.permutation(len(samples.labels))
     clear: list[int] = []
-    for some in _chunks(looked_through):
+    looked_at = 0
+    while len(clear) < size and looked_at < len(order):
+        some = order[looked_at : looked_at + max(size - len(clear), _LOOKED_AT)]
         clear += some[from_zero(parameters, samples.inputs(some)) > margin].tolist()
-        if len(clear) >= size:
-            break
-    return np.resize(np.array(clear or looked_through, np.int64), size)
-
-
-def _chunks(order: Order) -> Iterator[Order]:
-    for start in range(0, len(order), _LOOKED_THROUGH):
-        yield order[start : start + _LOOKED_THROUGH]
+        looked_at += len(some)
+    return np.resize(np.array(clear or order, np.int64), size)

@@ -17,13 +17,13 @@ from harness.frameworks.base import Adapter, Counts
 from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
 from harness.parity.judge import DURING, SCORED, Check, judge
-from harness.parity.timed import Extent, evidence_of, prove_evaluation, prove_step_by_step
+from harness.parity.timed import evidence_of, prove_evaluation, prove_step_by_step
 from harness.work.workload import LOSS_SCALE_GROWTH_STEPS, TEST_SAMPLES, Mode, Precision, TrialSpec
 from harness.worker.reading import read_samples
 
-# What is asked of the program at the drawn moment, and of what is left of it after the last round.
-_ASKED: Final = Extent(steps=2, whole=2)
-_ASKED_AT_LAST: Final = Extent(steps=1, whole=1)
+# Full batches that the program is stepped through at the drawn moment, and after the last round.
+_STEPS: Final = 2
+_LAST_STEPS: Final = 1
 
 _MOMENT_STREAM: Final = 4
 
@@ -59,7 +59,7 @@ class Watching:
         _require("training", counts, told_counts, left_out=self._overflows(steps))
         before, self._trained = self._trained, self._trained + told
         if before <= self._moment < self._trained:
-            self._prove(_ASKED)
+            self._prove(_STEPS)
 
     def evaluated(self, counts: Counts) -> None:
         """After an evaluation of the whole test set.
@@ -88,14 +88,14 @@ class Watching:
             OtherWork: the program is another by now.
         """
         if self._trained:
-            self._prove(_ASKED_AT_LAST)
+            self._prove(_LAST_STEPS)
 
-    def _prove(self, extent: Extent) -> None:
+    def _prove(self, steps: int) -> None:
         if self._witness is None:
             return
         begin_s = time.perf_counter()
         evidence = evidence_of(self._workload)
-        prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, extent, self._rng)
+        prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, steps, self._rng)
         _require_held(evidence, DURING)
         self.watched_s += time.perf_counter() - begin_s
 
