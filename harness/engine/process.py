@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import harness.worker
 from harness.errors import (
@@ -41,6 +41,8 @@ _FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDe
 class WorkerProcess:
     """One fresh `harness.worker`, working in a folder of its own. Leaving the context ends both."""
 
+    module: ClassVar = "harness.worker"
+
     def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
         inbox, self._requests = os.pipe()
         self._replies, outbox = os.pipe()
@@ -51,7 +53,7 @@ class WorkerProcess:
         with log_path.open("wb") as log:
             # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
             self._process = subprocess.Popen(
-                [sys.executable, *ISOLATED, "harness.worker", str(inbox), str(outbox)],
+                [sys.executable, *ISOLATED, self.module, str(inbox), str(outbox)],
                 env=dict(environment),
                 cwd=folder,
                 pass_fds=(inbox, outbox),

@@ -28,15 +28,24 @@ ALIKE = [mode for mode in Mode if mode is not Mode.ARTICLE]
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2, seed=5)
 
 
-def conditions_of(mode, folder):
-    given = environment(device="cpu", threads=1, compile_cache=folder / "compiled")
-    return given | (UNCAPTURED if mode is Mode.GRAPH else {})
+def more_of(mode):
+    """What a worker of this mode has in its environment beside what all have."""
+    return tuple(UNCAPTURED.items()) if mode is Mode.GRAPH else ()
+
+
+def spec_of(framework, mode, data_root, *, planted_share=0.0, device="cpu", work=WORK):
+    return TrialSpec(
+        framework=framework,
+        case=Case(workload=work, device=device, mode=mode),
+        threads=1,
+        data_root=str(data_root),
+        planted_share=planted_share,
+    )
 
 
 @pytest.fixture(scope="module")
-def trials(synthetic_root, tmp_path_factory):
+def trials(synthetic_root, lasting_worker):
     """Answers of a whole trial, kept by framework and mode."""
-    folder = tmp_path_factory.mktemp("trials")
     kept = {}
 
     def run(framework, mode):
@@ -45,19 +54,31 @@ def trials(synthetic_root, tmp_path_factory):
         return kept[framework, mode]
 
     def answers(framework, mode):
-        case = Case(workload=WORK, device="cpu", mode=mode)
-        spec = TrialSpec(framework=framework, case=case, threads=1, data_root=str(synthetic_root))
-        conditions = conditions_of(mode, folder)
-        with WorkerProcess(conditions, folder / f"{framework}-{mode}.log") as worker:
-            yield worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
-            for epoch in range(WORK.epochs):
-                yield worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)
-                yield worker.ask(Do.EVALUATE, timeout_s=300, passes=1 + epoch)
-            yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=1)
-            yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=128)
-            yield worker.ask(Do.FINISH, timeout_s=60)
+        worker = lasting_worker(framework, *more_of(mode))
+        yield worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec_of(framework, mode, synthetic_root)))
+        for epoch in range(WORK.epochs):
+            yield worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)
+            yield worker.ask(Do.EVALUATE, timeout_s=300, passes=1 + epoch)
+        yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=1)
+        yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=128)
+        yield worker.ask(Do.FINISH, timeout_s=60)
 
     return run
+
+
+@pytest.fixture
+def started(synthetic_root, lasting_worker):
+    """A function that starts a trial in a worker that others have used: the worker, and what it answered.
+
+    Each framework has one, so a trial is over when the next one of its framework starts.
+    """
+
+    def start(framework, mode, **of):
+        worker = lasting_worker(framework, *more_of(mode))
+        spec = spec_of(framework, mode, synthetic_root, **of)
+        return worker, worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+
+    return start
 
 
 @pytest.fixture
@@ -65,18 +86,12 @@ def open_worker(synthetic_root, tmp_path):
     """A function that starts a worker of its own for a trial."""
     with ExitStack() as stack:
 
-        def start(framework, mode, *, planted_share=0.0, device="cpu", work=WORK):
-            case = Case(workload=work, device=device, mode=mode)
-            spec = TrialSpec(
-                framework=framework,
-                case=case,
-                threads=1,
-                data_root=str(synthetic_root),
-                planted_share=planted_share,
-            )
-            conditions = conditions_of(mode, tmp_path)
-            worker = stack.enter_context(WorkerProcess(conditions, tmp_path / f"{planted_share}.log"))
-            worker.started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+        def start(framework, mode, **of):
+            conditions = environment(device="cpu", threads=1, compile_cache=tmp_path / "compiled")
+            log = tmp_path / f"{len(list(tmp_path.glob('*.log')))}.log"
+            worker = stack.enter_context(WorkerProcess(conditions, log))
+            spec = spec_of(framework, mode, synthetic_root, **of)
+            worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             return worker
 
         yield start
@@ -123,9 +138,9 @@ def test_a_worker_says_how_fast_it_goes(trials, framework, mode):
 
 @pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.GRAPH])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_an_epoch_in_parts_learns_what_the_whole_epoch_does(trials, open_worker, framework, mode):
+def test_an_epoch_in_parts_learns_what_the_whole_epoch_does(trials, started, framework, mode):
     whole = trials(framework, mode)[2]
-    worker = open_worker(framework, mode)
+    worker, _ = started(framework, mode)
     for first, last in ((0, 384), (384, 640), (640, 1000)):
         worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=first, last=last)
     parts = worker.ask(Do.EVALUATE, timeout_s=300, passes=1)
@@ -153,15 +168,15 @@ def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials,
 @pytest.mark.parametrize(
     ("framework", "mode"), [("tensorflow", Mode.IDIOMATIC), *((one, Mode.GRAPH) for one in FRAMEWORKS)]
 )
-def test_what_nobody_gets_in_between_cannot_be_slowed_step_by_step(open_worker, framework, mode):
+def test_what_nobody_gets_in_between_cannot_be_slowed_step_by_step(started, framework, mode):
     with pytest.raises(WorkerFailed, match="NotDivisible"):
-        open_worker(framework, mode, planted_share=0.05)
+        started(framework, mode, planted_share=0.05)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_framework_without_a_gpu_does_not_fall_back_in_silence(open_worker, framework):
+def test_a_framework_without_a_gpu_does_not_fall_back_in_silence(started, framework):
     with pytest.raises(WrongDevice, match="DeviceUnavailable"):
-        open_worker(framework, Mode.LOOP, device="cuda:0")
+        started(framework, Mode.LOOP, device="cuda:0")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -177,12 +192,12 @@ def test_a_framework_that_finds_no_memory_says_so_in_words_of_its_own(open_worke
 
 @pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC, Mode.GRAPH])
 @pytest.mark.parametrize(("precision", "compute"), [("bf16", "bfloat16"), ("fp16", "float16")])
-def test_mixed_precision_is_alike_in_both_and_learns(open_worker, mode, precision, compute):
+def test_mixed_precision_is_alike_in_both_and_learns(started, mode, precision, compute):
     work = replace(WORK, precision=Precision(precision))
     losses = []
     for framework in FRAMEWORKS:
-        worker = open_worker(framework, mode, work=work)
-        effective = worker.started["effective"]
+        worker, answer = started(framework, mode, work=work)
+        effective = answer["effective"]
         assert (effective["precision"], effective["compute"]) == ("float32", compute)
         assert effective["loss_scale"] == ("32768" if precision == "fp16" else "1")
         losses += [

@@ -1,11 +1,9 @@
-"""Programs of mode `article` in real workers: each level does what its name says."""
+"""Programs of mode `article` in a real worker: each level does what its name says."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.engine.process import WorkerProcess
-from harness.engine.surroundings import environment
 from harness.work.changes import change, listings
 from harness.work.program import Initial, Metrics, Output, Partial, Pipeline, Progress, Scaling, Step, Update
 from harness.work.workload import FRAMEWORKS, Adam, Dataset, TrialSpec, Workload
@@ -32,19 +30,18 @@ COMMON = {
 
 
 @pytest.fixture
-def trial(synthetic_root, tmp_path):
+def trial(synthetic_root, lasting_worker):
     """A function that trains an epoch and evaluates: what the worker says at each."""
 
     def run(contender):
         spec = TrialSpec(
             framework=contender.framework, case=contender.case, threads=1, data_root=str(synthetic_root)
         )
-        conditions = environment(device="cpu", threads=1, compile_cache=tmp_path)
-        with WorkerProcess(conditions, tmp_path / "log") as worker:
-            started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
-            trained = worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
-            evaluated = worker.ask(Do.EVALUATE, timeout_s=300, passes=1)
-            worker.ask(Do.FINISH, timeout_s=60)
+        worker = lasting_worker(contender.framework)
+        started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+        trained = worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
+        evaluated = worker.ask(Do.EVALUATE, timeout_s=300, passes=1)
+        worker.ask(Do.FINISH, timeout_s=60)
         return started, trained, evaluated
 
     return run
