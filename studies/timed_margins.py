@@ -21,7 +21,7 @@ import pandas as pd
 from harness.data import cache, mnist
 from harness.engine.surroundings import environment
 from harness.parity.judge import DURING, judge
-from harness.parity.timed import evidence_of, prove_step_by_step
+from harness.parity.timed import evidence_of, prove_steps
 from harness.work import recipe
 from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.adapters import adapter_module
@@ -47,7 +47,7 @@ def ask_again_and_again(framework: str, options: argparse.Namespace) -> pd.DataF
             witness.begin_epoch(part)
             witness.train_epoch()
             evidence = evidence_of(work)
-            prove_step_by_step(evidence, witness, samples, STEPS, rng)
+            prove_steps(evidence, witness, samples, STEPS, rng)
             for one in judge(evidence, checks=DURING):
                 share = one.difference / one.bound if one.bound else 0.0
                 rows.append(

@@ -9,12 +9,12 @@ from typing import Protocol
 from harness.analysis.statistics import Judgement, replicate_log_ratio
 from harness.engine.conditions import Conditions
 from harness.engine.pairing import turns
-from harness.engine.rounds import WHOLE_EPOCHS, Rounds, faster, plan_rounds
+from harness.engine.rounds import Rounds, faster, plan_rounds
 from harness.engine.side import Side
 from harness.measure.gpu import GpuSampler
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import Phase, Role, Round, Trial
-from harness.work.workload import TEST_SAMPLES
+from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
 
 
 class Observer(Protocol):

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from harness.work.workload import Case, Mode, Workload
-
-# What `fit` and a `DataLoader` do around an epoch belongs to it, and mode `graph` is about whole epochs.
-WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE})
+from harness.work.workload import WHOLE_EPOCHS, Case, Workload
 
 # The pace is taken from a few steps, before anything has settled; a round planned this much longer
 # than the least is seldom shorter than it.

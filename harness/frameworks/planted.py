@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import TypeVar
 
 Batch = TypeVar("Batch")
@@ -13,9 +14,11 @@ def slowed(step: Callable[[Batch], None], share: float) -> Callable[[Batch], Non
     """The step, each call of which takes `share` longer than it would have.
 
     The time is burnt in the worker's own process, step by step, as slower code would burn it: nothing
-    outside can tell it from one. On a GPU a step only starts the work, and only the start is stretched.
+    outside can tell it from one, but for whoever unwraps it. On a GPU a step only starts the work, and only
+    the start is stretched.
     """
 
+    @wraps(step)
     def slower(batch: Batch) -> None:
         started_s = time.perf_counter()
         step(batch)

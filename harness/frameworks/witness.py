@@ -61,6 +61,10 @@ class Witness(Adapter):
         """Go on from what `keep` gave as if nothing had been since; after the first step only."""
 
     @abstractmethod
+    def random_state(self) -> bytes:
+        """What dropout will draw from next, as it is."""
+
+    @abstractmethod
     def next_mask(self, rows: int) -> Floats:
         """What dropout will multiply by in the next training step, if it is on so many rows: (rows, h).
 

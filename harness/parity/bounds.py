@@ -23,9 +23,9 @@ class StepBounds:
     """Largest difference that rounding may make while training.
 
     `loss` relative, `kernel_gradient` and `bias_gradient` relative to the parameter's largest gradient of
-    the step, `weight` absolute. `second_moment` is relative to the parameter's largest; `update`, absolute,
-    for a step from given moments; `repeat`, absolute, for one framework's weights against its own after the
-    same batches.
+    the step, `weight` absolute. `second_moment` and `update`, of the weights that a step from given moments
+    leads to, are relative to the parameter's largest; `repeat`, absolute, is for one framework's weights
+    against its own after the same batches.
     """
 
     loss: float
@@ -63,6 +63,9 @@ ROUNDOFF: Final = {Precision.TF32: 2.0**-11, Precision.BF16: 2.0**-8, Precision.
 
 _STANDARD_ERRORS: Final = 6
 
+# So many roundings part the largest weights after a step from where exact arithmetic leads.
+_UPDATE_ROUNDINGS: Final = 12
+
 _STEPS: Final = {
     Precision.FP64: StepBounds(
         loss=1e-12, kernel_gradient=1e-11, bias_gradient=1e-11, weight=1e-10,
@@ -70,7 +73,7 @@ _STEPS: Final = {
     ),
     Precision.FP32: StepBounds(
         loss=1e-5, kernel_gradient=1e-4, bias_gradient=1e-4, weight=1e-4,
-        second_moment=1e-5, update=1e-6, repeat=1e-4,
+        second_moment=1e-5, update=_UPDATE_ROUNDINGS * 2.0**-24, repeat=1e-4,
     ),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ import numpy as np
 from harness.parity.bounds import Bounds, StepBounds, bounds_for
 from harness.parity.certificate import Finding
 from harness.parity.evidence import Array, Evidence
-from harness.parity.timed import EVALUATION, STEP, WHOLE
+from harness.parity.timed import EVALUATION, PREDICTION, STEP, WHOLE
 from harness.work.workload import Precision
 
 Check = Callable[[Evidence, Bounds], Iterator[Finding]]
@@ -71,6 +71,12 @@ _OF_LARGEST_OR_LEAST: Final = _Measure(
     meaning=f"largest difference over the step's largest, at least {_LEAST_GRADIENT}",
     scale=lambda size: np.maximum(_largest(size), _LEAST_GRADIENT),
 )
+# A step itself is as exact as Adam's correction, in which 1 - 0.999**t cancels, whatever the weights are.
+_LEAST_WEIGHT: Final = 0.1
+_OF_LARGEST_WEIGHT: Final = _Measure(
+    meaning=f"largest difference over the step's largest, at least {_LEAST_WEIGHT}",
+    scale=lambda size: np.maximum(_largest(size), _LEAST_WEIGHT),
+)
 
 
 def _equal(check: str) -> Check:
@@ -111,6 +117,10 @@ def _timed_evaluation(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     yield _within((EVALUATION, "accuracy"), evidence, bounds.accuracy, _ABSOLUTE)
 
 
+def _timed_prediction(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
+    yield _within((PREDICTION, "logits"), evidence, bounds.logit, _AT_LEAST_ONE)
+
+
 def _steps(precision: Precision) -> Check:
     """Loss, gradients and weights of every step of a proof in this precision."""
 
@@ -132,9 +142,12 @@ def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     yield from _each(STEP, "gradients", evidence, _gradient_bounds(within), _OF_LARGEST_OR_LEAST)
     second = (within.second_moment, within.second_moment)
     yield from _each(STEP, "second_moments", evidence, second, _OF_LARGEST)
-    yield from _each(STEP, "weights", evidence, (within.update, within.update), _ABSOLUTE)
-    draws = int(evidence.measured[f"{STEP}/draws"])
-    yield _within((STEP, "dropout rate"), evidence, bounds.rate_of(draws), _ABSOLUTE)
+    yield from _each(STEP, "weights", evidence, (within.update, within.update), _OF_LARGEST_WEIGHT)
+    for quantity, drawn in (("dropout rate", "draws"), ("dropped twice", "drawn twice")):
+        # One step alone drops nothing twice.
+        if f"{STEP}/{drawn}" in evidence.measured:
+            draws = int(evidence.measured[f"{STEP}/{drawn}"])
+            yield _within((STEP, quantity), evidence, bounds.rate_of(draws), _ABSOLUTE)
 
 
 def _whole(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
@@ -175,9 +188,14 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
     }
 )
 
-# What a timed trial is asked in the middle of its work, and of its own evaluation.
-DURING: Final[Mapping[str, Check]] = MappingProxyType({STEP: _timed_step, WHOLE: _whole})
+# What a timed trial is asked: of a round that it has made, of its program, of an evaluation and of a
+# prediction.
+MADE: Final[Mapping[str, Check]] = MappingProxyType({WHOLE: _whole})
+DURING: Final[Mapping[str, Check]] = MappingProxyType(
+    {"settings": CHECKS["settings"], "optimiser": CHECKS["optimiser"], STEP: _timed_step}
+)
 SCORED: Final[Mapping[str, Check]] = MappingProxyType({EVALUATION: _timed_evaluation})
+PREDICTED: Final[Mapping[str, Check]] = MappingProxyType({PREDICTION: _timed_prediction})
 
 
 def _gradient_bounds(within: StepBounds) -> tuple[float, float]:

@@ -22,15 +22,11 @@ from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.reference import Samples, arrays, logits, loss_of, run, unfolded
 from harness.parity.rehearsal import Rehearsal, rehearse, schedule
-from harness.parity.timed import prove_step_by_step, trained
+from harness.parity.settings import ask_settings
+from harness.parity.timed import prove_steps, prove_whole, trained
 from harness.work import recipe
 from harness.work.recipe import Order
-from harness.work.workload import (
-    LOSS_SCALE,
-    LOSS_SCALE_GROWTH_STEPS,
-    Precision,
-    TrialSpec,
-)
+from harness.work.workload import Precision, TrialSpec
 
 # Six full batches and a partial one an epoch, three epochs: 21 steps across two epochs' ends.
 FULL_BATCHES: Final = 6
@@ -49,9 +45,6 @@ DROPOUT_ROWS: Final = 4000
 # Full batches that the timed object itself is stepped through.
 PROVEN_STEPS: Final = 4
 _TIMED_STREAM: Final = 3
-
-# Type of the activations where it is not that of the weights.
-_COMPUTE: Final = {Precision.BF16: "bfloat16", Precision.FP16: "float16"}
 
 Open = Callable[[TrialSpec], Witness]
 Read = Callable[[TrialSpec], Data]
@@ -113,15 +106,17 @@ def _as_timed(evidence: Evidence, spec: TrialSpec, open_witness: Open, read: Rea
     evidence.fact("parameters", "shapes", asked=shapes, found=witness.trainable_shapes())
     count = sum(int(np.prod(shape)) for shape in witness.trainable_shapes())
     evidence.fact("parameters", "count", asked=work.parameter_count, found=count)
-    _held_settings(evidence, spec, witness)
+    ask_settings(evidence, witness)
     _evaluation(evidence, witness, data)
     _dropout(evidence, witness)
     _orders(evidence, witness)
-    _epoch(evidence, witness, _epoch_order(spec))
-    # By now it has been trained: from a state that nobody wrote down.
     rng = np.random.default_rng([work.seed, _TIMED_STREAM])
+    before, order = witness.keep(), _epoch_order(spec)
+    _epoch(evidence, witness, order)
+    prove_whole(evidence, witness, before, order, rng)
+    # By now it has been trained: from a state that nobody wrote down.
     train = Samples(inputs=data.train_inputs.__getitem__, labels=data.train_labels)
-    prove_step_by_step(evidence, witness, train, PROVEN_STEPS, rng)
+    prove_steps(evidence, witness, train, PROVEN_STEPS, rng)
 
 
 def _same_bytes(one: NDArray[Any], other: NDArray[Any]) -> bool:
@@ -129,44 +124,6 @@ def _same_bytes(one: NDArray[Any], other: NDArray[Any]) -> bool:
         return False
     first, second = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (one, other))
     return np.array_equal(first, second)
-
-
-def _held_settings(evidence: Evidence, spec: TrialSpec, witness: Witness) -> None:
-    work = spec.case.workload
-    scaled = work.precision is Precision.FP16
-    number = recipe.dtype_of(work.precision).type
-    adam = work.adam
-    asked_constants = {
-        "kind": "Adam",
-        "learning_rate": adam.learning_rate,
-        "beta_1": adam.beta_1,
-        "beta_2": adam.beta_2,
-        "epsilon": adam.epsilon,
-        "weight_decay": 0.0,
-        "amsgrad": False,
-        "clipping": 0.0,
-    }
-    held = witness.constants()
-    for name, value in asked_constants.items():
-        # As numbers of the timed precision, in which the step uses them: Keras holds some so already.
-        asked, found = (
-            number(one).item() if isinstance(one, float) else one for one in (value, held.get(name))
-        )
-        evidence.fact("optimiser", name, asked=asked, found=found)
-    asked_settings = {
-        "execution": witness.promised_execution(),
-        "threads": spec.threads,
-        "interop_threads": 1,
-        "device": "cpu" if spec.case.device == "cpu" else "gpu",
-        "precision": recipe.dtype_of(work.precision).name,
-        "compute": _COMPUTE.get(work.precision, recipe.dtype_of(work.precision).name),
-        "tf32": work.precision is Precision.TF32,
-        "loss_scale": LOSS_SCALE if scaled else 1.0,
-        "loss_scale_growth_steps": LOSS_SCALE_GROWTH_STEPS if scaled else 0,
-    }
-    reported = witness.settings()
-    for name, setting in asked_settings.items():
-        evidence.fact("settings", name, asked=setting, found=reported.get(name))
 
 
 def _evaluation(evidence: Evidence, witness: Witness, data: Data) -> None:

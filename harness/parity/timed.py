@@ -6,20 +6,23 @@ are asked of it:
 *Steps.* What its dropout layer will draw next is drawn once, by the layer itself, and the random state put
 back; then the step is made. With the mask known, NumPy has every number of it: loss, gradients (out of
 Adam's first moment), second moments, and the weights after the framework's own form of Adam. A step that
-drops elsewhere, trains on fewer rows, or changes its rule, differs.
+drops elsewhere, trains on fewer rows, or changes its rule, differs; so do steps that all drop the same.
 
-*A whole and its parts.* From the state that these steps began with, one call over all their batches has to
-lead to the same weights: steps that are left out, done twice or done on less among others differ.
+*A whole and its parts.* From the state that a call over many batches began with, calls over parts of them,
+cut where it cannot foresee, have to lead to the same weights. A batch that is left out, done twice, done on
+less or in another order, for its place in the call, then has another place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 
+from harness.frameworks.base import Score
 from harness.frameworks.witness import Moments, Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
@@ -36,29 +39,52 @@ from harness.parity.reference import (
 )
 from harness.parity.rehearsal import Margins
 from harness.work import recipe
-from harness.work.recipe import Order
+from harness.work.recipe import Floats, Order
 from harness.work.workload import Adam, Workload
 
 STEP: Final = "timed step"
 WHOLE: Final = "whole and parts"
 EVALUATION: Final = "timed evaluation"
+PREDICTION: Final = "timed prediction"
+
+# Into so many parts a call over many batches is cut.
+_PARTS: Final = 3
 
 # At least so many samples are looked at in one go for such as keep off ReLU's kink.
 _LOOKED_AT: Final = 64
 
 
-def prove_step_by_step(
+def prove_steps(
     evidence: Evidence, witness: Witness, samples: Samples, steps: int, rng: np.random.Generator
 ) -> None:
-    """Both proofs, from the state as it is, with so many full batches and a partial one where epochs have it.
+    """From the state as it is: so many full batches, and a partial one where epochs have it, a call each.
 
     Afterwards the state is as it was.
     """
     kept = witness.keep()
-    orders, parts = _steps(evidence, witness, samples, steps, rng)
+    _steps(evidence, witness, samples, steps, rng)
     witness.put_back(kept)
-    _whole(evidence, witness, orders, parts)
-    witness.put_back(kept)
+
+
+def prove_whole(
+    evidence: Evidence, witness: Witness, before: Any, order: Order, rng: np.random.Generator
+) -> None:
+    """The call over `order` (n,) that has just been made from the state `before`, against calls over parts.
+
+    Afterwards the state is as it was.
+    """
+    after, whole = witness.keep(), arrays(witness.weights())
+    loss, counted = witness.train_loss(), witness.trained()
+    witness.put_back(before)
+    parts = _cut(order, witness.workload.batch_size, rng)
+    losses = [trained(witness, part) for part in parts]
+    evidence.fact(WHOLE, "samples", asked=len(order), found=counted.samples)
+    mean = np.average(losses, weights=[len(part) for part in parts])
+    evidence.measure(f"{WHOLE}/loss", loss, mean)
+    led_to = arrays(witness.weights())
+    for place, name in enumerate(recipe.initial_weights(witness.workload).named()):
+        evidence.measure(f"{WHOLE}/weights/{name}", whole[place], led_to[place])
+    witness.put_back(after)
 
 
 def evidence_of(workload: Workload) -> Evidence:
@@ -69,13 +95,17 @@ def evidence_of(workload: Workload) -> Evidence:
     return evidence
 
 
-def prove_evaluation(evidence: Evidence, witness: Witness, test: Samples) -> None:
-    """The score of the last evaluation of all test batches against NumPy's, from the weights as they are."""
+def prove_evaluation(evidence: Evidence, witness: Witness, score: Score, test: Samples) -> None:
+    """The score of all test batches against NumPy's, from the weights as they are."""
     outputs = logits(arrays(witness.weights()), test)
-    score = witness.score()
     right = float((outputs.argmax(axis=1) == test.labels).mean())
     evidence.measure(f"{EVALUATION}/test loss", score.loss, loss_of(outputs, test.labels))
     evidence.measure(f"{EVALUATION}/accuracy", score.accuracy, right)
+
+
+def prove_prediction(evidence: Evidence, witness: Witness, answer: Floats, test: Samples) -> None:
+    """Logits (n, 10) of some samples against NumPy's, from the weights as they are."""
+    evidence.measure(f"{PREDICTION}/logits", answer, logits(arrays(witness.weights()), test))
 
 
 def partial_size(workload: Workload) -> int:
@@ -95,13 +125,12 @@ class _Step:
 
 def _steps(
     evidence: Evidence, witness: Witness, samples: Samples, full: int, rng: np.random.Generator
-) -> tuple[list[Order], list[_Step]]:
-    """One call a batch, each held against NumPy; gives the batches and what became of each."""
+) -> None:
     work = witness.workload
     sizes = [work.batch_size] * full + [partial_size(work)] * bool(partial_size(work))
     found: list[_Step] = []
     expected: list[_Step] = []
-    orders, masks = [], []
+    masks = []
     before, moments = arrays(witness.weights()), witness.moments()
     for size in sizes:
         order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
@@ -120,17 +149,14 @@ def _steps(
                 weights=_moved(before, now, work.adam, witness),
             )
         )
-        orders.append(order)
-        masks.append(mask.ravel())
+        masks.append(mask)
         evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
         before, moments = after, now
-    _write(evidence, found, expected, np.concatenate(masks), work)
-    return orders, found
+    _write(evidence, found, expected, work)
+    _drops(evidence, masks, work.dropout_rate)
 
 
-def _write(
-    evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step], masks: Doubles, work: Workload
-) -> None:
+def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step], work: Workload) -> None:
     evidence.measure(f"{STEP}/loss", [one.loss for one in found], [one.loss for one in expected])
     names = recipe.initial_weights(work).named()
     for place, name in enumerate(names):
@@ -140,22 +166,24 @@ def _write(
                 np.stack([getattr(one, quantity)[place] for one in found]),
                 np.stack([getattr(one, quantity)[place] for one in expected]),
             )
-    evidence.measure(f"{STEP}/dropout rate", np.mean(masks == 0), work.dropout_rate)
-    evidence.measured[f"{STEP}/draws"] = np.array(masks.size)
 
 
-def _whole(evidence: Evidence, witness: Witness, orders: list[Order], parts: list[_Step]) -> None:
-    """From the state in which the first of the parts began."""
-    order = np.concatenate(orders)
-    loss = trained(witness, order)
-    counted = witness.trained()
-    evidence.fact(WHOLE, "steps", asked=len(orders), found=counted.steps)
-    evidence.fact(WHOLE, "samples", asked=len(order), found=counted.samples)
-    mean = np.average([part.loss for part in parts], weights=[len(batch) for batch in orders])
-    evidence.measure(f"{WHOLE}/loss", loss, mean)
-    weights = arrays(witness.weights())
-    for place, name in enumerate(recipe.initial_weights(witness.workload).named()):
-        evidence.measure(f"{WHOLE}/weights/{name}", weights[place], parts[-1].weights[place])
+def _drops(evidence: Evidence, masks: Sequence[Doubles], rate: float) -> None:
+    """The rate of all masks, and how often a step drops what the step before it dropped."""
+    zeros = [mask == 0 for mask in masks]
+    evidence.measure(f"{STEP}/dropout rate", np.concatenate(zeros).mean(), rate)
+    evidence.measured[f"{STEP}/draws"] = np.array(sum(mask.size for mask in masks))
+    twice = [one[: len(two)] & two[: len(one)] for one, two in pairwise(zeros)]
+    if twice:
+        evidence.measure(f"{STEP}/dropped twice", np.concatenate(twice).mean(), rate**2)
+        evidence.measured[f"{STEP}/drawn twice"] = np.array(sum(one.size for one in twice))
+
+
+def _cut(order: Order, batch_size: int, rng: np.random.Generator) -> list[Order]:
+    """Parts of whole batches, cut at places that are drawn; as many as there are batches if these are few."""
+    borders = np.arange(batch_size, len(order), batch_size)
+    places = rng.choice(borders, size=min(_PARTS - 1, len(borders)), replace=False)
+    return np.split(order, np.sort(places))
 
 
 def trained(witness: Witness, order: Order) -> float:

@@ -21,7 +21,6 @@ from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
 from harness.engine.replicate import Observer
-from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.measure import provenance, scratch
@@ -36,7 +35,7 @@ from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
 from harness.work.records import Certification
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, PYTORCH, Case, Mode
+from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, PYTORCH, WHOLE_EPOCHS, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")

@@ -48,6 +48,10 @@ class Mode(StrEnum):
     ARTICLE = "article"
 
 
+# What `fit` and a `DataLoader` do around an epoch belongs to it, and mode `graph` is about whole epochs.
+WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE})
+
+
 class Precision(StrEnum):
     """Number format of a training step.
 

@@ -20,7 +20,7 @@ from harness.errors import (
     WorkerFailed,
     WrongDevice,
 )
-from harness.frameworks.base import ASKED_SAMPLES, Adapter
+from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts
 from harness.frameworks.witness import Witness
 from harness.measure import host
 from harness.measure.disturbance import Watch
@@ -156,11 +156,15 @@ class Worker:
         order = recipe.batch_order(self._spec.case.workload, epoch)
         if first == 0:
             self._order_digests.append(recipe.digest(order))
-        self.adapter.begin_epoch(order[first:last])
+        part = order[first:last]
+        self.watching.to_train(part)
+        self.adapter.begin_epoch(part)
+        self.watching.ready()
         reply = self._watched(self.adapter.train_epoch)
+        self.watching.ran()
         counts = self.adapter.trained()
         loss = self.adapter.train_loss()
-        self.watching.trained(counts, len(order[first:last]))
+        self.watching.trained(counts, part)
         return reply | {
             "samples": counts.samples,
             "steps": counts.steps,
@@ -172,13 +176,18 @@ class Worker:
         assert self._spec is not None
         steps = self._spec.case.workload.eval_steps
 
+        counted: list[Counts] = []
+
         def evaluate() -> None:
             for _ in range(passes):
                 self.adapter.evaluate(steps)
+                counted.append(self.adapter.evaluated())
 
+        self.watching.to_evaluate()
         reply = self._watched(evaluate)
-        score = self.adapter.score()
-        self.watching.evaluated(self.adapter.evaluated())
+        score = self.watching.score_of(self.adapter)
+        total = Counts(steps=sum(one.steps for one in counted), samples=sum(one.samples for one in counted))
+        self.watching.evaluated(total, score, passes)
         return reply | {
             "samples": TEST_SAMPLES * passes,
             "steps": steps * passes,

@@ -7,18 +7,36 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
 
 from harness.errors import OtherWork
-from harness.frameworks.base import Adapter, Counts
+from harness.frameworks.base import Adapter, Counts, Score
 from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
-from harness.parity.judge import DURING, SCORED, Check, judge
-from harness.parity.timed import evidence_of, prove_evaluation, prove_step_by_step
-from harness.work.workload import LOSS_SCALE_GROWTH_STEPS, TEST_SAMPLES, Mode, Precision, TrialSpec
+from harness.parity.judge import DURING, MADE, PREDICTED, SCORED, Check, judge
+from harness.parity.reference import Samples
+from harness.parity.settings import ask_settings
+from harness.parity.timed import (
+    evidence_of,
+    prove_evaluation,
+    prove_prediction,
+    prove_steps,
+    prove_whole,
+)
+from harness.work import recipe
+from harness.work.recipe import Floats, Order
+from harness.work.workload import (
+    LOSS_SCALE_GROWTH_STEPS,
+    TEST_SAMPLES,
+    WHOLE_EPOCHS,
+    Mode,
+    Precision,
+    TrialSpec,
+)
 from harness.worker.reading import read_samples
 
 # Full batches that the program is stepped through at the drawn moment, and after the last round.
@@ -44,42 +62,133 @@ class Watching:
         self._moment = int(self._rng.integers(self._workload.epochs * self._workload.train_samples))
         self._evaluation = int(self._rng.integers(self._workload.epochs))
         self._trained = self._evaluations = 0
+        self._first: Any = None
+        self._before: Any = None
+        self._left: str | None = None
+        self._drawn_from: set[bytes] = set()
         self.watched_s = 0.0
 
-    def trained(self, counts: Counts, told: int) -> None:
-        """After a training round that was told to run `told` samples.
+    def to_train(self, order: Order) -> None:
+        """Before a training round's batches are made ready.
 
         Raises:
-            OtherWork: it counted others, or the program is another by now.
+            OtherWork: the trial does not begin as the recipe says, goes on from another state than it left,
+                or is to drop what it has dropped before.
+        """
+        if self._witness is None:
+            return
+        with self._clocked():
+            if self._first is None:
+                self._require_beginning(self._witness)
+                self._first = self._witness.keep()
+            self._require_state(self._left, "between two rounds")
+            self._left = None
+            if self._workload.dropout_rate:
+                drawn_from = self._witness.random_state()
+                if drawn_from in self._drawn_from:
+                    raise OtherWork("dropout: a round is to draw what an earlier one has drawn")
+                self._drawn_from.add(drawn_from)
+            if self._trained <= self._moment < self._trained + len(order):
+                self._before, self._left = self._witness.keep(), self._state()
+
+    def ready(self) -> None:
+        """When a training round's batches are ready, before the clock starts.
+
+        Raises:
+            OtherWork: it has been trained already.
+        """
+        if self._before is None:
+            return
+        with self._clocked():
+            self._require_state(self._left, "as its batches were made ready")
+
+    def ran(self) -> None:
+        """When the clock of a training round has stopped."""
+        if self._before is None:
+            return
+        with self._clocked():
+            self._left = self._state()
+
+    def trained(self, counts: Counts, order: Order) -> None:
+        """After a training round that was told to run the samples of `order` (n,).
+
+        Raises:
+            OtherWork: it counted others, or what it did is not what its parts do, or what NumPy does.
         """
         if not self._told:
             return
-        steps = math.ceil(told / self._workload.batch_size)
-        told_counts = Counts(steps=steps, samples=told)
-        _require("training", counts, told_counts, left_out=self._overflows(steps))
-        before, self._trained = self._trained, self._trained + told
-        if before <= self._moment < self._trained:
-            self._prove(_STEPS)
+        steps = math.ceil(len(order) / self._workload.batch_size)
+        told = Counts(steps=steps, samples=len(order))
+        _require("training", counts, told, left_out=self._overflows(steps))
+        self._trained += len(order)
+        if self._witness is None or self._before is None:
+            return
+        with self._clocked():
+            self._require_state(self._left, "after the clock had stopped")
+            if self._spec.case.mode not in WHOLE_EPOCHS:
+                evidence = evidence_of(self._workload)
+                prove_whole(evidence, self._witness, self._before, order, self._rng)
+                _require_held(evidence, MADE)
+            self._before = self._left = None
+            self._prove(self._witness, _STEPS)
 
-    def evaluated(self, counts: Counts) -> None:
-        """After an evaluation of the whole test set.
+    def to_evaluate(self) -> None:
+        """Before an evaluation of the whole test set."""
+        if self._witness is not None and self._evaluations == self._evaluation:
+            with self._clocked():
+                self._left = self._state()
+
+    def evaluated(self, counts: Counts, score: Score, passes: int) -> None:
+        """After so many passes over the whole test set, which counted this all in all.
 
         Raises:
-            OtherWork: it counted other samples, or its score is not that of the weights.
+            OtherWork: it counted other samples, its score is not that of the weights, or these have changed.
         """
         if not self._told:
             return
-        told = Counts(steps=self._workload.eval_steps, samples=TEST_SAMPLES)
+        work = self._workload
+        told = Counts(steps=work.eval_steps * passes, samples=TEST_SAMPLES * passes)
         _require("evaluation", counts, told, left_out=0)
         drawn = self._evaluations == self._evaluation
         self._evaluations += 1
-        if self._witness is None or not (drawn or self._evaluations == self._workload.epochs):
+        if self._witness is None or not (drawn or self._evaluations == work.epochs):
             return
-        begin_s = time.perf_counter()
-        evidence = evidence_of(self._workload)
-        prove_evaluation(evidence, self._witness, read_samples(self._spec).test)
-        _require_held(evidence, SCORED)
-        self.watched_s += time.perf_counter() - begin_s
+        with self._clocked():
+            if drawn:
+                self._require_state(self._left, "while it was evaluated")
+            evidence = evidence_of(work)
+            prove_evaluation(evidence, self._witness, score, read_samples(self._spec).test)
+            _require_held(evidence, SCORED)
+
+    def score_of(self, adapter: Adapter) -> Score:
+        """The score of the last evaluation; of the drawn one, read while the model has other weights.
+
+        What is computed only when it is asked for is then that of these.
+        """
+        if self._witness is None or self._evaluations != self._evaluation or self._first is None:
+            return adapter.score()
+        with self._clocked():
+            kept = self._witness.keep()
+            self._witness.put_back(self._first)
+            score = self._witness.score()
+            self._witness.put_back(kept)
+        return score
+
+    def predicted(self, number: int, batch_size: int, answer: Floats) -> None:
+        """After the prediction of the batch of this number, from 0.
+
+        Raises:
+            OtherWork: the answer is not what the weights say of these samples.
+        """
+        if self._witness is None:
+            return
+        with self._clocked():
+            test = read_samples(self._spec).test
+            rows = slice(number * batch_size, (number + 1) * batch_size)
+            asked = Samples(inputs=lambda some: test.inputs(some + rows.start), labels=test.labels[rows])
+            evidence = evidence_of(self._workload)
+            prove_prediction(evidence, self._witness, answer, asked)
+            _require_held(evidence, PREDICTED)
 
     def finished(self) -> None:
         """After the last round: a change that came late is still there.
@@ -87,16 +196,41 @@ class Watching:
         Raises:
             OtherWork: the program is another by now.
         """
-        if self._trained:
-            self._prove(_LAST_STEPS)
+        if self._trained and self._witness is not None:
+            with self._clocked():
+                self._prove(self._witness, _LAST_STEPS)
 
-    def _prove(self, steps: int) -> None:
-        if self._witness is None:
-            return
-        begin_s = time.perf_counter()
+    def _prove(self, witness: Witness, steps: int) -> None:
         evidence = evidence_of(self._workload)
-        prove_step_by_step(evidence, self._witness, read_samples(self._spec).train, steps, self._rng)
+        ask_settings(evidence, witness)
+        prove_steps(evidence, witness, read_samples(self._spec).train, steps, self._rng)
         _require_held(evidence, DURING)
+
+    def _require_beginning(self, witness: Witness) -> None:
+        """A trial begins with the recipe's weights, and with an optimiser that has not stepped."""
+        asked = recipe.digest(*recipe.initial_weights(self._workload).named().values())
+        if recipe.digest(*witness.weights().named().values()) != asked:
+            raise OtherWork("initial weights: the first round begins with others than the recipe's")
+        moments = witness.moments()
+        arrays = [*moments.first.named().values(), *moments.second.named().values()]
+        if moments.steps or any(array.any() for array in arrays):
+            raise OtherWork(f"optimiser: the first round begins after {moments.steps} steps, or with moments")
+
+    def _require_state(self, before: str | None, when: str) -> None:
+        if before is not None and before != self._state():
+            raise OtherWork(f"state: weights or optimiser changed {when}")
+
+    def _state(self) -> str:
+        """A digest of all that training changes but the random state."""
+        assert self._witness is not None
+        moments = self._witness.moments()
+        parts = (self._witness.weights(), moments.first, moments.second)
+        return f"{moments.steps} {recipe.digest(*(one for part in parts for one in part.named().values()))}"
+
+    @contextmanager
+    def _clocked(self) -> Iterator[None]:
+        begin_s = time.perf_counter()
+        yield
         self.watched_s += time.perf_counter() - begin_s
 
     def _overflows(self, steps: int) -> int:

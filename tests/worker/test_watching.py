@@ -6,15 +6,20 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from harness.engine.surroundings import environment
 from harness.errors import OtherWork
-from harness.frameworks.base import Counts
+from harness.frameworks.base import Counts, Score
 from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.watching import Watching
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
+
+# The samples of a training round: seven batches and a part of one.
+ROUND = np.arange(488)
+SCORE = Score(loss=0.5, accuracy=0.9)
 
 
 def watching(work=WORK, mode=Mode.LOOP):
@@ -37,27 +42,27 @@ def said_by(module, tmp_path, *arguments):
 @pytest.mark.parametrize(("steps", "samples"), [(7, 488), (8, 448), (9, 488), (0, 0)])
 def test_a_round_that_counts_other_steps_or_samples_ends_the_trial(steps, samples):
     with pytest.raises(OtherWork, match=f"told to run 8 steps on 488 samples and ran {steps} on {samples}$"):
-        watching().trained(Counts(steps=steps, samples=samples), told=488)
+        watching().trained(Counts(steps=steps, samples=samples), ROUND)
 
 
 def test_a_round_that_counts_what_it_was_told_goes_on():
-    watching().trained(Counts(steps=8, samples=488), told=488)
+    watching().trained(Counts(steps=8, samples=488), ROUND)
 
 
-def test_an_evaluation_of_part_of_the_test_set_ends_the_trial():
-    with pytest.raises(OtherWork, match="told to run 10 steps on 10000 samples and ran 5 on 5000"):
-        watching().evaluated(Counts(steps=5, samples=5000))
+def test_a_pass_over_part_of_the_test_set_ends_the_trial():
+    with pytest.raises(OtherWork, match="told to run 20 steps on 20000 samples and ran 15 on 15000"):
+        watching().evaluated(Counts(steps=15, samples=15000), SCORE, passes=2)
 
 
 def test_steps_that_overflowed_may_be_left_out_where_the_loss_is_scaled():
     scaled = Workload(batch_size=64, train_samples=1000, precision=Precision.FP16)
-    watching(scaled).trained(Counts(steps=6, samples=488), told=488)
+    watching(scaled).trained(Counts(steps=6, samples=488), ROUND)
     with pytest.raises(OtherWork):
-        watching(scaled).trained(Counts(steps=8, samples=487), told=488)
+        watching(scaled).trained(Counts(steps=8, samples=487), ROUND)
 
 
 def test_the_articles_listings_are_told_nothing():
-    watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), told=488)
+    watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), ROUND)
 
 
 @pytest.mark.slow

@@ -118,6 +118,9 @@ class TorchTestimony(Witness):
         self.precision.put_back(kept.scaler)
         self._set_random(kept.random)
 
+    def random_state(self) -> bytes:
+        return b"".join(state.numpy().tobytes() for state in self._random())
+
     def next_mask(self, rows: int) -> Floats:
         random = self._random()
         units = self.workload.hidden_units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,15 @@ from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import AdamForm, Mode
 
 
+def _is_traced(step: Any) -> bool:
+    return isinstance(step, tf.types.experimental.PolymorphicFunction)
+
+
 def execution(step: Any, *signature: tf.TensorSpec) -> str:
     """How a step that has run was run, from its graph: eager where there is none, compiled if XLA made it."""
-    traced = isinstance(step, tf.types.experimental.PolymorphicFunction)
-    if not traced or tf.config.functions_run_eagerly() or not step.experimental_get_tracing_count():
+    # A step that calibration slows down is what it was.
+    step = inspect.unwrap(step, stop=_is_traced)
+    if not _is_traced(step) or tf.config.functions_run_eagerly() or not step.experimental_get_tracing_count():
         return "eager"
     attributes = step.get_concrete_function(*signature).function_def.attr
     return "compiled" if attributes["_XlaMustCompile"].b else "traced"
@@ -85,6 +91,9 @@ class TensorFlowTestimony(Witness):
     def put_back(self, kept: list[tuple[keras.Variable, NDArray[Any]]]) -> None:
         for variable, value in kept:
             variable.assign(value)
+
+    def random_state(self) -> bytes:
+        return bytes(self._dropout_layer().seed_generator.state.numpy().tobytes())
 
     def next_mask(self, rows: int) -> Floats:
         state = self._dropout_layer().seed_generator.state
