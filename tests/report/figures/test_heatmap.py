@@ -42,7 +42,7 @@ def test_each_cell_names_the_faster_side_and_by_how_much(drawn, ratio, faster):
         name, times = cell.splitlines()
         assert name == faster
         assert float(times.removesuffix("×")) == pytest.approx(1.5, rel=0.02)
-    assert set(tints(figure)) == {style.COLOURS[faster.lower()]}
+    assert set(tints(figure)) == {style.colour(faster.lower())}
 
 
 def test_equal_speeds_are_equivalent_in_words_and_have_no_tint(drawn):
