@@ -9,8 +9,10 @@ import pyarrow as pa
 from harness.frameworks import registry
 from harness.store.schema.measured import TIME
 
-# Each framework's own version.
-_VERSIONS: Final = [(one.version_column, pa.string()) for one in registry.records()]
+# Each framework's own version; two may run on one package.
+_VERSIONS: Final = [
+    (name, pa.string()) for name in dict.fromkeys(one.version_column for one in registry.records())
+]
 
 # One row a finding of a framework's certificate, in the order in which they were judged. The values are
 # words: digests, settings, or numbers with all their digits. `difference` and `bound` are null where what was
