@@ -7,12 +7,12 @@ SHELL := /bin/sh
 REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
-BENCH_OPTIONS  := PRESET=--preset DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
+BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within \
   ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
-CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
+CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
@@ -50,6 +50,7 @@ help: ## Show this page
 	@echo
 	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
 	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
+	@echo '  FRAMEWORKS     the two to compare, such as "tensorflow,pytorch"'
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  EPOCHS         epochs of a trial'
@@ -133,7 +134,7 @@ PIP := PIP_USER=0 PIP_TARGET= PIP_PREFIX= $(VENV)/bin/python -m pip
 HINT := { echo 'packages could not be installed; an index that neither uv nor pip is set to is named by UV_DEFAULT_INDEX' >&2; exit 2; }
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
-$(VENV)/.installed: requirements-setup.lock requirements.lock $(if $(wildcard $(UNFINISHED)),again)
+$(VENV)/.installed: requirements-setup.lock requirements.lock pyproject.toml $(if $(wildcard $(UNFINISHED)),again)
 	@if kill -0 "$$(cat $(UNFINISHED) 2>/dev/null)" 2>/dev/null; then \
 	  echo 'another make is setting up $(VENV); wait for it, or start afresh with: make clean' >&2; exit 2; \
 	fi

@@ -36,7 +36,7 @@ from harness.settings.grid import Pair, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.records import Certification, Trial
-from harness.work.workload import FRAMEWORKS, Case
+from harness.work.workload import Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
 _OPTIONS = {
@@ -109,11 +109,11 @@ def _settings(options: pytest.Config) -> config.Settings:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         try:
-            cases = plan(_settings(metafunc.config)).cases
+            planned = plan(_settings(metafunc.config))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
-        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
-        metafunc.parametrize("framework", FRAMEWORKS)
+        metafunc.parametrize("case", planned.cases, ids=[case.id for case in planned.cases])
+        metafunc.parametrize("framework", planned.settings.frameworks)
 
 
 class Silent:
@@ -154,6 +154,7 @@ class Session:
         if case.id not in self._proofs:
             self._begin()
             conditions = ProofConditions(
+                frameworks=self._settings.frameworks,
                 results=self._store.folder,
                 data_root=self._data_root,
                 logs=self._store.logs,
@@ -182,7 +183,8 @@ class Session:
             known: dict[str, Rounds] = {}
             self._trials[case.id] = []
             for replicate in range(self._settings.replicates):
-                for trial in run_pair(Pair(case=case, replicate=replicate), conditions, Silent(), known):
+                pair = Pair(case=case, replicate=replicate, frameworks=self._settings.frameworks)
+                for trial in run_pair(pair, conditions, Silent(), known):
                     self._store.save_trial(trial)
                     self._trials[case.id].append(trial)
         return self._trials[case.id]
@@ -206,9 +208,10 @@ class Session:
     def _begin(self) -> None:
         if self._run is not None:
             return
-        require_frameworks()
+        asked = self._settings
+        require_frameworks(asked.frameworks)
         self._settings = replace(
-            self._settings, device=settle(self._settings.device, Silent(), self._settings.pass_env)
+            asked, device=settle(asked.frameworks, asked.device, Silent(), asked.pass_env)
         )
         self._store.prepare()
         self._data_root = mnist.locate(

@@ -24,11 +24,12 @@ from rich.console import Console
 
 from harness.parity.certificate import Certificate, Finding
 from harness.settings.grid import SIDES
+from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
 from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
 from harness.work.records import Role, Status
-from harness.work.workload import FRAMEWORKS, Case, Mode, Workload
+from harness.work.workload import Case, Mode, Workload
 
 RUN_ID: Final = "20260101T000000-0000"
 ROUNDS_A_TRIAL: Final = 500

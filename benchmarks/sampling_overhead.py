@@ -31,7 +31,8 @@ from harness.errors import DeviceUnavailable, HarnessError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
 from harness.settings import config
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, Case, Mode, TrialSpec, Workload
+from harness.settings.presets import FRAMEWORKS
+from harness.work.workload import MOST_EPOCHS, Case, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, Message, dump_spec
 
 ON: Final = "on"

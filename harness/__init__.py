@@ -1,3 +1,3 @@
-"""evenmatch: TensorFlow or PyTorch, which is faster for this work, on this machine, and how sure are we?"""
+"""evenmatch: which framework is faster for this work, on this machine, and how sure are we?"""
 
 __version__ = "0.1.0"

@@ -18,7 +18,8 @@ from harness.data import cache, mnist
 from harness.frameworks.tensorflow.matched import MatchedAdam
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp
 from harness.work import recipe
-from harness.work.workload import TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.listings import TENSORFLOW
+from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.reading import read_data
 
 MEASURES = ("train_loss", "test_loss", "accuracy")

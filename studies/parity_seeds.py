@@ -24,7 +24,8 @@ from harness.engine.surroundings import environment
 from harness.parity import evidence
 from harness.parity.certificate import Finding
 from harness.parity.judge import judge
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.settings.presets import FRAMEWORKS
+from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
 
 # Enough for a whole epoch with a partial batch at its end: what a seed changes does not need more.

@@ -22,8 +22,9 @@ from harness.data import cache, mnist
 from harness.engine.surroundings import environment
 from harness.parity.judge import DURING, judge
 from harness.parity.timed import evidence_of, prove_steps
+from harness.settings.presets import FRAMEWORKS
 from harness.work import recipe
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.adapters import adapter_module
 from harness.worker.reading import read_data, read_samples
 

@@ -12,8 +12,8 @@ import pytest
 from benchmarks.article.fidelity import fidelities
 from benchmarks.article.listing_process import SCRIPTS, ListingProcess
 from harness.errors import WorkerDied
-from harness.work.listings import ADAM, BATCH_SIZES, EVAL_BATCH_SIZES
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.settings.presets import FRAMEWORKS
+from harness.work.listings import ADAM, BATCH_SIZES, EVAL_BATCH_SIZES, PYTORCH, TENSORFLOW
 
 
 def epochs(*, slower=0.0, noise=0.002):

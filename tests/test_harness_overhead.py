@@ -16,7 +16,7 @@ from benchmarks.harness_overhead.bare_process import SCRIPTS, BareProcess
 from benchmarks.harness_overhead.overhead import Within, log_ratio, overheads
 from benchmarks.harness_overhead.replicate import rounds_in
 from harness.errors import BadOption, WorkerDied
-from harness.work.workload import FRAMEWORKS
+from harness.settings.presets import FRAMEWORKS
 
 ROOT = Path(__file__).parents[1]
 

@@ -44,7 +44,7 @@ class Clone:
         self.python.parent.mkdir()
         self.python.write_text(FAKE, encoding="utf-8")
         self.python.chmod(0o755)
-        for name in ("Makefile", *LOCKS):
+        for name in ("Makefile", "pyproject.toml", *LOCKS):
             _age(Path(shutil.copy(REPOSITORY / name, folder)), 120)
 
     def make(
@@ -285,6 +285,14 @@ def test_a_changed_lock_is_installed_once_over_what_is_there(clone):
     commands = clone.asked("setup")
     assert [word for command in commands for word in command if word in LOCKS] == list(LOCKS[:2])
     assert not any("venv" in command for command in commands)
+    assert clone.asked("setup") == []
+
+
+def test_a_changed_project_file_has_the_project_installed_once_more(clone):
+    """Its entry points and its command are then those that are written there."""
+    clone.asked("setup")
+    clone.change("pyproject.toml")
+    assert any("--editable" in command for command in clone.asked("setup"))
     assert clone.asked("setup") == []
 
 

@@ -23,7 +23,8 @@ from harness.data import cache, mnist
 from harness.errors import HarnessError
 from harness.report import words
 from harness.settings import config
-from harness.work.workload import FRAMEWORKS, Dataset
+from harness.settings.presets import FRAMEWORKS
+from harness.work.workload import Dataset
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
 _TABLE_COLUMNS: Final = 110

@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from harness.engine.process import readable
 from harness.errors import WorkerDied, WorkerSilent
-from harness.work.workload import PYTORCH, TENSORFLOW
+from harness.work.listings import PYTORCH, TENSORFLOW
 
 SCRIPTS: Final = {
     TENSORFLOW: Path(__file__).with_name("tensorflow_listing.py"),

@@ -25,7 +25,7 @@ from harness.data import cache, mnist
 from harness.engine.rounds import Part
 from harness.errors import BadOption, HarnessError
 from harness.settings import config
-from harness.work.workload import FRAMEWORKS
+from harness.settings.presets import FRAMEWORKS
 
 # Settings of `harness bench` that are options here too; it checks their values.
 _SHARED = {

@@ -19,7 +19,8 @@ from harness.data import mnist
 from harness.engine.process import readable
 from harness.errors import WorkerDied, WorkerSilent
 from harness.work import recipe
-from harness.work.workload import PYTORCH, TENSORFLOW, Workload
+from harness.work.listings import PYTORCH, TENSORFLOW
+from harness.work.workload import Workload
 
 SCRIPTS: Final = {
     TENSORFLOW: Path(__file__).with_name("bare_tensorflow.py"),

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from harness.analysis.of_trials import trial_numbers
+from harness.analysis.of_trials import pair_of, trial_numbers
 from harness.analysis.statistics import FloatArray, equivalence_p
 from harness.work.records import Phase, Status
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # Half a percentage point of final accuracy, the largest difference that counts as none.
 ACCURACY_MARGIN: Final = 0.005
@@ -26,11 +25,8 @@ ACCURACY_MARGIN: Final = 0.005
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
 _FEWEST: Final = 2
 
+# What a row says, after the case, its replicates and each framework's mean accuracy.
 _DTYPES: Final[dict[Hashable, str]] = {
-    "case_id": "str",
-    "replicates": "int32",
-    "accuracy_tensorflow": "float64",
-    "accuracy_pytorch": "float64",
     "accuracy_difference": "float64",
     "accuracy_difference_low": "float64",
     "accuracy_difference_high": "float64",
@@ -56,30 +52,39 @@ def agreement(
         alpha: error rate of the equivalence test.
 
     Returns:
-        One row a case, in order of appearance. `accuracy_difference` is TensorFlow's less PyTorch's,
-        paired by seed, with the interval of confidence 1 - 2 alpha that belongs to the two one-sided
-        tests (Schuirmann 1987): `accuracies_agree` when it lies within the margin. `loss_gap` is the
-        distance of the two mean loss curves in standard deviations between seeds of one framework, where
-        it is largest (`loss_gap_epoch`): `losses_agree` when it is at most 1. What could not be computed
-        is null, with the `reason` beside it; `reason` is null when both agree.
+        One row a case, in order of appearance. Each framework's mean accuracy is in its `accuracy_column`;
+        `accuracy_difference` is the first one's (`of_trials.pair_of`) less the second's, paired by seed, with
+        the interval of confidence 1 - 2 alpha that belongs to the two one-sided tests (Schuirmann 1987):
+        `accuracies_agree` when it lies within the margin. `loss_gap` is the distance of the two mean loss
+        curves in standard deviations between seeds of one framework, where it is largest (`loss_gap_epoch`):
+        `losses_agree` when it is at most 1. What could not be computed is null, with the `reason` beside it;
+        `reason` is null when both agree.
     """
     ended = trials[trials["status"] == Status.OK].pivot_table(
         index=_PAIR, columns="framework", values="final_accuracy", dropna=False
     )
-    ended = ended.reindex(columns=list(FRAMEWORKS)).dropna()
+    pair = pair_of(trials)
+    ended = ended.reindex(columns=list(pair)).dropna()
     curves = _losses_by_epoch(trials, rounds).pivot_table(
         index=[*_PAIR, "epoch"], columns="framework", values="loss"
     )
-    curves = curves.reindex(columns=list(FRAMEWORKS)).dropna()
+    curves = curves.reindex(columns=list(pair)).dropna()
     curve_pairs = curves.reset_index("epoch").index
     rows = []
     for case_id in trials["case_id"].drop_duplicates():
         accuracies = ended[ended.index.get_level_values("case_id") == case_id]
         losses = curves[curve_pairs.isin(accuracies.index)]
         row = {"case_id": case_id, "replicates": len(accuracies), "accuracy_margin": margin}
-        row |= _accuracies(accuracies, margin, alpha) | _losses(losses)
+        row |= _accuracies(accuracies, pair, margin, alpha) | _losses(losses, pair)
         rows.append(row | {"reason": _reason(row, len(accuracies))})
-    return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+    own: dict[Hashable, str] = {accuracy_column(name): "float64" for name in pair}
+    dtypes = {"case_id": "str", "replicates": "int32", **own, **_DTYPES}
+    return pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
+
+
+def accuracy_column(framework: str) -> str:
+    """The column with a framework's mean final accuracy."""
+    return f"accuracy_{framework}"
 
 
 def _losses_by_epoch(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
@@ -92,14 +97,16 @@ def _losses_by_epoch(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame
     return whose.assign(epoch=means["epoch"].to_numpy(), loss=means["loss"].to_numpy())
 
 
-def _accuracies(accuracies: pd.DataFrame, margin: float, alpha: float) -> dict[str, Any]:
+def _accuracies(
+    accuracies: pd.DataFrame, pair: tuple[str, str], margin: float, alpha: float
+) -> dict[str, Any]:
     """Two one-sided paired t-tests; without a spread there is no test, and the values stand alone."""
     if accuracies.empty:
         return {}
-    difference: FloatArray = (accuracies[TENSORFLOW] - accuracies[PYTORCH]).to_numpy()
+    one, other = pair
+    difference: FloatArray = (accuracies[one] - accuracies[other]).to_numpy()
     values = {
-        "accuracy_tensorflow": float(accuracies[TENSORFLOW].mean()),
-        "accuracy_pytorch": float(accuracies[PYTORCH].mean()),
+        **{accuracy_column(name): float(accuracies[name].mean()) for name in pair},
         "accuracy_difference": float(difference.mean()),
     }
     if difference.size < _FEWEST or not np.ptp(difference) > 0:
@@ -116,16 +123,17 @@ def _accuracies(accuracies: pd.DataFrame, margin: float, alpha: float) -> dict[s
     }
 
 
-def _losses(curves: pd.DataFrame) -> dict[str, Any]:
+def _losses(curves: pd.DataFrame, pair: tuple[str, str]) -> dict[str, Any]:
     """The gap between the mean curves over the spread between seeds, at the epoch where it is widest."""
     by_epoch = curves.groupby("epoch")
     if curves.empty or by_epoch.size().min() < _FEWEST:
         return {}
     mean, variance = by_epoch.mean(), by_epoch.var()
-    spread = np.sqrt(variance[list(FRAMEWORKS)].mean(axis="columns"))
+    spread = np.sqrt(variance[list(pair)].mean(axis="columns"))
     if not (spread > 0).all():
         return {}
-    gap = (mean[TENSORFLOW] - mean[PYTORCH]).abs() / spread
+    one, other = pair
+    gap = (mean[one] - mean[other]).abs() / spread
     return {
         "loss_gap": float(gap.max()),
         "loss_gap_epoch": int(gap.idxmax()),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.certified import certified
+from harness.frameworks import registry
 from harness.store.frames import Frames
 
 # Columns of the runs table that name the machine: a ratio across two values of them compares machines.
@@ -46,14 +47,17 @@ class Obstacle:
 def obstacles(a: Frames, b: Frames) -> Iterator[Obstacle]:
     """What stands in the way of comparing one run with another; nothing where nothing does.
 
-    Both frames hold one run. Threads, the data and each shared case's certificate have to be the same in
-    both (the certificate: to hold), and so has the machine.
+    Both frames hold one run. Threads, the frameworks, the data and each shared case's certificate have to be
+    the same in both (the certificate: to hold), and so has the machine.
     """
     run_a, run_b = _run(a), _run(b)
     for key in (*MACHINE, "threads"):
         said_a, said_b = _said(run_a[key]), _said(run_b[key])
         if said_a != said_b:
             yield Obstacle(key=key, a=said_a, b=said_b, machine=key in MACHINE)
+    frameworks_a, frameworks_b = (_frameworks(one) for one in (a, b))
+    if frameworks_a != frameworks_b:
+        yield Obstacle(key="frameworks", a=frameworks_a, b=frameworks_b)
     shared = [case_id for case_id in a.trials["case_id"].unique() if case_id in set(b.trials["case_id"])]
     if not shared:
         yield Obstacle(key="cases", a=_cases(a), b=_cases(b))
@@ -93,6 +97,10 @@ def _proof(frames: Frames, case_id: str) -> str:
         return "none"
     proof = proofs.iloc[0]
     return "holds" if proof["holds"] else f"failed at {proof['failed_check']}"
+
+
+def _frameworks(frames: Frames) -> str:
+    return ", ".join(registry.in_order(frames.trials["framework"].unique())) or "none"
 
 
 def _cases(frames: Frames) -> str:

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.between import Contrast, obstacle
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import FloatArray, holm
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 
@@ -92,16 +92,21 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, rule: Rule | None = None) -> pd.Da
     rule = rule or Rule()
     shared = set(b["case_id"])
     cases = a.loc[a["case_id"].isin(shared), CASE].drop_duplicates("case_id")
+    one, other = pair_of(a, b)
     rows: list[dict[str, Any]] = []
     for phase in Phase:
         speeds = [log_speeds(side, phase).droplevel(["run_id", "pair_id"]) for side in (a, b)]
-        found = [_row(case_id, framework, speeds) for case_id in cases["case_id"] for framework in FRAMEWORKS]
+        found = [
+            _row(case_id, framework, against, speeds)
+            for case_id in cases["case_id"]
+            for framework, against in ((one, other), (other, one))
+        ]
         rows += [{"phase": str(phase), **row} for row in _called(found, rule)]
     judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
     return cases.merge(judged, on="case_id")
 
 
-def _row(case_id: str, framework: str, speeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
+def _row(case_id: str, framework: str, other: str, speeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
     """A row without its call; `contrast` is what the call is made from, absent where there is an obstacle."""
     sides = [_sample(side, case_id, framework) for side in speeds]
     row: dict[str, Any] = {"case_id": case_id, "framework": framework}
@@ -113,7 +118,6 @@ def _row(case_id: str, framework: str, speeds: Sequence[pd.DataFrame]) -> dict[s
         row["speed_ratio"] = row["samples_per_s_b"] / row["samples_per_s_a"]
     if obstacle(*sides, fewest=2) is None:
         row["contrast"] = Contrast.of(*sides)
-    other = PYTORCH if framework == TENSORFLOW else TENSORFLOW
     leads = [_sample(side, case_id, framework, other) for side in speeds]
     if obstacle(*leads, fewest=2) is None:
         row["relative"] = Contrast.of(*leads)

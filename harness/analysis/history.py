@@ -19,14 +19,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.analysis.comparable import MACHINE
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import SMALLEST_SPREAD, FloatArray
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # The ratio of the two speeds, beside each framework's own.
 RATIO: Final = "ratio"
-SERIES: Final = (*FRAMEWORKS, RATIO)
 
 # In 12 runs even the clearest shift, six and six, comes about in one of 462 orders; with fewer runs than
 # that, one in a hundred is too close to be told from by a sample of the orders.
@@ -74,9 +73,11 @@ class History:
     """`points`: one row a case, series and run, `value` in samples per second or, of `RATIO`, as a ratio.
 
     `shifts`: one row a shift, with the run (`run_id`, `number`) from which on the value was `ratio` times
-    what it had been. `left_out` counts the runs that were measured elsewhere or otherwise.
+    what it had been. `left_out` counts the runs that were measured elsewhere or otherwise. `pair` are the two
+    frameworks, the first one's speed over the second's.
     """
 
+    pair: tuple[str, str]
     points: pd.DataFrame
     shifts: pd.DataFrame
     runs: pd.DataFrame
@@ -92,12 +93,15 @@ def history(runs: pd.DataFrame, trials: pd.DataFrame) -> History:
             did not hold are left out.
     """
     keys = runs[[*MACHINE, "threads"]].astype(str).agg("\n".join, axis="columns")
-    alike = runs[keys == keys.iloc[-1]].reset_index(drop=True)
+    pair = _latest_pair(list(runs["run_id"]), trials)
+    others = set(trials.loc[~trials["framework"].isin(pair), "run_id"])
+    alike = runs[(keys == keys.iloc[-1]) & ~runs["run_id"].isin(others)].reset_index(drop=True)
     sound = ~trials["certified"].eq(False)  # noqa: FBT003  (null in imported files)
-    points = _points(trials[sound & trials["run_id"].isin(alike["run_id"])], list(alike["run_id"]))
+    points = _points(trials[sound & trials["run_id"].isin(alike["run_id"])], list(alike["run_id"]), pair)
     rows = [row for (case_id, series), one in points.groupby(["case_id", "series"], sort=False)
             for row in _shift_rows(str(case_id), str(series), one)]  # fmt: skip
     return History(
+        pair=pair,
         points=points,
         shifts=pd.DataFrame(rows, columns=list(_SHIFTS)).astype(_SHIFTS),
         runs=alike,
@@ -159,9 +163,17 @@ def _gains(series: FloatArray) -> FloatArray:
     return gains
 
 
-def _points(trials: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    pairs = log_speeds(trials, Phase.TRAIN).reindex(columns=list(FRAMEWORKS))
-    pairs = pairs.assign(**{RATIO: pairs[TENSORFLOW] - pairs[PYTORCH]})
+def _latest_pair(order: list[str], trials: pd.DataFrame) -> tuple[str, str]:
+    """The frameworks of the latest run that has trials."""
+    measured = set(trials["run_id"])
+    latest = next((run_id for run_id in reversed(order) if run_id in measured), None)
+    return pair_of(trials[trials["run_id"] == latest])
+
+
+def _points(trials: pd.DataFrame, order: list[str], pair: tuple[str, str]) -> pd.DataFrame:
+    one, other = pair
+    pairs = log_speeds(trials, Phase.TRAIN).reindex(columns=list(pair))
+    pairs = pairs.assign(**{RATIO: pairs[one] - pairs[other]})
     long = pairs.melt(ignore_index=False, var_name="series", value_name="log_value").dropna().reset_index()
     means = long.groupby(["case_id", "series", "run_id"])["log_value"].agg(["mean", "size"]).reset_index()
     cases = trials[["case_id", "device", "mode", "batch_size"]].drop_duplicates("case_id")
@@ -171,7 +183,7 @@ def _points(trials: pd.DataFrame, order: list[str]) -> pd.DataFrame:
         number=means["run_id"].map({name: number for number, name in enumerate(order, start=1)}),
         value=np.exp(means["mean"]),
         replicates=means["size"],
-        rank=means["series"].map(SERIES.index),
+        rank=means["series"].map([*pair, RATIO].index),
     )
     ordered = means.sort_values(["place", "rank", "number"])
     return ordered[list(_POINTS)].astype(_POINTS).reset_index(drop=True)

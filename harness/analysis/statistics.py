@@ -5,7 +5,7 @@ replicate is reduced to one number, its log-ratio; everything after that is a St
 numbers. Why this interval and not another is measured in docs/decisions/0002-the-interval.md; the
 reasoning for a doubting reader is in docs/METHOD.md.
 
-Ratios are TensorFlow's throughput over PyTorch's: above 1, TensorFlow is faster.
+Ratios are side a's throughput over side b's: above 1, a is faster. Whose sides these are is not known here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SMALLEST_P_SHOWN: Final = 0.001
 
 
 class Verdict(StrEnum):
-    TENSORFLOW_FASTER = "tensorflow faster"
-    PYTORCH_FASTER = "pytorch faster"
+    A_FASTER = "a faster"
+    B_FASTER = "b faster"
     EQUIVALENT = "equivalent"
     INCONCLUSIVE = "inconclusive"
 
@@ -78,28 +78,28 @@ class Judgement:
     p_equivalence_adjusted: float | None = None
 
 
-def replicate_log_ratio(wall_tensorflow_s: npt.ArrayLike, wall_pytorch_s: npt.ArrayLike) -> float:
+def replicate_log_ratio(wall_a_s: npt.ArrayLike, wall_b_s: npt.ArrayLike) -> float:
     """Reduce one replicate's paired rounds to its log throughput ratio.
 
     Args:
-        wall_tensorflow_s: (rounds,) seconds each of TensorFlow's rounds took.
-        wall_pytorch_s: (rounds,) seconds of PyTorch's rounds; round i of both took turns.
+        wall_a_s: (rounds,) seconds each of a's rounds took.
+        wall_b_s: (rounds,) seconds of b's rounds; round i of both took turns.
 
     Returns:
-        The median over rounds of log(wall_pytorch / wall_tensorflow); NaN when a time is not a finite
+        The median over rounds of log(wall_b_s / wall_a_s); NaN when a time is not a finite
         number above zero, because a replicate with a broken round was not measured.
 
     Raises:
         ValueError: no rounds, or sides of different length.
     """
-    tensorflow_s = np.asarray(wall_tensorflow_s, dtype=np.float64)
-    pytorch_s = np.asarray(wall_pytorch_s, dtype=np.float64)
-    if tensorflow_s.ndim != 1 or tensorflow_s.shape != pytorch_s.shape or tensorflow_s.size == 0:
-        raise ValueError(f"rounds of shape {tensorflow_s.shape} and {pytorch_s.shape} cannot be paired")
-    times_s = np.stack([tensorflow_s, pytorch_s])
+    a_s = np.asarray(wall_a_s, dtype=np.float64)
+    b_s = np.asarray(wall_b_s, dtype=np.float64)
+    if a_s.ndim != 1 or a_s.shape != b_s.shape or a_s.size == 0:
+        raise ValueError(f"rounds of shape {a_s.shape} and {b_s.shape} cannot be paired")
+    times_s = np.stack([a_s, b_s])
     if not (np.isfinite(times_s) & (times_s > 0)).all():
         return math.nan
-    return float(np.median(np.log(pytorch_s) - np.log(tensorflow_s)))
+    return float(np.median(np.log(b_s) - np.log(a_s)))
 
 
 def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Interval:
@@ -245,7 +245,7 @@ def _decide(
     if p_equivalence <= alpha:
         return Verdict.EQUIVALENT, f"the speeds differ by less than {percent} ({_p(p_equivalence)})"
     if p_difference <= alpha:
-        faster = Verdict.TENSORFLOW_FASTER if mean > 0 else Verdict.PYTORCH_FASTER
+        faster = Verdict.A_FASTER if mean > 0 else Verdict.B_FASTER
         return faster, f"the speeds differ ({_p(p_difference)})"
     return Verdict.INCONCLUSIVE, (
         f"neither a difference ({_p(p_difference)}) "

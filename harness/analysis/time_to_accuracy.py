@@ -16,9 +16,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import Interval, ratio_interval
 from harness.work.records import Phase, Status
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 
 # Share of the test set classified rightly.
 TARGET_ACCURACY: Final = 0.97
@@ -88,9 +88,10 @@ def time_to_accuracy(
     arrivals = _arrivals(trials, rounds, target, confidence)
     by_side = dict(iter(arrivals.groupby(["case_id", "framework"])))
     known = set(zip(trials["case_id"], trials["framework"], strict=True))
+    pair = pair_of(trials)
     rows = []
     for case_id in trials["case_id"].drop_duplicates():
-        for framework in FRAMEWORKS:
+        for framework in pair:
             if (case_id, framework) in known:
                 found = by_side.get((case_id, framework), arrivals.iloc[:0])
                 row = {"case_id": case_id, "framework": framework, "target": target, "confidence": confidence}
@@ -101,9 +102,11 @@ def time_to_accuracy(
 def time_to_accuracy_ratio(
     trials: pd.DataFrame, rounds: pd.DataFrame, *, target: float = TARGET_ACCURACY, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """PyTorch's seconds to `target` over TensorFlow's, paired by replicate: above 1, TensorFlow is sooner.
+    """The second framework's seconds to `target` over the first's, paired by replicate.
 
-    No verdict follows from it. Arguments and errors as in `time_to_accuracy`.
+    Above 1, the first is sooner.
+    Which is the first is told by `of_trials.pair_of`. No verdict follows from it. Arguments and errors as in
+    `time_to_accuracy`.
 
     Returns:
         One row a case, in order of appearance: `replicates` (pairs whose two trials finished), `ratio`
@@ -111,11 +114,12 @@ def time_to_accuracy_ratio(
         of both sides got there: the seconds of those that did are a selected sample.
     """
     arrivals = _arrivals(trials, rounds, target, confidence)
+    pair = pair_of(trials)
     rows = []
     for case_id in trials["case_id"].drop_duplicates():
         found = arrivals[arrivals["case_id"] == case_id]
         row = {"case_id": case_id, "target": target, "confidence": confidence}
-        rows.append(row | _paired(found, confidence))
+        rows.append(row | _paired(found, pair, confidence))
     return pd.DataFrame(rows, columns=list(_RATIO_DTYPES)).astype(_RATIO_DTYPES)
 
 
@@ -165,13 +169,14 @@ def _side(arrivals: pd.DataFrame, confidence: float) -> dict[str, Any]:
     }
 
 
-def _paired(arrivals: pd.DataFrame, confidence: float) -> dict[str, Any]:
+def _paired(arrivals: pd.DataFrame, pair: tuple[str, str], confidence: float) -> dict[str, Any]:
     """The ratio over the pairs of one case, or why there is none."""
-    tensorflow, pytorch = (
-        arrivals[arrivals["framework"] == framework].set_index(_PAIR)["trained_s"]
-        for framework in (TENSORFLOW, PYTORCH)
-    )
-    pairs = pd.concat({TENSORFLOW: tensorflow, PYTORCH: pytorch}, axis="columns", join="inner")
+    one, other = pair
+    sides = {
+        framework: arrivals[arrivals["framework"] == framework].set_index(_PAIR)["trained_s"]
+        for framework in pair
+    }
+    pairs = pd.concat(sides, axis="columns", join="inner")
     row: dict[str, Any] = {"replicates": len(pairs)}
     if pairs.empty:
         return row | {"reason": "no pair finished"}
@@ -179,7 +184,7 @@ def _paired(arrivals: pd.DataFrame, confidence: float) -> dict[str, Any]:
         return row | {"reason": "not every replicate of both is known to have reached the target"}
     if pairs.isna().any(axis=None):
         return row | {"reason": _NO_CLOCK}
-    interval = _interval(pairs[PYTORCH] / pairs[TENSORFLOW], confidence)
+    interval = _interval(pairs[other] / pairs[one], confidence)
     return row | {
         "ratio": interval.estimate,
         "ratio_low": interval.low,

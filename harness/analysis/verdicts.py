@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.disturbed import disturbances
-from harness.analysis.of_trials import trial_numbers
+from harness.analysis.of_trials import pair_of, trial_numbers
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
+    Verdict,
     judge,
     judge_family,
     replicate_log_ratio,
@@ -20,7 +21,7 @@ from harness.analysis.statistics import (
 )
 from harness.settings.grid import SIDES
 from harness.work.records import Phase, Status
-from harness.work.workload import FRAMEWORKS, Mode
+from harness.work.workload import Mode
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _PAIR: Final = ["case_id", "run_id", "pair_id"]
@@ -29,6 +30,8 @@ _PAIR: Final = ["case_id", "run_id", "pair_id"]
 _TURN: Final = ["trial_id", "phase", "round_index", "wall_s", "samples"]
 
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
+
+_FASTER: Final = " faster"
 
 # A mode whose sides do different work, and are meant to.
 _DIFFERENT: Final = {
@@ -41,6 +44,8 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "case_id": "str",
     "phase": "str",
     "replicates": "int32",
+    "speed_of": "str",
+    "speed_over": "str",
     "speed_ratio": "float64",
     "speed_ratio_low": "float64",
     "speed_ratio_high": "float64",
@@ -78,17 +83,18 @@ def verdicts(
         confidence: of the intervals; 1 - confidence is the error rate of a family.
 
     Returns:
-        One row per case and phase, cases in order of appearance, phases in `Phase`'s. `speed_ratio` is
-        TensorFlow's throughput over PyTorch's, `p_value` and `p_adjusted` (Holm) belong to the test for
-        a difference, `p_equivalence` and `p_equivalence_adjusted` to that for equivalence. What could
-        not be computed is null, with the `reason` beside it; `verdict` is null only for want of a
-        certificate.
+        One row per case and phase, cases in order of appearance, phases in `Phase`'s. `speed_ratio` is the
+        throughput of the framework `speed_of` over that of `speed_over`. `p_value` and `p_adjusted` (Holm)
+        belong to the test for a difference, `p_equivalence` and `p_equivalence_adjusted` to that for
+        equivalence. What could not be computed is null, with the `reason` beside it; `verdict` is null only
+        for want of a certificate.
     """
     cases = trials[_CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
     refusals = _refusals(cases, certificates)
     notes = _failure_notes(trials)
-    log_ratios = _log_ratios(trials, rounds)
+    pair = pair_of(trials)
+    log_ratios = _log_ratios(trials, rounds, "framework", pair)
     rows = []
     for phase in Phase:
         samples = {case_id: np.array(log_ratios.get((phase, case_id), [])) for case_id in case_ids}
@@ -98,8 +104,10 @@ def verdicts(
                 "case_id": case_id,
                 "phase": str(phase),
                 "replicates": samples[case_id].size,
+                "speed_of": pair[0],
+                "speed_over": pair[1],
                 "confidence": confidence,
-                "verdict": None if refusal else str(judgement.verdict),
+                "verdict": None if refusal else called(judgement.verdict, pair),
                 "reason": refusal or judgement.reason + notes.get(case_id, ""),
             }
             rows.append(row | _numbers(judgement))
@@ -112,12 +120,22 @@ def control(
 ) -> Judgement | None:
     """Judge the pairs in which one framework ran against itself, as a case is judged.
 
-    Of training, all replicates together, whichever framework they ran. "tensorflow faster" then says that
-    side a seemed faster, which cannot be. None where no pair finished.
+    Of training, all replicates together, whichever framework they ran. None where no pair finished.
     """
     log_ratios = _log_ratios(trials, rounds, "side", SIDES)
     sample = [one for (phase, _), kept in log_ratios.items() if phase == Phase.TRAIN for one in kept]
     return judge(sample, margin=margin, alpha=1 - confidence) if sample else None
+
+
+def called(verdict: Verdict, pair: tuple[str, str]) -> str:
+    """A verdict as it is said of two frameworks: `<framework> faster`, `equivalent` or `inconclusive`."""
+    faster = {Verdict.A_FASTER: pair[0], Verdict.B_FASTER: pair[1]}
+    return f"{faster[verdict]}{_FASTER}" if verdict in faster else str(verdict)
+
+
+def winner(said: str | None) -> str | None:
+    """The framework that a verdict calls faster; None where it calls none, or is none."""
+    return said.removesuffix(_FASTER) if isinstance(said, str) and said.endswith(_FASTER) else None
 
 
 def undisturbed(
@@ -158,7 +176,7 @@ def _numbers(judgement: Judgement) -> dict[str, float | None]:
 
 
 def _log_ratios(
-    trials: pd.DataFrame, rounds: pd.DataFrame, column: str = "framework", sides: tuple[str, str] = FRAMEWORKS
+    trials: pd.DataFrame, rounds: pd.DataFrame, column: str, sides: tuple[str, str]
 ) -> dict[tuple[str, str], list[float]]:
     """Log-ratios of the finished pairs of each (phase, case), one a replicate, warm-up left out.
 

@@ -26,7 +26,7 @@ _ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") i
 
 app = typer.Typer(
     name="harness",
-    help="TensorFlow or PyTorch: which is faster for this work, on this machine, and how sure are we?",
+    help="Which framework is faster for this work, on this machine, and how sure are we?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,7 +50,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """TensorFlow or PyTorch: which is faster for this work, on this machine, and how sure are we?"""
+    """Which framework is faster for this work, on this machine, and how sure are we?"""
 
 
 def _end_as_interrupted() -> None:

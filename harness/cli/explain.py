@@ -23,6 +23,7 @@ from harness.cli.options import (
     typed,
 )
 from harness.settings.presets import EXPLANATION_DEFAULTS
+from harness.work.changes import EXAMPLE
 
 
 def explain(
@@ -30,7 +31,7 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[CASE_A CASE_B]",
-            help="Two cases, such as tensorflow/mnist-cpu-loop-fp32-b64-e5; else the article's listings.",
+            help=f"Two cases, such as {EXAMPLE}; else the article's listings.",
         ),
     ] = None,
     *,

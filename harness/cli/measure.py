@@ -15,6 +15,7 @@ from harness.cli.options import (
     Device,
     Epochs,
     EvalBatchSize,
+    Frameworks,
     Json,
     ModeNames,
     PassEnv,
@@ -40,6 +41,7 @@ from harness.settings.presets import CALIBRATION_DEFAULTS
 def bench(
     *,
     preset: Preset = None,
+    frameworks: Frameworks = None,
     device: Device = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -62,9 +64,10 @@ def bench(
     reports: Reports = None,
     json: Json = False,
 ) -> None:
-    """Measure both frameworks, write parquet files and the page."""
+    """Measure two frameworks, write parquet files and the page."""
     settings = settings_of(
         preset=preset,
+        frameworks=frameworks,
         device=device,
         batch_size=batch_size,
         epochs=epochs,
@@ -93,7 +96,7 @@ def bench(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(session.provable(planned))) as display:
+    with ProofDisplay(session.certificates_wanted(planned)) as display:
         proofs = session.prove(planned, data_root, display)
     with RunDisplay(planned) as display:
         run = session.bench(planned, data_root, proofs, command=typed(), observer=display)
@@ -109,6 +112,7 @@ def bench(
 def parity(
     *,
     preset: Preset = None,
+    frameworks: Frameworks = None,
     device: Device = None,
     batch_size: BatchSize = None,
     epochs: Epochs = None,
@@ -126,6 +130,7 @@ def parity(
     """Prove that both frameworks do the same work, without measuring."""
     settings = settings_of(
         preset=preset,
+        frameworks=frameworks,
         device=device,
         batch_size=batch_size,
         epochs=epochs,
@@ -147,7 +152,7 @@ def parity(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(session.provable(planned))) as display:
+    with ProofDisplay(session.certificates_wanted(planned)) as display:
         proofs = session.prove(planned, data_root, display)
     show_proofs(proofs)
     if not proofs["holds"].all():
@@ -161,6 +166,7 @@ def calibrate(
     replicates: Annotated[Text, typer.Option(help="Pairs in each try.")] = None,
     usual: Annotated[bool, typer.Option(help="Measure for as long the usual ways, too.")] = True,
     planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
+    frameworks: Frameworks = None,
     device: Device = None,
     batch_size: BatchSize = None,
     mode: ModeNames = None,
@@ -182,6 +188,7 @@ def calibrate(
         try_s=seconds,
         planted=planted,
         replicates=replicates,
+        frameworks=frameworks,
         device=device,
         batch_size=batch_size,
         mode=mode,

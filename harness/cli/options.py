@@ -16,6 +16,9 @@ from harness.settings.config import Settings, resolve
 Text = str | None
 
 Preset = Annotated[Text, typer.Option(help="smoke (a minute), default (minutes) or thorough (hours).")]
+Frameworks = Annotated[
+    Text, typer.Option(help="The two to compare, by the names of their records; see `harness doctor`.")
+]
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
 Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]

@@ -1,6 +1,6 @@
 """torchvision's own downloader: `python -m harness.data.torchvision_download ROOT CLASS TIMEOUT_S`.
 
-Its own process, because importing torchvision imports torch and because torchvision sets no timeout
+Its own process, because importing torchvision imports a framework and because torchvision sets no timeout
 on its sockets: here every socket operation ends after TIMEOUT_S. The
 reason of a failure is the one thing written to standard output.
 """

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from harness.analysis.statistics import Verdict, judge
-from harness.analysis.usual import PAIRED, Says, usual_calls
+from harness.analysis.statistics import judge
+from harness.analysis.usual import PAIRED, usual_calls
 from harness.engine.conditions import Conditions
 from harness.engine.replicate import Observer, pair_log_ratio, run_pair
 from harness.engine.rounds import Rounds
@@ -25,9 +25,7 @@ from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import Attempt, Phase, Trial
-from harness.work.workload import FRAMEWORKS, Case
-
-_SAYS: Final = {Verdict.TENSORFLOW_FASTER: Says.A_FASTER, Verdict.PYTORCH_FASTER: Says.B_FASTER}
+from harness.work.workload import Case
 
 
 class CalibrationObserver(Observer, Protocol):
@@ -39,7 +37,7 @@ def tries(settings: Settings) -> Iterator[tuple[str, float]]:
     shuffler = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
     for number in range(settings.tries):
         for share in shuffler.sample(settings.planted, len(settings.planted)):
-            yield FRAMEWORKS[number % len(FRAMEWORKS)], share
+            yield settings.frameworks[number % len(settings.frameworks)], share
 
 
 def calibrate(
@@ -73,7 +71,7 @@ def calibrate(
         enough_s = settings.try_s / settings.replicates / len(SIDES)
         conditions = replace(usual_conditions, enough_s=enough_s, speed_only=True)
         planned = list(tries(settings))
-        known: dict[str, dict[str, Rounds]] = {framework: {} for framework in FRAMEWORKS}
+        known: dict[str, dict[str, Rounds]] = {framework: {} for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
             pair = Pair(case=case, replicate=number, frameworks=(framework, framework), planted_share=share)
             one = _Try(
@@ -133,7 +131,7 @@ class _Try:
         assert judgement.interval is not None
         return self._attempt(
             way=PAIRED,
-            says=_SAYS.get(judgement.verdict, judgement.verdict),
+            says=judgement.verdict,
             ratio=judgement.interval.estimate,
             ratio_low=judgement.interval.low,
             ratio_high=judgement.interval.high,

@@ -1,36 +1,31 @@
 """What each framework takes of a GPU before any work: its context, its libraries, one trivial kernel.
 
-TensorFlow is asked twice: with memory that grows as it is needed, as in every trial, and with its default,
-which takes nearly all there is at once; that is what its users see in nvidia-smi.
+One whose record knows another default is asked twice: with memory that grows as it is needed, as in every
+trial, and with its own default, which may take nearly all there is at once; that is what its users see in
+nvidia-smi.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import TrialError
+from harness.frameworks import registry
 from harness.measure import nvml, scratch
 from harness.measure.gpu import GpuSampler
 from harness.measure.nvml import Gpu
-from harness.measure.variables import GROWTH
 from harness.work.records import GpuUse
-from harness.work.workload import PYTORCH, TENSORFLOW
 from harness.worker.protocol import Do
 
 _TIMEOUT_S: Final = 120.0
 
-# Column, framework, and whether its memory may grow.
-_ASKED: Final = (
-    ("tensorflow_context_bytes", TENSORFLOW, True),
-    ("pytorch_context_bytes", PYTORCH, True),
-    ("tensorflow_default_bytes", TENSORFLOW, False),
-)
 
-
-def columns(devices: Sequence[str], passed: Sequence[str] = ()) -> dict[str, int | str | None]:
+def columns(
+    frameworks: Sequence[str], devices: Sequence[str], passed: Sequence[str] = ()
+) -> dict[str, int | str | None]:
     """Columns of the runs table: the bytes on the first GPU of `devices`, null with a `context_reason`.
 
     `context_source` is process, or device where the driver hides single processes: then they hold what
@@ -44,7 +39,11 @@ def columns(devices: Sequence[str], passed: Sequence[str] = ()) -> dict[str, int
         return {"context_reason": "nothing ran on a GPU"}
     gpu = nvml.gpu_of(device)
     try:
-        uses = {name: _use(framework, device, gpu, passed, grows=grows) for name, framework, grows in _ASKED}
+        uses = {
+            column: _use(framework, device, gpu, passed, memory)
+            for framework in frameworks
+            for column, memory in _asked(framework)
+        }
     except TrialError as error:
         return {"context_reason": str(error)}
     if all(use.process_peak_bytes is not None for use in uses.values()):
@@ -55,15 +54,22 @@ def columns(devices: Sequence[str], passed: Sequence[str] = ()) -> dict[str, int
     return {**taken, "context_source": "device", "context_reason": reason}
 
 
-def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], *, grows: bool) -> GpuUse:
+def _asked(framework: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """A framework's columns, each with the variables under which its memory is looked at."""
+    record = registry.record(framework)
+    yield record.context_column, {}
+    if record.default_column is not None:
+        yield record.default_column, record.default_memory
+
+
+def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], memory: Mapping[str, str]) -> GpuUse:
     """What a worker has taken once it has run one kernel, and before it ends.
 
     Raises:
         TrialError: the worker did not answer, or could not use the device.
     """
     with scratch.folder("footprint") as place:
-        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
-        conditions[GROWTH] = str(grows).lower()
+        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed) | dict(memory)
         sampler = GpuSampler(gpu)
         try:
             with WorkerProcess(conditions, place / "log") as worker:

@@ -16,34 +16,32 @@ from harness.data.progress import Reporter
 from harness.engine.process import ISOLATED, WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
+from harness.frameworks import registry
+from harness.frameworks.record import Ability
 from harness.measure import nvml, scratch
 from harness.measure.doctor import Probed
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 from harness.worker.protocol import Do
-
-# What is imported under a framework's name; looked for without importing it.
-PACKAGES: Final = {TENSORFLOW: "tensorflow", PYTORCH: "torch"}
-
-# A process of its own, started by name: what imports a framework is not imported here.
-COMPILING: Final = "harness.frameworks.pytorch.compiling"
 
 _TIMEOUT_S: Final = 120.0
 
 
-def missing_frameworks() -> list[str]:
-    return [name for name in FRAMEWORKS if find_spec(PACKAGES[name]) is None]
+def missing_frameworks(frameworks: Sequence[str]) -> list[str]:
+    """Those of these that are not installed; found out without importing one."""
+    return [name for name in frameworks if find_spec(registry.record(name).module) is None]
 
 
-def require_frameworks() -> None:
-    """Both have to be installed.
+def require_frameworks(frameworks: Sequence[str]) -> None:
+    """All of these have to be installed.
 
     Raises:
-        FrameworkMissing: naming those that are not.
+        FrameworkMissing: naming those that are not, and what installs them.
     """
-    missing = missing_frameworks()
+    missing = missing_frameworks(frameworks)
     if missing:
-        names = " and ".join(missing)
-        raise FrameworkMissing(f"{names}: not installed for this Python; `make setup` installs both")
+        commands = dict.fromkeys(f"`{registry.record(name).install}`" for name in missing)
+        raise FrameworkMissing(
+            f"{' and '.join(missing)}: not installed for this Python; use {' and '.join(commands)}"
+        )
 
 
 def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
@@ -58,15 +56,15 @@ def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     return Probed(said=str(reply["said"]), usable=True)
 
 
-def compiles(passed: Sequence[str] = ()) -> Probed:
-    """Whether PyTorch can compile a step on a CPU, tried in a worker's surroundings, and with what.
+def tries(ability: Ability, passed: Sequence[str] = ()) -> Probed:
+    """Whether a framework can do on this machine what it may be unable to, tried in a worker's surroundings.
 
     Raises:
-        NoTemporaryFolder: there is nowhere to compile in.
+        NoTemporaryFolder: there is nowhere to try it in.
     """
-    with scratch.folder("compile") as place, (place / "log").open("wb") as log:
+    with scratch.folder("ability") as place, (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *ISOLATED, COMPILING],
+            [sys.executable, *ISOLATED, ability.module],
             env=environment(device="cpu", threads=1, compile_cache=place, passed=passed),
             cwd=place,
             stdin=subprocess.DEVNULL,
@@ -77,9 +75,9 @@ def compiles(passed: Sequence[str] = ()) -> Probed:
         try:
             status = process.wait(_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            return Probed(said=f"a step was not compiled within {_TIMEOUT_S:g} s", usable=False)
+            return Probed(said=f"it was not done within {_TIMEOUT_S:g} s", usable=False)
         finally:
-            # The compiler is a process of its own, and may be what hangs.
+            # What it calls, a compiler, is a process of its own, and may be what hangs.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -87,8 +85,8 @@ def compiles(passed: Sequence[str] = ()) -> Probed:
     return Probed(said=said[-1] if said else f"it ended with exit status {status}", usable=status == 0)
 
 
-def require_device(device: str, passed: Sequence[str] = ()) -> None:
-    """Every framework, and NVML for a GPU, have to be able to use the device.
+def require_device(frameworks: Sequence[str], device: str, passed: Sequence[str] = ()) -> None:
+    """Each of the frameworks, and NVML for a GPU, have to be able to use the device.
 
     Raises:
         DeviceUnavailable: one line with what each of them said.
@@ -97,8 +95,8 @@ def require_device(device: str, passed: Sequence[str] = ()) -> None:
         return
     if nvml.probe().reason is None:
         nvml.gpu_of(device)
-    with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
-        answers = list(pool.map(lambda name: ask(name, device, passed), FRAMEWORKS))
+    with ThreadPoolExecutor(len(frameworks)) as pool:
+        answers = list(pool.map(lambda name: ask(name, device, passed), frameworks))
     driver = nvml.probe()
     if driver.reason is None and all(answer.usable for answer in answers):
         return
@@ -109,10 +107,12 @@ def require_device(device: str, passed: Sequence[str] = ()) -> None:
     raise DeviceUnavailable(f"DEVICE={device}: not available. {'; '.join(words)}. Use DEVICE=cpu")
 
 
-def settle(devices: Sequence[str], reporter: Reporter, passed: Sequence[str] = ()) -> tuple[str, ...]:
+def settle(
+    frameworks: Sequence[str], devices: Sequence[str], reporter: Reporter, passed: Sequence[str] = ()
+) -> tuple[str, ...]:
     """The devices as cases name them, `cpu` or `cuda:N`, each once; all of them can be used.
 
-    What became of `auto` is said: the first GPU that NVML and both frameworks can use, else the CPU.
+    What became of `auto` is said: the first GPU that NVML and all the frameworks can use, else the CPU.
 
     Raises:
         DeviceUnavailable: one line for the first that cannot be used.
@@ -120,20 +120,20 @@ def settle(devices: Sequence[str], reporter: Reporter, passed: Sequence[str] = (
     settled = []
     for device in devices:
         if device == "auto":
-            settled.append(_automatic(reporter, passed))
+            settled.append(_automatic(frameworks, reporter, passed))
         else:
-            require_device(device, passed)
+            require_device(frameworks, device, passed)
             settled.append(nvml.canonical(device))
     return tuple(dict.fromkeys(settled))
 
 
-def _automatic(reporter: Reporter, passed: Sequence[str]) -> str:
+def _automatic(frameworks: Sequence[str], reporter: Reporter, passed: Sequence[str]) -> str:
     for sentence in nvml.probe().out_of_reach:
         reporter.notice(f"DEVICE=auto: {sentence}")
     for place, gpu in enumerate(nvml.left_visible()):
         device = f"cuda:{place}"
         try:
-            require_device(device, passed)
+            require_device(frameworks, device, passed)
         except DeviceUnavailable as error:
             reporter.notice(str(error))
         else:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from platform import machine, python_version
 from typing import Final, Protocol
@@ -24,22 +25,21 @@ import pandas as pd
 import harness
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
-from harness.errors import OutOfMemory, TrialError
+from harness.errors import FrameworkMissing, OutOfMemory, TrialError
+from harness.frameworks import registry
 from harness.measure import host, nvml, scratch
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
-from harness.work.workload import FRAMEWORKS, Case, TrialSpec
+from harness.work.workload import Case, TrialSpec
 from harness.worker.protocol import Do, dump_spec
 
 # The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
 MEMORY: Final = "memory"
 
-_PACKAGES: Final = ("numpy", "tensorflow", "keras", "torch", "torchvision")
-
-# What a proof runs through, below the package's folder.
+# What a proof runs through, below the package's folder, beside the framework's own folder.
 _SOURCES: Final = (
-    "frameworks/**/*.py", "parity/*.py", "worker/*.py", "engine/*.py",
+    "frameworks/*.py", "parity/*.py", "worker/*.py", "engine/*.py",
     "work/recipe.py", "work/workload.py", "data/mnist.py",
 )  # fmt: skip
 
@@ -55,11 +55,14 @@ class ProofObserver(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofConditions:
-    """What all proofs of a run share. `results` is the folder that keeps certificates between runs.
+    """What all proofs of a run share: the frameworks that are proven, and under which conditions.
+
+    `results` is the folder that keeps certificates between runs.
 
     `passed` are the shell's variables that were let in by name.
     """
 
+    frameworks: tuple[str, ...]
     results: Path
     data_root: Path
     logs: Path
@@ -86,7 +89,7 @@ def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofO
         for case in cases:
             ids = {
                 framework: identify(case, framework, conditions.threads, conditions.passed)
-                for framework in FRAMEWORKS
+                for framework in conditions.frameworks
             }
             held = {name: at_hand for name in ids if (at_hand := _at_hand(case, name, ids[name], conditions))}
             wanted = {name: ids[name] for name in ids if name not in held}
@@ -132,9 +135,11 @@ def _at_hand(
 
 def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = ()) -> str:
     """SHA-256 of everything that a certificate depends on: code, versions, machine, surroundings, case."""
+    record = registry.record(framework)
+    packages = ("numpy", *(package.distribution for package in record.packages))
     depends = {
-        "sources": _sources_sha256(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "sources": _sources_sha256(record.adapter),
+        "packages": {name: _version(name) for name in packages},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
         "gpus": [] if case.device == "cpu" else [gpu.name for gpu in nvml.probe().devices],
@@ -211,14 +216,25 @@ def _replaced_adapter(framework: str) -> bool:
 
 
 @cache
-def _sources_sha256() -> str:
+def _sources_sha256(adapter: str) -> str:
     sha = hashlib.sha256()
     package = Path(harness.__file__).parent
-    for pattern in _SOURCES:
-        for path in sorted(package.glob(pattern)):
-            sha.update(f"{path.relative_to(package)}\0".encode())
+    shared = [path for pattern in _SOURCES for path in sorted(package.glob(pattern))]
+    for root, paths in ((package, shared), _own_sources(adapter)):
+        for path in paths:
+            sha.update(f"{path.relative_to(root)}\0".encode())
             sha.update(path.read_bytes())
     return sha.hexdigest()
+
+
+def _own_sources(adapter: str) -> tuple[Path, list[Path]]:
+    """A folder and the sources in it that are a framework's own; its adapter is found, not imported."""
+    found = find_spec(adapter)
+    if found is None or found.origin is None:
+        raise FrameworkMissing(f"{adapter}: not found, though a framework's record names it")
+    path = Path(found.origin)
+    # A module that lies in no package shares its folder with all that is installed.
+    return path.parent, sorted(path.parent.rglob("*.py")) if "." in adapter else [path]
 
 
 def _version(distribution: str) -> str | None:

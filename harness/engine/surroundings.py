@@ -8,23 +8,20 @@ from pathlib import Path
 
 from harness.errors import DeviceUnavailable
 from harness.measure import nvml
-from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, bearing, fixed, inherited
+from harness.measure.variables import VISIBLE, bearing, fixed, folders, inherited
 
 
 def environment(
     *, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
 ) -> dict[str, str]:
     """Environment of a worker: what is allowed or `passed` of the user's own, and every setting fixed."""
-    # A cache of its own for each run: compile time does not depend on what ran before it.
     cache = compile_cache.absolute()
     return {
         **inherited(os.environ, passed),
         **fixed(threads),
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         VISIBLE: visible_devices(device, os.environ.get(VISIBLE)),
-        COMPILE_CACHE: str(cache),
-        # Keras reads number format and backend from keras.json in its home.
-        KERAS_HOME: str(cache / "keras"),
+        **{name: str(cache / place) for name, place in folders().items()},
     }
 
 

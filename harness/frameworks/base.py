@@ -17,9 +17,9 @@ A worker drives an adapter through one trial, in this order:
     adapter.begin_predictions(size)   off the clock, and then, each call on the clock:
         adapter.predict(number)       closed by synchronise()
 
-An adapter is a leaf: nothing imports it, the worker resolves it by name. Another package adds a
-framework by an entry point in the group `evenmatch.frameworks` that names a function
-`open_adapter(spec: TrialSpec) -> Adapter`, in a module that also has `probe(device: str) -> str`.
+An adapter is a leaf: nothing imports it but a worker, by the name that the framework's record has for it. Its
+module has `open_adapter(spec: TrialSpec) -> Adapter` and `probe(device: str) -> str`. Another package adds a
+framework as ours are added: by an entry point that names a record (`registry`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A framework that does what a script says: order, pairing, failure and reports without a framework.
 
-Put in a framework's place with `EVENMATCH_ADAPTER_TENSORFLOW=harness.frameworks.scripted` (or
-`..._PYTORCH`), and told what to do by `EVENMATCH_SCRIPT_TENSORFLOW`, a JSON object:
+Put in a framework's place with `EVENMATCH_ADAPTER_<FRAMEWORK>=harness.frameworks.scripted`, the framework's
+name in capitals, and told what to do by `EVENMATCH_SCRIPT_<FRAMEWORK>`, a JSON object:
 
     {"train_s": 0.01, "evaluate_s": 0.001, "accuracy": 0.97, "events": {"train 2": "raise"}}
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
+from harness.frameworks.record import Ability, Framework, Package
 from harness.measure import host, nvml
 
 _BUSY_SHARE: Final = 0.1
@@ -38,21 +39,28 @@ class Probed:
 
 
 def checks(
-    results: Path, probes: Mapping[str, Probed], compiled: Probed | None, kept_out: Sequence[str] = ()
+    results: Path,
+    frameworks: Sequence[Framework],
+    probes: Mapping[str, Probed],
+    abilities: Sequence[tuple[Ability, Probed]],
+    kept_out: Sequence[str] = (),
 ) -> list[Check]:
     """All findings; `probes` maps "framework on device" to what was said.
 
-    `compiled` is what came of compiling a step in PyTorch on the CPU, None where there is no PyTorch.
+    `abilities` are those of the frameworks that are installed, each with what came of trying it.
     `kept_out` are variables of the shell that would change a framework, and do not reach one.
     """
     return [
         Check(name="python", state="ok", said=platform.python_version()),
-        _package("tensorflow", "every comparison"),
-        _package("torch", "every comparison"),
-        _package("torchvision", "mode idiomatic, and one source of the data"),
+        *(
+            _package(package, package.disables, one.install)
+            for one in frameworks
+            for package in one.packages
+            if package.disables is not None
+        ),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
-        *([] if compiled is None else [_compiler(compiled)]),
+        *(_ability(ability, tried) for ability, tried in abilities),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
         *_kept_out(kept_out),
         _folder(results),
@@ -62,11 +70,13 @@ def checks(
     ]
 
 
-def _package(name: str, disables: str) -> Check:
+def _package(package: Package, disables: str, install: str) -> Check:
+    name = package.distribution
     try:
         return Check(name=name, state="ok", said=version(name))
     except PackageNotFoundError:
-        return Check(name=name, state="missing", said="not installed", disables=disables)
+        said = f"not installed; `{install}` installs it"
+        return Check(name=name, state="missing", said=said, disables=disables)
 
 
 def _probed(name: str, answer: Probed) -> Check:
@@ -88,11 +98,10 @@ def _nvml() -> Check:
     return Check(name="nvml", state="ok", said=said)
 
 
-def _compiler(compiled: Probed) -> Check:
-    if compiled.usable:
-        return Check(name="torch.compile", state="ok", said=f"a step was compiled with {compiled.said}")
-    disables = "mode compiled in PyTorch on a CPU"
-    return Check(name="torch.compile", state="missing", said=compiled.said, disables=disables)
+def _ability(ability: Ability, tried: Probed) -> Check:
+    if tried.usable:
+        return Check(name=ability.name, state="ok", said=f"{ability.does} {tried.said}")
+    return Check(name=ability.name, state="missing", said=tried.said, disables=ability.disables)
 
 
 def _program(name: str, disables: str) -> Check:

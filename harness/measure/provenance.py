@@ -18,6 +18,7 @@ from typing import Any, Final
 import psutil
 
 import harness
+from harness.frameworks import registry
 from harness.measure import host, nvml
 from harness.measure.variables import recorded
 
@@ -68,9 +69,11 @@ def _software() -> dict[str, Any]:
     return {
         "python_version": platform.python_version(),
         "harness_version": harness.__version__,
-        "tensorflow_version": _version("tensorflow"),
-        "keras_version": _version("keras"),
-        "torch_version": _version("torch"),
+        **{
+            package.column: _version(package.distribution)
+            for one in registry.records()
+            for package in one.recorded
+        },
         "packages_json": json.dumps(dict(sorted(packages.items()))),
     }
 

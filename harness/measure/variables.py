@@ -1,24 +1,23 @@
 """Variables of the environment: which ones a worker may have, and which of these are recorded.
 
-A worker's environment is made, not inherited: what `ALLOWED` lets in of the shell's, what the user lets in by
-name, and what is fixed here. What is recorded is taken from the same, so nothing else in a shell can reach
-a file, a page or a log.
+A worker's environment is made, not inherited: what `ALLOWED` and the frameworks' records let in of the
+shell's, what the user lets in by name, and what is fixed here and there. What is recorded is taken from the
+same, so nothing else in a shell can reach a file, a page or a log.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Final
 
-# By TensorFlow's default a process takes nearly all memory of a GPU at once.
-GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
+from harness.frameworks import registry
+
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
-COMPILE_CACHE: Final = "TORCHINDUCTOR_CACHE_DIR"
-KERAS_HOME: Final = "KERAS_HOME"
 
 _PYTHON_PATH: Final = "PYTHONPATH"
 
@@ -38,7 +37,7 @@ class Group:
 
 
 ALLOWED: Final = (
-    Group(names=("PATH",), why="torch.compile calls a C++ compiler", folders=True),
+    Group(names=("PATH",), why="a framework that compiles calls a C++ compiler", folders=True),
     Group(
         names=("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
         why="where CUDA's and the driver's libraries lie; another library is another speed",
@@ -65,10 +64,6 @@ ALLOWED: Final = (
     ),
 )  # fmt: skip
 
-# Made anew for each worker; the user can set none of them.
-_OWN_FOLDERS: Final = frozenset({COMPILE_CACHE, KERAS_HOME})
-_PLACED: Final = _OWN_FOLDERS | {VISIBLE}
-
 _SECRET: Final = re.compile(
     r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|AUTH|(^|_)(PASS|PWD|PRIVATE|(API)?KEYS?)($|_)",
     re.IGNORECASE,
@@ -76,34 +71,37 @@ _SECRET: Final = re.compile(
 _ADDRESS_WITH_LOGIN: Final = re.compile(r"://[^/\s]*@")
 _NOT_KEPT: Final = "(not recorded: it holds a login)"
 
-# Known to change what a framework computes or how fast. TF_VAR_..., TF_CLI_... and the like are Terraform's.
-_CHANGES_FRAMEWORKS: Final = re.compile(
-    r"(OMP|GOMP|KMP|MKL|OPENBLAS|XLA|KERAS|CUDA|CUDNN|CUBLAS|NVIDIA|TORCH|TORCHINDUCTOR|TORCHDYNAMO|PYTORCH"
-    r"|TRITON|AOT|ATEN|DNNL|ONEDNN|MALLOC)_\w+|TF2?_(?!VAR_|CLI_|LOG|DATA_DIR|WORKSPACE|INPUT|REGISTRY|TOKEN)\w+"
+# Known to change what any framework computes or how fast.
+_CHANGE_ANY: Final = (
+    r"(OMP|GOMP|KMP|MKL|OPENBLAS|CUDA|CUDNN|CUBLAS|NVIDIA|DNNL|ONEDNN|MALLOC)_\w+"
     r"|LD_PRELOAD|PYTHON(OPTIMIZE|MALLOC|DEVMODE|TRACEMALLOC)"
 )
 
 
 def fixed(threads: int) -> dict[str, str]:
-    """What every worker has, whatever the shell has: all that a framework reads at its import."""
-    return {
+    """What every worker has, whatever the shell has: all that a framework reads at its import.
+
+    Every framework's, so that all workers have the same; what all share no record can change.
+    """
+    own = {name: value for one in registry.records() for name, value in one.variables.fixed.items()}
+    return own | {
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
-        "KERAS_BACKEND": "tensorflow",
-        # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
-        "TF_ENABLE_ONEDNN_OPTS": "1",
-        GROWTH: "true",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
         # CUDA and NVML number devices differently.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }
 
 
+def folders() -> dict[str, str]:
+    """Variables that name a folder, made anew for each worker: its place inside a run's own cache."""
+    return {name: place for one in registry.records() for name, place in one.variables.folders.items()}
+
+
 def is_ours(name: str) -> bool:
-    """Whether the harness sets this variable in each worker."""
-    return name in _PLACED or name in fixed(1)
+    """Whether the harness sets this variable in each worker; the user can set none of them."""
+    return name == VISIBLE or name in folders() or name in fixed(1)
 
 
 def may_be_secret(name: str) -> bool:
@@ -118,7 +116,7 @@ def inherited(shell: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str,
     return {
         name: _absolute(value) if name == _PYTHON_PATH or _is_allowed(name, _FOLDERS) else value
         for name, value in sorted(shell.items())
-        if name in passed or _is_allowed(name, ALLOWED)
+        if name in passed or _is_allowed(name, [*ALLOWED, *_of_frameworks()])
     }
 
 
@@ -127,7 +125,7 @@ def recorded(shell: Mapping[str, str], *, threads: int, passed: Sequence[str] = 
     known = {
         name: _NOT_KEPT if _ADDRESS_WITH_LOGIN.search(value) else value
         for name, value in inherited(shell, passed).items()
-        if (name in passed or _is_allowed(name, _RECORDED)) and not may_be_secret(name)
+        if (name in passed or _is_allowed(name, [*_RECORDED, *_of_frameworks()])) and not may_be_secret(name)
     }
     return dict(sorted((known | fixed(threads)).items()))
 
@@ -137,7 +135,7 @@ def bearing(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name not in _OWN_FOLDERS and not _is_allowed(name, _NEUTRAL)
+        if name not in folders() and not _is_allowed(name, _NEUTRAL)
     }
 
 
@@ -146,7 +144,7 @@ def kept_out(shell: Mapping[str, str], passed: Sequence[str] = ()) -> list[str]:
     return [
         name
         for name in sorted(shell)
-        if _CHANGES_FRAMEWORKS.fullmatch(name)
+        if _telling().fullmatch(name)
         and not (is_ours(name) or name in inherited(shell, passed) or may_be_secret(name))
     ]
 
@@ -154,6 +152,19 @@ def kept_out(shell: Mapping[str, str], passed: Sequence[str] = ()) -> list[str]:
 _FOLDERS: Final = tuple(group for group in ALLOWED if group.folders)
 _RECORDED: Final = tuple(group for group in ALLOWED if group.recorded)
 _NEUTRAL: Final = tuple(group for group in ALLOWED if group.neutral)
+
+
+def _of_frameworks() -> Iterator[Group]:
+    for one in registry.records():
+        for pattern, why in one.variables.allowed.items():
+            yield Group(names=(pattern,), why=why, recorded=True)
+
+
+@cache
+def _telling() -> re.Pattern[str]:
+    """Names of all variables that are known to change a framework."""
+    own = [one.variables.telling for one in registry.records() if one.variables.telling]
+    return re.compile("|".join(f"(?:{names})" for names in [_CHANGE_ANY, *own]))
 
 
 def _is_allowed(name: str, groups: Sequence[Group]) -> bool:

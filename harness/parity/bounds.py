@@ -85,8 +85,8 @@ _LOSS_ROUNDINGS: Final = 2
 _ROUNDINGS: Final = 16
 _LOGIT_ROUNDINGS: Final = 32
 
-# A bias's gradient is a sum over the batch, and TensorFlow's kernel for a CPU adds up in bfloat16 itself: an
-# error that grows with the square root of the number of terms (Higham and Mary 2019), here times this.
+# A bias's gradient is a sum over the batch, and a kernel for a CPU may add up in bfloat16: an error that
+# grows with the square root of the number of terms (Higham and Mary 2019), here times this.
 _SUM_ROUNDINGS: Final = 4
 
 # Where rounding decides the sign of a gradient, Adam steps up in one and down in the other.

@@ -16,8 +16,10 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.certified import certified
+from harness.analysis.of_trials import pair_of
 from harness.analysis.throughput import throughput
 from harness.analysis.verdicts import control
+from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages.context import Table
 from harness.report.sentences.answer import all_answers, judge
@@ -27,7 +29,8 @@ SHAPE: Final = 1
 
 _RUN: Final = [
     "run_id", "status", "stopped_because", "started_at", "wall_s", "trials_ok", "trials_failed", "hostname",
-    "cpu_model", "threads", "tensorflow_version", "torch_version", "harness_version", "git_commit", "command",
+    "cpu_model", "threads", *(one.version_column for one in registry.records()), "harness_version",
+    "git_commit", "command",
 ]  # fmt: skip
 _WINGS: Final = ["replicates", "samples_per_s", "samples_per_s_low", "samples_per_s_high"]
 
@@ -47,7 +50,7 @@ def exported(runs: Sequence[Frames], form: Format) -> str:
     write: dict[Format, Callable[[], str]] = {
         Format.CSV: lambda: _flat(runs).to_csv(index=False, lineterminator="\n"),
         Format.JSON: lambda: as_json(document(runs)),
-        Format.MARKDOWN: lambda: markdown(_table(runs)),
+        Format.MARKDOWN: lambda: "\n".join(markdown(table) for table in _tables(runs)),
         Format.GITHUB: lambda: as_json([entry for run in runs for entry in _github(run)]),
     }
     return write[form]()
@@ -112,7 +115,7 @@ def _verdict(row: Mapping[str, Any], speeds: pd.DataFrame) -> dict[str, Any]:
     own = speeds[(speeds["case_id"] == row["case_id"]) & (speeds["phase"] == row["phase"])]
     sides = {one["framework"]: {name: one[name] for name in _WINGS} for one in records(own)}
     kept = {name: value for name, value in row.items() if name not in {"panel", "label"}}
-    return kept | {name: sides.get(name) for name in words.FRAMEWORK_NAMES}
+    return kept | {name: sides.get(name) for name in (row["speed_of"], row["speed_over"])}
 
 
 def _uncertified(frames: Frames) -> list[dict[str, Any]]:
@@ -139,29 +142,36 @@ def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
     rows = []
     for run in document(runs)["runs"]:
         for one in run["verdicts"]:
-            sides = {name: one.pop(name) or {} for name in words.FRAMEWORK_NAMES}
+            sides = {name: one.pop(name) or {} for name in (one["speed_of"], one["speed_over"])}
             wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
             rows.append({"run_id": run["run_id"], **one, **wings})
     return pd.DataFrame(rows)
 
 
-def _table(runs: Sequence[Frames]) -> Table:
+def _tables(runs: Sequence[Frames]) -> list[Table]:
+    """A table for each two frameworks that were compared."""
+    by_pair: dict[tuple[str, str], list[Frames]] = {}
+    for run in runs:
+        by_pair.setdefault(pair_of(run.trials, run.certificates), []).append(run)
+    return [_table(pair, own) for pair, own in by_pair.items()]
+
+
+def _table(pair: tuple[str, str], runs: Sequence[Frames]) -> Table:
+    speeds = tuple(f"{words.framework(name)} samples/s" for name in pair)
     return Table(
-        caption="TensorFlow's speed over PyTorch's",
-        headers=("run", "case", "phase", "TensorFlow samples/s", "PyTorch samples/s", "ratio", "interval",
-                 "replicates", "verdict"),
-        rows=tuple(_shown(row) for row in records(_flat(runs))),
+        caption=words.speed_over(pair),
+        headers=("run", "case", "phase", *speeds, "ratio", "interval", "replicates", "verdict"),
+        rows=tuple(_shown(row, pair) for row in records(_flat(runs))),
         numeric=(False, False, False, True, True, True, True, True, False),
-    )  # fmt: skip
+    )
 
 
-def _shown(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _shown(row: Mapping[str, Any], pair: tuple[str, str]) -> tuple[str, ...]:
     return (
         words.plain(row["run_id"]),
         words.plain(row["case_id"]),
         row["phase"],
-        words.number(row["tensorflow_samples_per_s"]),
-        words.number(row["pytorch_samples_per_s"]),
+        *(words.number(row[f"{name}_samples_per_s"]) for name in pair),
         words.ratio(row["speed_ratio"]),
         words.interval(row["speed_ratio_low"], row["speed_ratio_high"]),
         words.count(row["replicates"]),

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from harness.frameworks import registry
 from harness.report import bare
-from harness.work.workload import PYTORCH, TENSORFLOW
 
 # Whatever draws imports this module first: after `bare` has been here the user's settings are past.
 with bare.surroundings():
@@ -32,13 +32,6 @@ MUTED: Final = "#59636e"
 LINE: Final = "#d5dae1"
 BAND: Final = "#eceff3"
 
-# A pair that stays apart in the common kinds of colour blindness, each with a marker and hatch of its own.
-COLOURS: Final = {TENSORFLOW: "#b94f06", PYTORCH: "#5a45c9"}
-MARKERS: Final = {TENSORFLOW: "o", PYTORCH: "D"}
-# Broken, so that of two lines in one place both are seen.
-DASHES: Final[dict[str, str | tuple[int, int]]] = {TENSORFLOW: "", PYTORCH: (3, 2)}
-HATCHES: Final = {TENSORFLOW: "", PYTORCH: "///"}
-
 # Start-up's parts, from light to dark, of no framework's colour.
 PARTS: Final = ("#b9d8d2", "#7fb8ae", "#438f84", "#1d5f57")
 
@@ -48,9 +41,8 @@ _VARIABLES: Final = {
     MUTED: "--muted",
     LINE: "--line",
     BAND: "--band",
-    COLOURS[TENSORFLOW]: "--tensorflow",
-    COLOURS[PYTORCH]: "--pytorch",
     **{colour: f"--part-{number}" for number, colour in enumerate(PARTS)},
+    **{one.look.colour: f"--of-{one.name}" for one in registry.records()},
 }
 
 # Any: matplotlib's stubs want its few hundred key names as literals.
@@ -84,6 +76,23 @@ _RC: Final[dict[Any, Any]] = {
     "ytick.color": MUTED,
     "ytick.major.size": 0,
 }
+
+
+def colour(framework: str) -> str:
+    return registry.look(framework).colour
+
+
+def marker(framework: str) -> str:
+    return registry.look(framework).marker
+
+
+def hatch(framework: str) -> str:
+    return registry.look(framework).hatch
+
+
+def dashes(framework: str) -> tuple[int, ...] | str:
+    """As seaborn takes them: an unbroken line is an empty text."""
+    return registry.look(framework).dashes or ""
 
 
 @contextmanager

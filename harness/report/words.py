@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from harness.work.workload import PYTORCH, TENSORFLOW
+from harness.frameworks import registry
 
-FRAMEWORK_NAMES: Final = {TENSORFLOW: "TensorFlow", PYTORCH: "PyTorch"}
 DATASET_NAMES: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "synthetic": "synthetic data"}
 WAY_NAMES: Final = {
     "welch": "Welch's t-test on rounds",
@@ -35,7 +34,13 @@ def plain(text: object, longest: int | None = LONGEST) -> str:
 
 
 def framework(name: str) -> str:
-    return FRAMEWORK_NAMES.get(name, plain(name))
+    return plain(registry.label(name))
+
+
+def speed_over(pair: tuple[str, str]) -> str:
+    """What a ratio of two frameworks is."""
+    one, other = pair
+    return f"{framework(one)}'s speed over {framework(other)}'s"
 
 
 def dataset(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 
 import pandas as pd
 
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.data import cache, mnist
 from harness.data.progress import Reporter
@@ -23,6 +24,8 @@ from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certi
 from harness.engine.replicate import Observer
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
+from harness.frameworks import registry
+from harness.frameworks.record import Place
 from harness.measure import provenance, scratch
 from harness.measure.doctor import Check, checks
 from harness.measure.variables import kept_out
@@ -35,10 +38,10 @@ from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
 from harness.work.records import Certification
-from harness.work.workload import FRAMEWORKS, MOST_EPOCHS, PYTORCH, WHOLE_EPOCHS, Case, Mode
+from harness.work.workload import MOST_EPOCHS, WHOLE_EPOCHS, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
-PLACE: Final = ("hostname", "cpu_model", "cpu_usable", "tensorflow_version", "torch_version")
+PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +65,13 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
         UsageError: an option, a framework, a device or a folder that cannot be used.
     """
     plan(settings)
-    probing.require_frameworks()
+    probing.require_frameworks(settings.frameworks)
     Store(settings.results).prepare()
     _require_writable(settings.reports)
     with scratch.folder():
         pass
-    return plan(replace(settings, device=probing.settle(settings.device, reporter, settings.pass_env)))
+    devices = probing.settle(settings.frameworks, settings.device, reporter, settings.pass_env)
+    return plan(replace(settings, device=devices))
 
 
 def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
@@ -112,6 +116,7 @@ def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFra
     """
     settings = planned.settings
     conditions = ProofConditions(
+        frameworks=settings.frameworks,
         results=settings.results,
         data_root=data_root,
         logs=Store(settings.results).logs,
@@ -127,6 +132,11 @@ def provable(planned: Plan) -> list[Case]:
     return [case for case in planned.cases if case.mode is not Mode.ARTICLE]
 
 
+def certificates_wanted(planned: Plan) -> int:
+    """How many certificates the cases need: one for each framework."""
+    return len(provable(planned)) * len(planned.settings.frameworks)
+
+
 def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
     """Measure the certified cases, keep every trial, draw the page.
 
@@ -139,7 +149,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     store, began_s = Store(settings.results), time.monotonic()
     run = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
     run |= {"certificate_ids": list(proofs["certificate_id"])}
-    run |= footprint.columns(settings.device, settings.pass_env)
+    run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
     store.save_run(run)
     held = {
         (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
@@ -200,26 +210,32 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """Draw the page again from what is on disk.
 
     Raises:
-        ResultsUnusable: a run that is not there, or a folder that cannot be written.
+        ResultsUnusable: a run that is not there, runs of more than two frameworks together, or a folder that
+            cannot be written.
     """
     frames = read(settings.results, wanted)
+    pair_of(frames.trials, frames.certificates)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
 
 
 def examine(settings: Settings) -> list[Check]:
     """What is there, what is missing and what that disables, each framework asked in its own process."""
-    missing = probing.missing_frameworks()
-    asked = [name for name in FRAMEWORKS if name not in missing]
+    known = registry.records()
+    missing = probing.missing_frameworks([one.name for one in known])
+    installed = [one for one in known if one.name not in missing]
     devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
     if settings.device == ("cpu",):
         devices.append("cuda")
     passed = settings.pass_env
     probes = {
-        f"{name} on {device}": probing.ask(name, device, passed) for device in devices for name in asked
+        f"{one.name} on {device}": probing.ask(one.name, device, passed)
+        for device in devices
+        for one in installed
+        if Place.of(device) in one.places
     }
-    compiled = None if PYTORCH in missing else probing.compiles(passed)
-    return checks(settings.results, probes, compiled, kept_out(os.environ, passed))
+    tried = [(ability, probing.tries(ability, passed)) for one in installed for ability in one.abilities]
+    return checks(settings.results, known, probes, tried, kept_out(os.environ, passed))
 
 
 def _drawn(frames: Frames, settings: Settings) -> Drawn:

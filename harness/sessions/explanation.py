@@ -15,7 +15,7 @@ from harness.errors import BadOption
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
-from harness.settings.grid import SIDES
+from harness.settings.grid import SIDES, require
 from harness.store.frames import Frames
 from harness.store.reader import read, read_changes
 from harness.store.schema import EXPLANATIONS
@@ -50,8 +50,10 @@ def prepare(
     if ends:
         a, b = (contender(text, settings.seed) for text in ends)
         require_walk(a, b)
+        probing.require_frameworks([a.framework, b.framework])
         for one in (a, b):
-            probing.require_device(one.case.device, settings.pass_env)
+            require([one.framework], one.case.device, [one.case.mode], [one.case.workload.precision])
+            probing.require_device([one.framework], one.case.device, settings.pass_env)
         return replace(settings, dataset=a.case.workload.dataset), a, b
     if len(planned.cases) > 1:
         raise BadOption("EPOCHS", ",".join(map(str, settings.epochs)), "one value, and one device")

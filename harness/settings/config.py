@@ -26,6 +26,7 @@ class Settings:
     """Everything a run can be asked, checked. Lists span the grid of cases."""
 
     preset: Preset
+    frameworks: tuple[str, str]
     device: tuple[str, ...]
     batch_size: tuple[int, ...]
     epochs: tuple[int, ...]
@@ -124,6 +125,7 @@ def _preset(option: str, text: str) -> Preset:
 
 _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "preset": _preset,
+    "frameworks": parsing.frameworks,
     "device": parsing.devices,
     "batch_size": lambda option, text: parsing.whole_list(option, text, most=FULL_TRAIN_SAMPLES),
     "epochs": lambda option, text: parsing.whole_list(option, text, most=MOST_EPOCHS),

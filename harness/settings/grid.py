@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
-from typing import Final
+from typing import Final, TypeVar
 
 from harness.errors import BadOption
+from harness.frameworks import registry
+from harness.frameworks.record import Place
 from harness.settings.config import Settings
+from harness.settings.presets import FRAMEWORKS
 from harness.work.listings import listed
 from harness.work.records import Role
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW, Case, Mode, Precision, Workload
+from harness.work.workload import Case, Mode, Precision, Workload
 
 SIDES: Final[tuple[str, str]] = ("a", "b")
 
-# TF32 and CUDA graphs are a GPU's, and no ordinary processor computes in fp16: it is emulated there.
-_NOT_ON_A_CPU: Final[dict[str, set[StrEnum]]] = {
-    "PRECISION": {Precision.TF32, Precision.FP16},
-    "MODE": {Mode.GRAPH},
-}
+Choice = TypeVar("Choice", bound=StrEnum)
 
 # Enough rounds to take turns; a control need not learn anything.
 _CONTROL_EPOCHS: Final = 2
@@ -38,7 +37,7 @@ class Pair:
 
     case: Case
     replicate: int
-    frameworks: tuple[str, str] = (FRAMEWORKS[0], FRAMEWORKS[1])
+    frameworks: tuple[str, str] = FRAMEWORKS
     planted_share: float = 0.0
     other: Case | None = None
     change: str = ""
@@ -89,8 +88,15 @@ class Plan:
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(self.settings.replicates):
+            frameworks = self.settings.frameworks
             pairs = [
-                Pair(case=case, replicate=replicate, other=_run_by(PYTORCH, case)) for case in self.cases
+                Pair(
+                    case=case,
+                    replicate=replicate,
+                    frameworks=frameworks,
+                    other=_run_by(frameworks[1], case),
+                )
+                for case in self.cases
             ]
             if pairs:
                 pairs.append(self._control(replicate))
@@ -100,7 +106,8 @@ class Plan:
         """One framework against itself, the other in the next replicate: at the first case, cut short."""
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
-        framework = FRAMEWORKS[replicate % len(FRAMEWORKS)]
+        frameworks = self.settings.frameworks
+        framework = frameworks[replicate % len(frameworks)]
         return Pair(
             case=_run_by(framework, replace(self.cases[0], workload=short)),
             replicate=replicate,
@@ -116,18 +123,17 @@ def _run_by(framework: str, case: Case) -> Case:
 def plan(settings: Settings) -> Plan:
     """Span the grid device x mode x precision x epochs x batch size.
 
-    Mode `article` has one case instead of one a batch size: TensorFlow's listing, which stands for both.
+    Mode `article` has one case instead of one a batch size: the first framework's listing stands for both.
 
     Raises:
-        BadOption: when a combination is not allowed, such as a batch larger than the training set or a
-            number format that the device does not have.
+        BadOption: when a combination is not allowed, such as a batch larger than the training set, or a mode
+            or number format that a framework does not have on the device.
     """
-    if "cpu" in settings.device:
-        _require_on_a_cpu("MODE", settings.mode)
-        _require_on_a_cpu("PRECISION", settings.precision)
+    for device in settings.device:
+        require(settings.frameworks, device, settings.mode, settings.precision)
     cases = [
         _run_by(
-            TENSORFLOW,
+            settings.frameworks[0],
             Case(
                 workload=Workload(
                     dataset=settings.dataset,
@@ -149,9 +155,41 @@ def plan(settings: Settings) -> Plan:
     return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
 
 
-def _require_on_a_cpu(option: str, asked: Sequence[StrEnum]) -> None:
-    elsewhere = _NOT_ON_A_CPU[option]
+def require(
+    frameworks: Sequence[str], device: str, modes: Sequence[Mode], precisions: Sequence[Precision]
+) -> None:
+    """Each of the frameworks has to have these modes and number formats on the device, by its record.
+
+    Raises:
+        BadOption: naming what one of them does not have, and what all have.
+    """
+    found = [registry.record(name) for name in frameworks]
+    _require("MODE", device, modes, {one.label: one.modes for one in found})
+    _require("PRECISION", device, precisions, {one.label: one.precisions for one in found})
+
+
+def _require(
+    option: str,
+    device: str,
+    asked: Sequence[Choice],
+    held: Mapping[str, Mapping[Choice, frozenset[Place]]],
+) -> None:
+    """Refuse what one of the frameworks does not have on a device; `held` has where each has what.
+
+    Which device `auto` becomes is not known yet: it is asked again once it is.
+    """
+    if device == "auto":
+        return
+    place = Place.of(device)
     for value in asked:
-        if value in elsewhere:
-            allowed = ", ".join(one for one in type(value) if one not in elsewhere)
-            raise BadOption(option, value, f"{allowed} with DEVICE=cpu, or a GPU alone")
+        lacking = [label for label, has in held.items() if place not in has.get(value, frozenset())]
+        if not lacking:
+            continue
+        allowed = [
+            one for one in type(value) if all(place in has.get(one, frozenset()) for has in held.values())
+        ]
+        if not allowed:
+            raise BadOption("DEVICE", device, f"another: {' and '.join(lacking)} cannot run there")
+        on_a_gpu = all(Place.GPU in has.get(value, frozenset()) for has in held.values())
+        else_where = ", or a GPU alone" if on_a_gpu else f": all that {' and '.join(lacking)} has there"
+        raise BadOption(option, value, f"{', '.join(allowed)} with DEVICE={device}{else_where}")

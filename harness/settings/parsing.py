@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from harness.errors import BadOption
+from harness.frameworks import registry
 from harness.measure.variables import is_ours, may_be_secret
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -63,6 +64,23 @@ def choice(option: str, text: str, kind: type[Choice]) -> Choice:
     if len(values) != 1:
         raise BadOption(option, text, "one of " + ", ".join(kind))
     return values[0]
+
+
+def frameworks(option: str, text: str) -> tuple[str, str]:
+    """The two frameworks that a run compares, the first one's speed over the second's.
+
+    Raises:
+        BadOption: other than two, or one that is not installed here.
+        FrameworkMissing: what `registry.records` raises.
+    """
+    values, known = words(text), registry.names()
+    if not set(values) <= set(known):
+        raise BadOption(option, text, f"two of {', '.join(known)}")
+    try:
+        first, second = values
+    except ValueError:
+        raise BadOption(option, text, f"two of {', '.join(known)}") from None
+    return first, second
 
 
 def devices(option: str, text: str) -> tuple[str, ...]:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from harness.work.listings import PYTORCH, TENSORFLOW
 from harness.work.workload import FULL_TRAIN_SAMPLES
+
+# The two that a run compares where nothing else is said.
+FRAMEWORKS: Final = (TENSORFLOW, PYTORCH)
 
 
 class Preset(StrEnum):
@@ -17,6 +21,7 @@ class Preset(StrEnum):
 
 
 DEFAULTS: Final[dict[str, str]] = {
+    "frameworks": ",".join(FRAMEWORKS),
     "device": "cpu",
     "batch_size": "64,512",
     "epochs": "5",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 
+from harness.frameworks import registry
 from harness.store.schema import CERTIFICATES
-
-# Until schema 3 a finding had a column for each of the two frameworks.
-_OLD_SIDES: Final = ("tensorflow", "pytorch")
 
 
 def findings(table: pa.Table) -> pa.Table:
@@ -22,16 +20,17 @@ def findings(table: pa.Table) -> pa.Table:
 
 def finding_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `findings`, of rows."""
-    return [
-        new
-        for row in rows
-        for new in ([row] if "framework" in row else [_of(row, side) for side in _OLD_SIDES])
-    ]
+    return [new for row in rows for new in ([row] if "framework" in row else _by_framework(row))]
 
 
-def _of(row: dict[str, Any], side: str) -> dict[str, Any]:
+def _by_framework(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Until schema 3 a finding had a column for each of its two frameworks, called by its name."""
+    first, second = (name for name in registry.names() if name in row)
+    return [_of(row, first, second), _of(row, second, first)]
+
+
+def _of(row: dict[str, Any], side: str, other: str) -> dict[str, Any]:
     """One framework's half of an old finding. What was not asked of it was held against the other's."""
-    (other,) = (name for name in _OLD_SIDES if name != side)
     asked = row["bound"] is None and row["expected"] is not None
     return {name: row.get(name) for name in CERTIFICATES.names} | {
         "framework": side,

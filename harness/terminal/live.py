@@ -16,12 +16,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.analysis.statistics import Judgement, Verdict
+from harness.analysis.verdicts import called
 from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Pair, Plan
 from harness.terminal.console import following, redraws
 from harness.work.records import Attempt, Role, Trial
-from harness.work.workload import FRAMEWORKS, Case
+from harness.work.workload import Case
 
 _LOG_EVERY_S: Final = 10.0
 
@@ -68,7 +69,7 @@ class DataDisplay(_Display):
 class ProofDisplay(_Display):
     """Follows the certificates; a `ProofObserver`. Failures are said as they are found."""
 
-    def __init__(self, cases: int, console: Console | None = None) -> None:
+    def __init__(self, certificates: int, console: Console | None = None) -> None:
         self._console = console or following()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -78,7 +79,7 @@ class ProofDisplay(_Display):
             transient=True,
             disable=not redraws(self._console),
         )
-        self._task = self._progress.add_task("certificates", total=cases * len(FRAMEWORKS))
+        self._task = self._progress.add_task("certificates", total=certificates)
 
     def proof_began(self, case: Case) -> None:
         self._progress.update(self._task, description=escape(f"proving {case.id}"))
@@ -149,8 +150,9 @@ class RunDisplay(_Display):
         self._said[pair.kind] = so_far.verdict
         reach = "" if interval.low is None else f" ({interval.low:.3f} to {interval.high:.3f})"
         self._console.print(
-            f"{_duration(time.monotonic() - self._begin_s):>8}  so far [bold]{so_far.verdict}[/bold]: "
-            f"{escape(pair.case.id)}: TensorFlow's speed over PyTorch's {interval.estimate:.3f}{reach}; "
+            f"{_duration(time.monotonic() - self._begin_s):>8}  so far "
+            f"[bold]{called(so_far.verdict, pair.frameworks)}[/bold]: {escape(pair.case.id)}: "
+            f"{words.speed_over(pair.frameworks)} {interval.estimate:.3f}{reach}; "
             f"{escape(so_far.reason)}"
         )
 

@@ -18,21 +18,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 from harness.errors import BadOption
-from harness.work.listings import PROGRAMS, listed
-from harness.work.program import ONLY_PYTORCH, ONLY_TENSORFLOW, Partial, Step, Update
+from harness.work.listings import ONLY, PROGRAMS, listed
+from harness.work.program import Partial, Step, Update
 from harness.work.workload import (
-    FRAMEWORKS,
     FULL_TRAIN_SAMPLES,
-    PYTORCH,
-    TENSORFLOW,
     Case,
     Dataset,
     Mode,
     Precision,
     Workload,
 )
-
-_ONLY: Final = {TENSORFLOW: ONLY_TENSORFLOW, PYTORCH: ONLY_PYTORCH}
 
 # Where in a contender each thing is that can be changed.
 _PLACES: Final[dict[str, tuple[str, ...]]] = {
@@ -71,10 +66,13 @@ _ASIDES: Final[tuple[tuple[str, Any], ...]] = (
 FRAMEWORKS_OWN: Final = frozenset({"framework", "step"})
 
 _CASE: Final = re.compile(
-    rf"(?P<framework>{'|'.join(FRAMEWORKS)})/(?P<dataset>{'|'.join(Dataset)})-(?P<device>cpu|cuda\d*)"
+    rf"(?P<framework>[a-z][a-z0-9_]*)/(?P<dataset>{'|'.join(Dataset)})-(?P<device>cpu|cuda\d*)"
     rf"-(?P<mode>{'|'.join(Mode)})-(?P<precision>{'|'.join(Precision)})"
     r"(-b(?P<batch_size>\d+))?-e(?P<epochs>\d+)(-n(?P<train_samples>\d+))?"
 )
+
+# What an identifier of a contender looks like.
+EXAMPLE: Final = f"{next(iter(PROGRAMS))}/mnist-cpu-loop-fp32-b64-e5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,7 @@ class Contender:
     def exists(self) -> bool:
         """Whether the framework has every level of its program."""
         program = self.case.program
-        others = {level for name, only in _ONLY.items() if name != self.framework for level in only}
+        others = {level for name, only in ONLY.items() if name != self.framework for level in only}
         return program is None or others.isdisjoint(astuple(program))
 
 
@@ -159,7 +157,7 @@ def _possible(order: list[str], a: Contender, b: Contender) -> list[str]:
 
 
 def _only(contender: Contender) -> frozenset[Any]:
-    return _ONLY.get(contender.framework, frozenset())
+    return ONLY.get(contender.framework, frozenset())
 
 
 def walk(a: Contender, b: Contender, order: Sequence[str]) -> list[Leg]:
@@ -191,27 +189,28 @@ def _matters(leg: Leg) -> bool:
 
 
 def listings(workload: Workload, device: str) -> tuple[Contender, Contender]:
-    """The article's two listings, TensorFlow's first."""
+    """The article's two listings, in its order."""
     first, second = (
         Contender(
             framework=framework,
-            case=replace(listed(workload, framework, device), program=PROGRAMS[framework]),
+            case=replace(listed(workload, framework, device), program=program),
         )
-        for framework in FRAMEWORKS
+        for framework, program in PROGRAMS.items()
     )
     return first, second
 
 
 def contender(text: str, seed: int) -> Contender:
-    """Read an identifier such as `tensorflow/mnist-cpu-loop-fp32-b64-e5`, in which a case's follows a slash.
+    """Read an identifier: a framework's name, and after a slash a case's, such as `EXAMPLE`.
+
+    Whether there is such a framework is not asked here.
 
     Raises:
         BadOption: it is not one, or a size in it is not allowed.
     """
     found = _CASE.fullmatch(text)
-    allowed = "a framework, a slash and a case, such as tensorflow/mnist-cpu-loop-fp32-b64-e5"
     if found is None or (found["batch_size"] is None) != (found["mode"] == Mode.ARTICLE):
-        raise BadOption("CASE", text, allowed)
+        raise BadOption("CASE", text, f"a framework, a slash and a case, such as {EXAMPLE}")
     workload = Workload(
         dataset=Dataset(found["dataset"]),
         batch_size=int(found["batch_size"] or 1),
@@ -222,7 +221,10 @@ def contender(text: str, seed: int) -> Contender:
     )
     device = re.sub(r"cuda(\d+)", r"cuda:\1", found["device"])
     if found["mode"] == Mode.ARTICLE:
-        return listings(workload, device)[FRAMEWORKS.index(found["framework"])]
+        typed = {one.framework: one for one in listings(workload, device)}
+        if found["framework"] not in typed:
+            raise BadOption("CASE", text, f"mode article with {' or '.join(typed)}, which have a listing")
+        return typed[found["framework"]]
     return Contender(
         framework=found["framework"], case=Case(workload=workload, device=device, mode=Mode(found["mode"]))
     )

@@ -8,10 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Final
 
-from harness.work.program import Initial, Metrics, Output, Pipeline, Program, Progress, Scaling, Step
-from harness.work.workload import PYTORCH, TENSORFLOW, Adam, Case, Mode, Precision, Workload
+from harness.work.program import (
+    Initial,
+    Metrics,
+    Output,
+    Pipeline,
+    Program,
+    Progress,
+    Scaling,
+    Step,
+    Update,
+)
+from harness.work.workload import Adam, Case, Mode, Precision, Workload
+
+# The two frameworks that the article has a listing for, by the names of their records.
+TENSORFLOW: Final = "tensorflow"
+PYTORCH: Final = "pytorch"
 
 PROGRAMS: Final[Mapping[str, Program]] = {
     TENSORFLOW: Program(
@@ -34,6 +49,13 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         metrics=Metrics.NONE,
         progress=Progress.SILENT,
     ),
+}
+
+# Levels of a program that one of the two alone has. A path between two programs crosses over where neither
+# has one.
+ONLY: Final[Mapping[str, frozenset[StrEnum]]] = {
+    TENSORFLOW: frozenset({Step.TRACED, Step.COMPILED, Progress.BAR}),
+    PYTORCH: frozenset({Pipeline.LOADER, Update.FOR_LOOP, Update.FOREACH, Update.FUSED}),
 }
 
 # Keras's batch sizes and each optimiser's constants are defaults that nobody typed.

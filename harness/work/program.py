@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final
 
 
 class Scaling(StrEnum):
@@ -105,8 +104,3 @@ class Program:
     def id(self) -> str:
         """Readable name: every level in a fixed order."""
         return "-".join(getattr(self, one.name) for one in fields(self))
-
-
-# Levels that one framework alone has. A path between two programs crosses over where neither has one.
-ONLY_TENSORFLOW: Final = frozenset({Step.TRACED, Step.COMPILED, Progress.BAR})
-ONLY_PYTORCH: Final = frozenset({Pipeline.LOADER, Update.FOR_LOOP, Update.FOREACH, Update.FUSED})

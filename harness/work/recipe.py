@@ -34,7 +34,7 @@ _DTYPES: Final[dict[Precision, FloatType]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Initial parameters. Kernels are laid out (inputs, outputs); PyTorch's adapter transposes them.
+    """Initial parameters. Kernels are laid out (inputs, outputs); an adapter transposes them where need be.
 
     Shapes: `hidden_kernel` (784, h), `hidden_bias` (h,), `output_kernel` (h, 10), `output_bias` (10,).
     """
@@ -59,10 +59,10 @@ def dtype_of(precision: Precision) -> FloatType:
 
 
 def initial_weights(workload: Workload, initial: Initial = Initial.GLOROT) -> Weights:
-    """First weights in the workload's type, from one of the two frameworks' usual distributions.
+    """First weights in the workload's type, from one of the usual distributions.
 
-    `GLOROT`, Keras's: uniform kernels (Glorot & Bengio 2010, eq. 16) and zero biases. `FAN_IN`, that of
-    PyTorch's `nn.Linear`: kernels and biases uniform in ±1/√inputs.
+    `GLOROT`: uniform kernels (Glorot & Bengio 2010, eq. 16) and zero biases. `FAN_IN`: kernels and biases
+    uniform in ±1/√inputs.
     """
     rng = _stream(workload.seed, _WEIGHTS_STREAM)
     dtype = dtype_of(workload.precision)
@@ -101,7 +101,7 @@ def normalised(pixels: NDArray[np.uint8], precision: Precision) -> Floats:
     """Pixels (n, 28, 28) scaled to [0, 1], then shifted and scaled by MNIST's mean and spread: (n, 784).
 
     Divided, not multiplied by a reciprocal: the two differ in the last bit for half of all values, and
-    torchvision's `ToTensor` divides.
+    dividing is the usual.
     """
     dtype = dtype_of(precision)
     scaled: Floats = pixels.reshape(len(pixels), -1).astype(dtype)

@@ -10,10 +10,6 @@ from typing import Final
 from harness.errors import BadOption
 from harness.work.program import Program
 
-TENSORFLOW: Final = "tensorflow"
-PYTORCH: Final = "pytorch"
-FRAMEWORKS: Final = (TENSORFLOW, PYTORCH)
-
 INPUT_FEATURES: Final = 784
 CLASSES: Final = 10
 FULL_TRAIN_SAMPLES: Final = 60_000
@@ -23,13 +19,13 @@ MOST_EPOCHS: Final = 1000
 PIXEL_MEAN: Final = 0.1307
 PIXEL_STD: Final = 0.3081
 
-# Keras rounds Adam's betas to float32 even in a float64 model, PyTorch keeps them as doubles. Values
-# that float32 holds exactly are the same number in both.
+# Some frameworks round Adam's betas to float32 even in a float64 model, others keep them as doubles. Values
+# that float32 holds exactly are the same number in all.
 FLOAT32_0_9: Final = 0.8999999761581421
 FLOAT32_0_999: Final = 0.9990000128746033
 
-# Loss scaling in fp16, alike in both: doubled after so many steps without an overflow, halved at one. Keras
-# starts here. PyTorch starts at twice as much, which fp16 itself cannot hold.
+# Loss scaling in fp16, alike in all: doubled after so many steps without an overflow, halved at one. Twice as
+# much, where some frameworks start, fp16 itself cannot hold.
 LOSS_SCALE: Final = 2.0**15
 LOSS_SCALE_GROWTH_STEPS: Final = 2000
 

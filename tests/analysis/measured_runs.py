@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.work.workload import FRAMEWORKS
+from harness.settings.presets import FRAMEWORKS
 
 
 def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0.01, seed=0, **columns):

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from harness.analysis.agreement import agreement
-from harness.work.workload import FRAMEWORKS, TENSORFLOW
+from harness.settings.presets import FRAMEWORKS
+from harness.work.listings import TENSORFLOW
 
 EPOCHS = 3
 

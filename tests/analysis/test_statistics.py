@@ -30,8 +30,8 @@ round_times_s = st.lists(st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)), 
 samples = st.lists(st.floats(-2, 2), min_size=MIN_REPLICATES, max_size=12).map(np.array)
 
 OPPOSITE = {
-    Verdict.TENSORFLOW_FASTER: Verdict.PYTORCH_FASTER,
-    Verdict.PYTORCH_FASTER: Verdict.TENSORFLOW_FASTER,
+    Verdict.A_FASTER: Verdict.B_FASTER,
+    Verdict.B_FASTER: Verdict.A_FASTER,
     Verdict.EQUIVALENT: Verdict.EQUIVALENT,
     Verdict.INCONCLUSIVE: Verdict.INCONCLUSIVE,
 }
@@ -198,8 +198,8 @@ def test_holm_refuses_what_is_no_p_value(wrong):
 @pytest.mark.parametrize(
     ("centre", "sd", "verdict"),
     [
-        (0.10, 0.01, Verdict.TENSORFLOW_FASTER),
-        (-0.10, 0.01, Verdict.PYTORCH_FASTER),
+        (0.10, 0.01, Verdict.A_FASTER),
+        (-0.10, 0.01, Verdict.B_FASTER),
         (0.00, 0.01, Verdict.EQUIVALENT),
         (0.02, 0.08, Verdict.INCONCLUSIVE),
     ],
@@ -218,7 +218,7 @@ def test_a_difference_that_is_certain_but_smaller_than_the_margin_is_equivalent(
 def test_a_difference_that_may_be_smaller_or_larger_than_the_margin_is_a_difference():
     judgement = judge(spread_around(0.03, 0.02))
     assert judgement.interval.low < 1 + MARGIN < judgement.interval.high
-    assert judgement.verdict == Verdict.TENSORFLOW_FASTER
+    assert judgement.verdict == Verdict.A_FASTER
 
 
 @pytest.mark.parametrize("replicates", range(MIN_REPLICATES))
@@ -247,7 +247,7 @@ def test_a_log_ratio_that_is_not_finite_makes_the_case_inconclusive_without_an_i
 def test_a_difference_that_is_clear_alone_may_drown_among_many_cases():
     borderline = spread_around(0.05, 0.055)
     noise = [spread_around(0.0, 0.2, seed=seed) for seed in range(1, 12)]
-    assert judge(borderline).verdict == Verdict.TENSORFLOW_FASTER
+    assert judge(borderline).verdict == Verdict.A_FASTER
     assert judge_family([borderline, *noise])[0].verdict == Verdict.INCONCLUSIVE
 
 

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from harness.analysis.time_to_accuracy import time_to_accuracy, time_to_accuracy_ratio
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.settings.presets import FRAMEWORKS
+from harness.work.listings import PYTORCH, TENSORFLOW
 
 GOOD_ENOUGH = [0.95, 0.96, 0.97, 0.975]
 NEVER = [0.95, 0.96, 0.965, 0.966]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -11,8 +12,9 @@ from harness.engine import proving
 from harness.engine.proving import ProofConditions, certify, identify
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
+from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, Workload
+from harness.work.workload import Case, Dataset, Mode, Precision, Workload
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
 CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
@@ -34,7 +36,9 @@ class Watcher:
 def conditions(tmp_path, synthetic_root):
     logs = tmp_path / "logs"
     logs.mkdir()
-    return ProofConditions(results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300)
+    return ProofConditions(
+        frameworks=FRAMEWORKS, results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300
+    )
 
 
 @pytest.fixture
@@ -58,13 +62,32 @@ def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
     ids.append(identify(CASE, "pytorch", 1))
     monkeypatch.setattr(proving, "_version", lambda name: "0.0")
     ids.append(identify(CASE, "pytorch", 1))
-    monkeypatch.setattr(proving, "_sources_sha256", lambda: "edited")
+    monkeypatch.setattr(proving, "_sources_sha256", lambda adapter: "edited")
     ids.append(identify(CASE, "pytorch", 1))
     assert len(set(ids)) == len(ids)
 
 
 def test_an_id_stays_while_nothing_changes():
     assert identify(CASE, "pytorch", 1) == identify(replace(CASE), "pytorch", 1)
+
+
+def test_an_id_depends_on_its_own_framework_and_on_no_other(monkeypatch):
+    before = [identify(CASE, name, 1) for name in FRAMEWORKS]
+    monkeypatch.setattr(proving, "_version", lambda name: "0.0" if name == "torch" else version(name))
+    after = [identify(CASE, name, 1) for name in FRAMEWORKS]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+
+
+def test_an_id_depends_on_the_sources_of_an_adapter_in_another_package(tmp_path, monkeypatch):
+    package = tmp_path / "their_package"
+    package.mkdir()
+    for name in ("__init__", "adapter", "network"):
+        (package / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = [path.name for path in proving._own_sources("their_package.adapter")[1]]
+    assert own == ["__init__.py", "adapter.py", "network.py"]
+    (tmp_path / "alone.py").write_text("")
+    assert proving._own_sources("alone") == (tmp_path, [tmp_path / "alone.py"])
 
 
 def test_an_id_stays_where_only_the_shell_changes(monkeypatch, tmp_path):

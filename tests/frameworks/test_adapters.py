@@ -10,10 +10,11 @@ import pytest
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, WorkerFailed, WrongDevice
+from harness.settings.presets import FRAMEWORKS
 from harness.work.listings import program_of
 from harness.work.program import Initial
 from harness.work.recipe import digest, initial_weights
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
 
 pytestmark = pytest.mark.slow

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.settings.presets import FRAMEWORKS
 from harness.work.changes import change, listings
 from harness.work.program import Initial, Metrics, Output, Partial, Pipeline, Progress, Scaling, Step, Update
-from harness.work.workload import FRAMEWORKS, Adam, Dataset, TrialSpec, Workload
+from harness.work.workload import Adam, Dataset, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
 
 pytestmark = pytest.mark.slow

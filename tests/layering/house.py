@@ -13,8 +13,8 @@ FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision"}
 FLOORS = (
     ("harness", "harness.errors"),
     ("harness.work",),
-    ("harness.measure", "harness.data"),
-    ("harness.settings", "harness.frameworks"),
+    ("harness.measure", "harness.data", "harness.frameworks"),
+    ("harness.settings",),
     ("harness.parity",),
     ("harness.worker", "harness.store"),
     ("harness.analysis",),
@@ -24,9 +24,10 @@ FLOORS = (
     ("harness.terminal", "harness.cli", "harness.__main__"),
 )
 
-# What a worker and its adapters agree on, light enough for the parent; all else in frameworks/ is
-# resolved by name.
+# What a worker and its adapters agree on, and how records are found, light enough for the parent; all else in
+# frameworks/ is resolved by name.
 CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.gauge",
+            "harness.frameworks.record", "harness.frameworks.registry",
             "harness.frameworks.witness"}  # fmt: skip
 
 # Processes of their own, started by name or place and imported by nobody.
@@ -197,7 +198,8 @@ def _room(name: str) -> str | None:
 def _breaches(module: Module, names: set[str]) -> Iterator[str]:
     own = floor(module.name)
     inside_frameworks = _under(module.name, "harness.frameworks")
-    light = module.name not in APART and (not inside_frameworks or module.name in CONTRACT)
+    of_record = inside_frameworks and module.name.endswith(".record")
+    light = module.name not in APART and (not inside_frameworks or module.name in CONTRACT or of_record)
     if own is None:
         yield f"{module.name} has no floor in the plan"
         return

@@ -47,6 +47,7 @@ def test_no_module_breaks_the_plan():
         ("settings/grid.py", "__import__('torch')\n", "harness.settings.grid imports torch"),
         ("data/fetch.py", "from harness.data import torchvision_download\n", "a process of its own"),
         ("frameworks/base.py", "import torch\n", "harness.frameworks.base imports torch"),
+        ("frameworks/pytorch/record.py", "import torch\n", "harness.frameworks.pytorch.record imports torch"),
         ("frameworks/base.py", "from harness.frameworks.pytorch import mlp\n", "imports the adapter"),
         ("store/writer.py", "print('hello')\n", "harness.store.writer prints"),
         ("frameworks/pytorch/mlp.py", "print('epoch')\n", "harness.frameworks.pytorch.mlp prints"),

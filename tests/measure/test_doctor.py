@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.frameworks import registry
 from harness.measure import doctor, host, nvml
 
+(COMPILING,) = registry.record("pytorch").abilities
 COMPILED = doctor.Probed(said="/usr/bin/g++", usable=True)
 
 
@@ -29,7 +31,8 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
     def find(results=tmp_path / "results", probes=None, compiled=COMPILED, kept_out=()):
-        found = doctor.checks(results, probes or {}, compiled, kept_out)
+        abilities = [] if compiled is None else [(COMPILING, compiled)]
+        found = doctor.checks(results, registry.records(), probes or {}, abilities, kept_out)
         return {check.name: check for check in found}
 
     return find
@@ -52,7 +55,7 @@ def test_a_package_that_is_not_installed_is_missing(found, monkeypatch, package)
     monkeypatch.setattr(doctor, "version", version)
     missing = [check for check in found().values() if check.state != "ok"]
     assert [(check.name, check.state, check.said) for check in missing] == [
-        (package, "missing", "not installed")
+        (package, "missing", "not installed; `make setup` installs it")
     ]
     assert missing[0].disables
 

@@ -11,7 +11,7 @@ import pytest
 from harness.engine.surroundings import environment
 from harness.parity import evidence
 from harness.parity.judge import CHECKS, judge
-from harness.work.workload import FRAMEWORKS
+from harness.settings.presets import FRAMEWORKS
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,8 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.parity.testimony import testify
-from harness.work.workload import PYTORCH, TENSORFLOW, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.listings import PYTORCH, TENSORFLOW
+from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.adapters import adapter_module
 from harness.worker.reading import read_data
 

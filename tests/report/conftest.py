@@ -15,12 +15,14 @@ from harness.report.pages.evidence import evidence
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
 from harness.settings.grid import SIDES
+from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
 from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
+from harness.work.listings import PYTORCH
 from harness.work.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
-from harness.work.workload import FRAMEWORKS, PYTORCH, Case, Dataset, Mode, Workload
+from harness.work.workload import Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
 

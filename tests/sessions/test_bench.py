@@ -16,8 +16,8 @@ from harness.report.pages import summary
 from harness.sessions import bench
 from harness.settings import config
 from harness.settings.grid import plan
+from harness.settings.presets import FRAMEWORKS
 from harness.store.writer import Store
-from harness.work.workload import FRAMEWORKS
 from tests.engine.test_runner import Silent
 
 pytestmark = pytest.mark.slow

@@ -107,7 +107,7 @@ def test_a_listing_is_read_from_its_name():
 
 @pytest.mark.parametrize(
     "text",
-    ["mnist-cpu-loop-fp32-b64-e5", "jax/mnist-cpu-loop-fp32-b64-e5", "tensorflow/mnist-cpu-loop-fp32-e5",
+    ["mnist-cpu-loop-fp32-b64-e5", "jax/mnist-cpu-article-fp32-e5", "tensorflow/mnist-cpu-loop-fp32-e5",
      "tensorflow/mnist-cpu-article-fp32-b64-e5", "tensorflow/mnist-cpu-loop-fp32-b0-e5"],
 )  # fmt: skip
 def test_what_is_no_case_is_refused_by_name(text):

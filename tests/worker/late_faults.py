@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from harness.frameworks.base import Adapter
-from harness.work.workload import PYTORCH, Mode
+from harness.work.listings import PYTORCH
+from harness.work.workload import Mode
 
 LATE_EPOCH = 2
 

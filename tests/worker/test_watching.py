@@ -12,7 +12,8 @@ import pytest
 from harness.engine.surroundings import environment
 from harness.errors import OtherWork
 from harness.frameworks.base import Counts, Score
-from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.settings.presets import FRAMEWORKS
+from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.watching import Watching
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)

@@ -10,7 +10,8 @@ import json
 import os
 import sys
 
-from harness.work.workload import TENSORFLOW, Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.listings import TENSORFLOW
+from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
 from harness.worker.trial import Worker
 from tests.worker.late_faults import FAULTS, TORCH_ONLY

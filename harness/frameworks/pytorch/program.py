@@ -15,8 +15,8 @@ from harness.errors import NotDivisible
 from harness.frameworks.base import Data, Pace
 from harness.frameworks.pytorch.feeds import ArrayFeed, Feed, LoaderFeed
 from harness.frameworks.pytorch.mlp import TorchMlp
-from harness.work.listings import program_of
-from harness.work.program import ONLY_TENSORFLOW, Metrics, Output, Pipeline, Update
+from harness.work.listings import ONLY, TENSORFLOW, program_of
+from harness.work.program import Metrics, Output, Pipeline, Update
 from harness.work.recipe import Order, Weights
 from harness.work.workload import CLASSES, INPUT_FEATURES, TrialSpec
 
@@ -35,7 +35,7 @@ class TorchProgram(TorchMlp):
         super().__init__(spec)
         program = program_of(spec.case, spec.framework)
         assert program is not None, "mode article has a program"
-        assert program.step not in ONLY_TENSORFLOW, "PyTorch has no such level"
+        assert program.step not in ONLY[TENSORFLOW], "PyTorch has no such level"
         self._program = program
 
     def load(self, data: Data) -> None:

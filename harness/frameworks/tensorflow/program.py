@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from harness.frameworks.base import Counts, Pace
 from harness.frameworks.tensorflow.idiomatic import TensorFlowIdiomatic
-from harness.work.listings import program_of
-from harness.work.program import ONLY_PYTORCH, Metrics, Output, Partial, Progress, Step
+from harness.work.listings import ONLY, PYTORCH, program_of
+from harness.work.program import Metrics, Output, Partial, Progress, Step
 from harness.work.recipe import Inputs, Order, Weights
 from harness.work.workload import CLASSES, TEST_SAMPLES, TrialSpec, Workload
 
@@ -38,7 +38,7 @@ class TensorFlowProgram(TensorFlowIdiomatic):
         super().__init__(spec)
         program = program_of(spec.case, spec.framework)
         assert program is not None, "mode article has a program"
-        assert not ONLY_PYTORCH & {program.pipeline, program.update}, "TensorFlow has no such level"
+        assert not ONLY[PYTORCH] & {program.pipeline, program.update}, "TensorFlow has no such level"
         self._program = program
         self._verbose: str | int = "auto" if program.progress is Progress.BAR else 0
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from harness.frameworks import registry
 from harness.report import style, words
-from harness.work.workload import FRAMEWORKS
 
 _WIDTH_IN: Final = 7.6
 
@@ -30,8 +30,13 @@ def grid(panels: int, *, height_in: float, share_y: bool = False) -> tuple[Figur
 def rows_of(trials: pd.DataFrame) -> list[tuple[str, str]]:
     """Panel and framework of each row of a figure that has one row for each, from the top."""
     found = set(zip(trials["panel"], trials["framework"], strict=True))
-    panels = dict.fromkeys(trials["panel"])
-    return [(panel, name) for panel in panels for name in FRAMEWORKS if (panel, name) in found]
+    panels, frameworks = dict.fromkeys(trials["panel"]), frameworks_of(trials)
+    return [(panel, name) for panel in panels for name in frameworks if (panel, name) in found]
+
+
+def frameworks_of(rows: pd.DataFrame) -> list[str]:
+    """The frameworks that have any row, in the order in which they are listed."""
+    return registry.in_order(rows["framework"].unique())
 
 
 def name_rows(axis: Axes, order: list[tuple[str, str]]) -> list[int]:
@@ -44,16 +49,15 @@ def name_rows(axis: Axes, order: list[tuple[str, str]]) -> list[int]:
     return places
 
 
-def framework_legend(figure: Figure) -> None:
+def framework_legend(figure: Figure, frameworks: Sequence[str]) -> None:
     axis = figure.axes[0]
-    legend(
-        figure, [axis.plot([], [], style.MARKERS[name], color=style.COLOURS[name])[0] for name in FRAMEWORKS]
-    )
+    marks = [axis.plot([], [], style.marker(name), color=style.colour(name))[0] for name in frameworks]
+    legend(figure, frameworks, marks)
 
 
-def legend(figure: Figure, handles: Sequence[Artist]) -> None:
-    """Both frameworks' names above the panels, each by the mark that stands for it there."""
-    names = [words.framework(name) for name in FRAMEWORKS]
+def legend(figure: Figure, frameworks: Sequence[str], handles: Sequence[Artist]) -> None:
+    """The frameworks' names above the panels, each by the mark that stands for it there."""
+    names = [words.framework(name) for name in frameworks]
     figure.legend(handles, names, ncols=len(names), loc="lower left", bbox_to_anchor=(0.0, 1.0))
 
 

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from harness.report import style, words
-from harness.report.figures.axes import grid, legend, name_rows, rows_of
-from harness.work.workload import FRAMEWORKS
+from harness.report.figures.axes import frameworks_of, grid, legend, name_rows, rows_of
 
 _PARTS: Final = {"import_s": "import", "data_s": "data", "build_s": "build", "first_step_s": "first steps"}
 
@@ -24,26 +23,26 @@ def taken(trials: pd.DataFrame, quantities: Mapping[str, str]) -> Figure:
     `quantities` maps columns of `trials` to what the axis says, unit included.
     """
     kinds = [(column, name) for column, name in quantities.items() if trials[column].notna().any()]
-    cases = trials["label"].nunique()
+    cases, frameworks = trials["label"].nunique(), frameworks_of(trials)
     figure, axes = grid(len(kinds), height_in=0.8 + 0.42 * cases, share_y=True)
     for axis, (column, name) in zip(axes, kinds, strict=True):
         sns.barplot(
             data=trials, y="label", x=column, hue="framework",
-            palette=style.COLOURS, hue_order=FRAMEWORKS, saturation=1, estimator="median",
-            errorbar=("pi", 100), err_kws={"color": style.INK, "linewidth": 1.2}, legend=False, width=0.7,
-            ax=axis,
+            palette=[style.colour(name) for name in frameworks], hue_order=frameworks, saturation=1,
+            estimator="median", errorbar=("pi", 100), err_kws={"color": style.INK, "linewidth": 1.2},
+            legend=False, width=0.7, ax=axis,
         )  # fmt: skip
-        for bars, framework in zip(axis.containers, FRAMEWORKS, strict=True):
+        for bars, framework in zip(axis.containers, frameworks, strict=True):
             for bar in bars:
-                bar.set(hatch=style.HATCHES[framework], edgecolor=style.BAND, linewidth=0)
+                bar.set(hatch=style.hatch(framework), edgecolor=style.BAND, linewidth=0)
         axis.set(xlabel=name, ylabel="")
         axis.grid(visible=False, axis="y")
         axis.tick_params(axis="y", labelcolor=style.INK)
     patches = [
-        Patch(facecolor=style.COLOURS[name], hatch=style.HATCHES[name], edgecolor=style.BAND, linewidth=0)
-        for name in FRAMEWORKS
+        Patch(facecolor=style.colour(name), hatch=style.hatch(name), edgecolor=style.BAND, linewidth=0)
+        for name in frameworks
     ]
-    legend(figure, patches)
+    legend(figure, frameworks, patches)
     return figure
 
 

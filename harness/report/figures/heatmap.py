@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import winner
+from harness.frameworks import registry
 from harness.report import style, words
-from harness.work.workload import PYTORCH, TENSORFLOW
 
 _WIDTH_IN: Final = 7.6
 _ROW_IN: Final = 0.52
@@ -21,8 +22,6 @@ _ROW_IN: Final = 0.52
 _DEEPEST: Final = 2.0
 _MOST_TINT: Final = 0.45
 _LEAST_TINT: Final = 0.08
-
-_FASTER: Final = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
 
 
 def heatmap(judged: pd.DataFrame) -> Figure:
@@ -69,7 +68,7 @@ def _cell(axis: Axes, column: int, row: int, case: dict[Any, Any]) -> None:
         axis.add_patch(
             Rectangle(
                 (column - 0.47, row - 0.45), 0.94, 0.9,
-                facecolor=style.COLOURS[faster], alpha=_LEAST_TINT + depth * (_MOST_TINT - _LEAST_TINT), lw=0,
+                facecolor=style.colour(faster), alpha=_LEAST_TINT + depth * (_MOST_TINT - _LEAST_TINT), lw=0,
             )
         )  # fmt: skip
     axis.text(column, row, says, ha="center", va="center", fontsize=8, linespacing=1.25, color=style.INK)
@@ -82,10 +81,10 @@ def told(case: dict[Any, Any]) -> tuple[str, str | None]:
         return "no certificate", None
     if pd.isna(case["speed_ratio_low"]):
         return "too few\nreplicates", None
-    faster = _FASTER.get(case["verdict"])
+    faster = winner(case["verdict"])
     if faster is not None:
-        times = ratio if faster == TENSORFLOW else 1 / ratio
+        times = ratio if faster == case["speed_of"] else 1 / ratio
         return f"{words.framework(faster)}\n{words.ratio(times)}×", faster
     said = "equivalent" if case["verdict"] == Verdict.EQUIVALENT else "not known"
-    times, side = (ratio, "TF") if ratio >= 1 else (1 / ratio, "PT")
-    return f"{said}\n({side} {words.ratio(times)}×)", None
+    times, ahead = (ratio, case["speed_of"]) if ratio >= 1 else (1 / ratio, case["speed_over"])
+    return f"{said}\n({words.plain(registry.short(ahead))} {words.ratio(times)}×)", None

@@ -32,10 +32,10 @@ def seconds_to_accuracy(sides: pd.DataFrame) -> Figure:
     figure, (axis,) = _row_panels(sides, 1)
     places = dict(zip(sides.index, axis.get_yticks(), strict=True))
     for number, row in sides.iterrows():
-        place, colour = places[number], style.COLOURS[row["framework"]]
+        place, colour = places[number], style.colour(row["framework"])
         axis.plot([row["seconds_low"], row["seconds_high"]], [place, place], color=colour, linewidth=1.8)
         axis.plot(
-            row["seconds"], place, style.MARKERS[row["framework"]], color=colour, markersize=6,
+            row["seconds"], place, style.marker(row["framework"]), color=colour, markersize=6,
             markerfacecolor=style.PAPER if pd.isna(row["seconds_low"]) else colour,
         )  # fmt: skip
     axis.set_xlim(0, 1.06 * np.nanmax(_floats(sides, ["seconds", "seconds_high"])))
@@ -89,7 +89,7 @@ def _percentiles(axis: Axes, place: float, row: pd.Series) -> None:
             0.02, place, "not measured", transform=axis.get_yaxis_transform(), va="center", color=style.MUTED
         )
         return
-    colour = style.COLOURS[row["framework"]]
+    colour = style.colour(row["framework"])
     axis.plot(row[list(PERCENTILES)], [place] * len(PERCENTILES), color=colour, linewidth=1.4)
     for name, marker in PERCENTILES.items():
         axis.plot(row[name], place, marker, color=colour, markersize=_size(marker), markeredgewidth=1.6)

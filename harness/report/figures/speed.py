@@ -12,20 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import winner
 from harness.report import style, words
-from harness.report.figures.axes import framework_legend, grid, name_rows, rows_of, thin, thousands
-from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
+from harness.report.figures.axes import (
+    framework_legend,
+    frameworks_of,
+    grid,
+    name_rows,
+    rows_of,
+    thin,
+    thousands,
+)
 
 # More replicates than this are drawn as their range.
 MOST_POINTS: Final = 1000
-
-# The verdict as a mark that needs no colour: which side, the same, or (drawn hollow) not known.
-_MARKS: Final = {
-    Verdict.TENSORFLOW_FASTER: (style.MARKERS[TENSORFLOW], "TensorFlow faster", style.COLOURS[TENSORFLOW]),
-    Verdict.PYTORCH_FASTER: (style.MARKERS[PYTORCH], "PyTorch faster", style.COLOURS[PYTORCH]),
-    Verdict.EQUIVALENT: ("s", "equivalent", style.INK),
-    Verdict.INCONCLUSIVE: ("o", "inconclusive", style.INK),
-}
 
 # A ratio's axis reaches at least this far to both sides of 1, and is marked at some of these.
 _LEAST_REACH: Final = 1.1
@@ -39,19 +39,20 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
     `trials` holds finished trials; `column` is `train_samples_per_s` or `eval_samples_per_s`. More than
     `MOST_POINTS` trials are a band from the lowest to the highest instead: the page has to stay small.
     """
-    panels = list(dict.fromkeys(trials["panel"]))
+    panels, frameworks = list(dict.fromkeys(trials["panel"])), frameworks_of(trials)
+    colours, markers = ([of(name) for name in frameworks] for of in (style.colour, style.marker))
     figure, axes = grid(len(panels), height_in=2.9, share_y=True)
     for axis, panel in zip(axes, panels, strict=True):
         shown = trials[trials["panel"] == panel]
         sns.lineplot(
             data=shown, x="batch_size", y=column, hue="framework", estimator="median",
-            errorbar=("pi", 100) if len(trials) > MOST_POINTS else None, palette=style.COLOURS,
-            hue_order=FRAMEWORKS, legend=False, linewidth=1.6, ax=axis,
+            errorbar=("pi", 100) if len(trials) > MOST_POINTS else None, palette=colours,
+            hue_order=frameworks, legend=False, linewidth=1.6, ax=axis,
         )  # fmt: skip
         if len(trials) <= MOST_POINTS:
             sns.scatterplot(
                 data=shown, x="batch_size", y=column, hue="framework", style="framework",
-                markers=style.MARKERS, palette=style.COLOURS, hue_order=FRAMEWORKS, style_order=FRAMEWORKS,
+                markers=markers, palette=colours, hue_order=frameworks, style_order=frameworks,
                 legend=False, alpha=0.75, s=30, edgecolor="none", ax=axis,
             )  # fmt: skip
         _batch_axis(axis, shown["batch_size"])
@@ -61,7 +62,7 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
     if len(panels) == 1:
         _label_lines(axes[0], trials, column)
     else:
-        framework_legend(figure)
+        framework_legend(figure, frameworks)
     return figure
 
 
@@ -76,12 +77,12 @@ def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
     places = name_rows(axis, order)
     for place, (panel, framework) in zip(places, order, strict=True):
         values = rows.get_group((panel, framework))
-        colour = style.COLOURS[framework]
+        colour = style.colour(framework)
         if len(trials) > MOST_POINTS:
             axis.plot([values.min(), values.max()], [place, place], color=colour, linewidth=5, alpha=0.35)
         else:
             heights = [place] * len(values)
-            axis.plot(values, heights, style.MARKERS[framework], color=colour, alpha=0.75, markersize=5)
+            axis.plot(values, heights, style.marker(framework), color=colour, alpha=0.75, markersize=5)
         axis.plot(values.median(), place, "|", color=colour, markersize=17, markeredgewidth=2)
     axis.set_xlim(0, 1.06 * trials[column].max())
     axis.xaxis.set_major_formatter(thousands())
@@ -99,21 +100,35 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
     axis.axvspan(1 / (1 + margin), 1 + margin, color=style.BAND, zorder=0)
     axis.axvline(1, color=style.MUTED, linewidth=1)
     for place, row in zip(places, judged.to_dict("records"), strict=True):
-        marker, _, colour = _MARKS[row["verdict"]]
+        marker, _, colour = _mark(row["verdict"])
         low, high = row["speed_ratio_low"], row["speed_ratio_high"]
         axis.plot([low, high], [place, place], color=colour, linewidth=1.8)
         hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
         axis.plot(row["speed_ratio"], place, marker, color=colour, markerfacecolor=hollow, markersize=6)
     _ratio_axis(axis, judged["speed_ratio_low"].min(), judged["speed_ratio_high"].max())
+    _name_ends(
+        axis, words.framework(judged["speed_of"].iloc[0]), words.framework(judged["speed_over"].iloc[0])
+    )
     axis.set_ylim(-0.6, len(judged) - 0.4)
     axis.set_yticks(places, judged["label"])
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", labelcolor=style.INK)
     said = axis.secondary_yaxis("right")
-    said.set_yticks(places, [_MARKS[verdict][1] for verdict in judged["verdict"]])
+    said.set_yticks(places, [_mark(verdict)[1] for verdict in judged["verdict"]])
     said.tick_params(length=0, labelcolor=style.INK)
     said.spines["right"].set_visible(False)
     return figure
+
+
+def _mark(verdict: str) -> tuple[str, str, str]:
+    """A verdict as a mark that needs no colour, in words, and its colour: which side, the same, or not known.
+
+    The last is drawn hollow.
+    """
+    faster = winner(verdict)
+    if faster is not None:
+        return style.marker(faster), f"{words.framework(faster)} faster", style.colour(faster)
+    return {Verdict.EQUIVALENT: "s", Verdict.INCONCLUSIVE: "o"}[Verdict(verdict)], verdict, style.INK
 
 
 def _batch_axis(axis: Axes, batch_sizes: pd.Series) -> None:
@@ -131,7 +146,7 @@ def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
     medians = shown.groupby(["framework", "batch_size"])[column].median()
     # A framework that failed at the largest batch size has its name where its own line ends.
     ends = medians.groupby("framework").tail(1).sort_values().reset_index()
-    side_by_side = len(ends) == len(FRAMEWORKS) and not np.ptp(ends["batch_size"])
+    side_by_side = len(ends) == len(frameworks_of(shown)) > 1 and not np.ptp(ends["batch_size"])
     # Names that would overprint each other are moved apart, the upper up and the lower down.
     close = side_by_side and np.ptp(ends[column]) < 0.09 * axis.get_ylim()[1]
     for place, end in enumerate(ends.to_dict("records")):
@@ -140,7 +155,7 @@ def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
             (end["batch_size"], end[column]),
             xytext=(7, (12 * place - 6) if close else 0),
             textcoords="offset points",
-            color=style.COLOURS[end["framework"]],
+            color=style.colour(end["framework"]),
             va="center",
             fontweight="bold",
         )
@@ -156,7 +171,11 @@ def _ratio_axis(axis: Axes, low: float, high: float) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{max(value, 1 / value):g}×"))
     axis.set_xlabel("times as fast")
-    for side, name, align in ((0.0, "← PyTorch faster", "left"), (1.0, "TensorFlow faster →", "right")):
+
+
+def _name_ends(axis: Axes, of: str, over: str) -> None:
+    """Whose side is which."""
+    for side, name, align in ((0.0, f"← {over} faster", "left"), (1.0, f"{of} faster →", "right")):
         axis.text(side, 1.02, name, transform=axis.transAxes, ha=align, va="bottom", color=style.MUTED)
 
 

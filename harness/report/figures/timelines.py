@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,6 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 from harness.analysis.compare import Change
 from harness.analysis.history import RATIO
 from harness.report import style, words
-from harness.work.workload import FRAMEWORKS
 
 _WIDTH_IN: Final = 7.6
 
@@ -33,7 +32,7 @@ def changes(rows: pd.DataFrame, margin: float = 0.03) -> Figure:
     axis.axvspan(*_percent(np.array([1 / (1 + margin), 1 + margin])), color=style.BAND, zorder=0)
     axis.axvline(0, color=style.MUTED, linewidth=1)
     for place, row in zip(places, rows.to_dict("records"), strict=True):
-        colour, marker = style.COLOURS[row["framework"]], style.MARKERS[row["framework"]]
+        colour, marker = style.colour(row["framework"]), style.marker(row["framework"])
         low, middle, high = _percent(
             np.array([row["speed_ratio_low"], row["speed_ratio"], row["speed_ratio_high"]])
         )
@@ -70,42 +69,45 @@ def _name_rows(axis: Axes, places: np.typing.NDArray[np.int64], rows: pd.DataFra
     said.spines["right"].set_visible(False)
 
 
-def over_runs(points: pd.DataFrame, shifts: pd.DataFrame, days: Mapping[int, str]) -> Figure:
-    """One case over the runs: both frameworks' speeds above, their ratio below, a line at each shift.
+def over_runs(
+    points: pd.DataFrame, shifts: pd.DataFrame, days: Mapping[int, str], pair: tuple[str, str]
+) -> Figure:
+    """One case over the runs: the speeds of the `pair` above, their ratio below, a line at each shift.
 
     `points` and `shifts` are rows of one case (`analysis.history.History`); `days` names a run's number.
     """
     figure = Figure(figsize=(_WIDTH_IN, 4.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    for framework in FRAMEWORKS:
+    for framework in pair:
         own = points[points["series"] == framework]
         line = above.plot(
-            own["number"], own["value"], color=style.COLOURS[framework], marker=style.MARKERS[framework],
+            own["number"], own["value"], color=style.colour(framework), marker=style.marker(framework),
             markersize=4, linewidth=1.2, label=words.framework(framework),
         )  # fmt: skip
-        line[0].set_dashes(style.DASHES[framework] or ())
+        line[0].set_dashes(style.dashes(framework) or ())
     ratio = points[points["series"] == RATIO]
     below.plot(ratio["number"], ratio["value"], color=style.INK, marker="s", markersize=3.5, linewidth=1.2)
     below.axhline(1, color=style.MUTED, linewidth=1)
     for shift in shifts.to_dict("records"):
-        _mark(below if shift["series"] == RATIO else above, shift["number"], shift["series"], shift["ratio"])
+        _mark(below if shift["series"] == RATIO else above, shift, pair)
     above.set_ylim(bottom=0)
     above.yaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
     above.set_ylabel("samples per second")
-    below.set_ylabel("TensorFlow over PyTorch")
+    below.set_ylabel(" over ".join(words.framework(name) for name in pair))
     below.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     below.xaxis.set_major_formatter(FuncFormatter(lambda number, _: days.get(round(number), "")))
     figure.legend(ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     return figure
 
 
-def _mark(axis: Axes, number: int, series: str, ratio: float) -> None:
+def _mark(axis: Axes, shift: Mapping[Any, Any], pair: tuple[str, str]) -> None:
     """A line before the first run of the shift, with how large it is."""
-    colour = style.COLOURS.get(series, style.INK)
+    number, series, ratio = shift["number"], shift["series"], shift["ratio"]
+    colour = style.INK if series == RATIO else style.colour(series)
     axis.axvline(number - 0.5, color=colour, linewidth=1.2, linestyle=(0, (3, 2)))
     axis.annotate(
         f"{100 * (ratio - 1):+.1f} %",
-        (number - 0.5, 0.02 if series == FRAMEWORKS[0] else 0.12),
+        (number - 0.5, 0.02 if series == pair[0] else 0.12),
         xycoords=("data", "axes fraction"),
         xytext=(4, 0),
         textcoords="offset points",

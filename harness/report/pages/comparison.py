@@ -245,7 +245,7 @@ def _alike(changes: pd.DataFrame) -> int:
     called = changes[changes["change"].isin([Change.FASTER, Change.SLOWER])]
     alone = (called["relative_ratio_low"] > 1) | (called["relative_ratio_high"] < 1)
     sizes = called[~alone].groupby(["case_id", "phase", "change"]).size()
-    return int((sizes == len(words.FRAMEWORK_NAMES)).sum())
+    return int((sizes == changes["framework"].nunique()).sum())
 
 
 def _only(here: Frames, there: Frames, name: str) -> str | None:

@@ -9,6 +9,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from harness.analysis.of_trials import pair_of
+from harness.frameworks import registry
+from harness.frameworks.record import Package
 from harness.report import words
 from harness.report.sentences.answer import Answer
 from harness.store.frames import Frames
@@ -91,8 +94,7 @@ _PLACE: Final = {
     "cpu_usable": "usable cores",
     "gpu_driver": "GPU driver",
     "python_version": "Python version",
-    "tensorflow_version": "TensorFlow version",
-    "torch_version": "PyTorch version",
+    **{one.version_column: f"{one.label} version" for one in registry.records()},
     "threads": "threads",
 }
 
@@ -147,11 +149,15 @@ def subject(frames: Frames) -> str:
     on_gpu = any(device != "cpu" for device in cases["device"])
     processor = words.plain(run["cpu_model"] or "an unnamed processor")
     hardware = words.listed([*(gpus if on_gpu else []), processor])
-    tensorflow, torch = words.plain(run["tensorflow_version"]), words.plain(run["torch_version"])
+    pair = pair_of(frames.trials, frames.certificates)
+    found = {*frames.trials["framework"], *frames.certificates["framework"]}
+    contenders = words.listed(
+        f"{words.framework(name)} {_version(run, name)}"
+        for name in [name for name in pair if name in found] or pair
+    )
     return (
-        f"A multilayer perceptron (784-128-10, ReLU, dropout 0.2, Adam) on {data}, with TensorFlow "
-        f"{tensorflow} and PyTorch {torch}, {threads}, "
-        f"on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
+        f"A multilayer perceptron (784-128-10, ReLU, dropout 0.2, Adam) on {data}, with {contenders}, "
+        f"{threads}, on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
     )
 
 
@@ -184,8 +190,13 @@ def environment(frames: Frames) -> pd.DataFrame:
         ("GPUs", words.listed(_gpus(run)) or f"none: {run['gpu_reason']}"),
         ("GPU driver", run["gpu_driver"]),
         ("Python", run["python_version"]),
-        ("TensorFlow, Keras", _joined(run, ["tensorflow_version", "keras_version"])),
-        ("PyTorch", run["torch_version"]),
+        *(
+            (
+                ", ".join(package.label for package in one.recorded),
+                _joined(run, [p.column for p in one.recorded]),
+            )
+            for one in registry.records()
+        ),
         ("evenmatch", _joined(run, ["harness_version", "git_commit"])),
         ("uncommitted changes", _yes(run["git_dirty"])),
         ("threads of each framework", words.count(run["threads"])),
@@ -194,6 +205,16 @@ def environment(frames: Frames) -> pd.DataFrame:
         *json.loads(run["environment_json"] or "{}").items(),
     ]
     return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _version(run: pd.Series, framework: str) -> str:
+    """A framework's own version; that of one which is not installed here any more is not looked up."""
+    found = [one.version_column for one in registry.records() if one.name == framework]
+    return words.plain(run[found[0]]) if found else "of an unknown version"
+
+
+def _versions(run: pd.Series, packages: Sequence[Package]) -> str:
+    return _joined(run, [package.column for package in packages])
 
 
 def _gpus(run: pd.Series) -> list[str]:

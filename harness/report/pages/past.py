@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -14,11 +14,6 @@ from harness.report.figures import timelines
 from harness.report.pages import context
 from harness.report.pages.context import Page, Section
 from harness.report.sentences.answer import Answer
-
-_SUBJECTS: Final = {
-    **{name: f"{said}'s speed" for name, said in words.FRAMEWORK_NAMES.items()},
-    RATIO: "TensorFlow's speed over PyTorch's",
-}
 
 
 def answers(past: History) -> list[Answer]:
@@ -32,7 +27,7 @@ def notes(past: History) -> list[str]:
     if past.left_out:
         said.append(
             f"{words.plural(past.left_out, 'run')} left out: measured on another machine or with other "
-            "threads than the latest."
+            "threads or frameworks than the latest."
         )
     return said
 
@@ -73,7 +68,7 @@ def _answer(case_id: str, past: History) -> Answer:
 def _shift(row: dict[Any, Any], past: History) -> str:
     run = past.runs[past.runs["run_id"] == row["run_id"]].iloc[0]
     return (
-        f"{_SUBJECTS[row['series']]} is {words.ratio(row['ratio'])} times what it was from run "
+        f"{_subject(row['series'], past)} is {words.ratio(row['ratio'])} times what it was from run "
         f"{words.plain(row['run_id'])} ({run['started_at']:%Y-%m-%d}) on"
     )
 
@@ -86,12 +81,19 @@ def _sections(past: History) -> Iterator[Section]:
         title = words.plain(case_id)
         intro = "A point a run: the mean of its replicates. A broken line marks where a shift was found."
         with style.theme():
-            svg = style.inline_svg(timelines.over_runs(points, found, days), f"case-{number}", title, intro)
-        yield Section(name=f"case-{number}", title=title, intro=intro, svg=svg, table=_table(points))
+            svg = style.inline_svg(
+                timelines.over_runs(points, found, days, past.pair), f"case-{number}", title, intro
+            )
+        yield Section(name=f"case-{number}", title=title, intro=intro, svg=svg, table=_table(points, past))
 
 
-def _table(points: pd.DataFrame) -> context.Table:
-    said = points.assign(what=points["series"].map(_SUBJECTS))
+def _subject(series: str, past: History) -> str:
+    """What the values of a series are."""
+    return words.speed_over(past.pair) if series == RATIO else f"{words.framework(series)}'s speed"
+
+
+def _table(points: pd.DataFrame, past: History) -> context.Table:
+    said = points.assign(what=[_subject(series, past) for series in points["series"]])
     return context.table(
         "Every run",
         said,

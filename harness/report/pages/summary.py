@@ -10,7 +10,9 @@ from pathlib import Path
 import jinja2
 
 from harness import __version__
+from harness.analysis.of_trials import pair_of
 from harness.errors import ResultsUnusable
+from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages import context
 from harness.report.pages.evidence import evidence
@@ -58,8 +60,9 @@ def publish(page: context.Page, path: Path) -> Path:
 
 def _page(frames: Frames, pictures: Path) -> context.Page:
     judged = judge(frames)
+    pair = pair_of(frames.trials, frames.certificates)
     return context.Page(
-        title="TensorFlow or PyTorch?",
+        title=f"{' or '.join(words.framework(name) for name in pair)}?",
         subject=context.subject(frames),
         answers=tuple(all_answers(frames)),
         evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
@@ -80,4 +83,4 @@ def _html(page: context.Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     ).get_template("summary.html.j2")
-    return template.render(page=page)
+    return template.render(page=page, frameworks=registry.records())

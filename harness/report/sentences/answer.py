@@ -12,14 +12,12 @@ import pandas as pd
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
 from harness.analysis.statistics import Verdict
-from harness.analysis.verdicts import verdicts
+from harness.analysis.verdicts import verdicts, winner
 from harness.report import words
 from harness.report.sentences.cases import batch, cases, describe, differing, labelled
 from harness.store.frames import Frames
 from harness.work.records import Phase
-from harness.work.workload import PYTORCH, TENSORFLOW, Mode
-
-_WINNERS = {Verdict.TENSORFLOW_FASTER: TENSORFLOW, Verdict.PYTORCH_FASTER: PYTORCH}
+from harness.work.workload import Mode
 
 # Cases of one sentence share all of these; batch sizes and modes are listed in it.
 _SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
@@ -36,6 +34,11 @@ class Answer:
     says: str
     sure: str
     verdict: str | None
+
+    @property
+    def winner(self) -> str | None:
+        """The framework that is called faster, if one is."""
+        return winner(self.verdict)
 
 
 @lru_cache(maxsize=4)
@@ -109,13 +112,16 @@ def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     rows = rows.assign(told=rows["verdict"].fillna(""))
     of_mode = rows.groupby(["told", "mode"])
     batches, reasons = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["reason"].agg(tuple).to_dict()
-    decided = {*_WINNERS, Verdict.EQUIVALENT}
     together = [
-        (told, batches[told, mode], () if told in decided else reasons[told, mode])
+        (told, batches[told, mode], () if _decided(told) else reasons[told, mode])
         for told, mode in zip(rows["told"], rows["mode"], strict=True)
     ]
     for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
         yield group
+
+
+def _decided(verdict: str) -> bool:
+    return winner(verdict) is not None or verdict == Verdict.EQUIVALENT
 
 
 def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]) -> Answer:
@@ -124,17 +130,18 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]
     verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
     verb = "trains" if phase is Phase.TRAIN else "evaluates"
     where = _where(group, several)
-    if verdict in _WINNERS:
-        winner = _WINNERS[Verdict(verdict)]
-        loser = TENSORFLOW if winner == PYTORCH else PYTORCH
+    one, other = str(first["speed_of"]), str(first["speed_over"])
+    faster = winner(verdict)
+    if faster is not None:
+        slower = other if faster == one else one
         says = (
-            f"{words.framework(winner)} {verb} {_span(_towards(group, winner))} times as fast as "
-            f"{words.framework(loser)} at {batches}"
+            f"{words.framework(faster)} {verb} {_span(_towards(group, faster))} times as fast as "
+            f"{words.framework(slower)} at {batches}"
         )
-        return Answer(where=where, says=says, sure=_evidence(group, winner), verdict=verdict)
+        return Answer(where=where, says=says, sure=_evidence(group, faster), verdict=verdict)
     if verdict == Verdict.EQUIVALENT:
         says = f"both {verb.removesuffix('s')} equally fast, within {100 * margin:g} %, at {batches}"
-        return Answer(where=where, says=says, sure=_evidence(group, TENSORFLOW), verdict=verdict)
+        return Answer(where=where, says=says, sure=_evidence(group, one), verdict=verdict)
     said = "no verdict" if verdict is None else verdict
     return Answer(
         where=where,
@@ -167,7 +174,8 @@ def _why_open(group: pd.DataFrame) -> str:
         return why
     if pd.isna(group["verdict"].iloc[0]):
         return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
-    return f"{why}. TensorFlow's speed over PyTorch's so far: {_so_far(measured)}"
+    pair = (str(group["speed_of"].iloc[0]), str(group["speed_over"].iloc[0]))
+    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}"
 
 
 def _so_far(measured: pd.DataFrame) -> str:
@@ -185,10 +193,10 @@ def _bounds(row: dict[Any, Any]) -> str:
     return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
 
 
-def _towards(group: pd.DataFrame, winner: str) -> pd.DataFrame:
-    """Ratio and interval turned so that above 1 the winner is faster."""
+def _towards(group: pd.DataFrame, of: str) -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the framework `of` is faster."""
     ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
-    if winner == TENSORFLOW:
+    if of == group["speed_of"].iloc[0]:
         return ratio
     turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
     return turned.set_axis(ratio.columns, axis=1)
@@ -199,8 +207,8 @@ def _span(turned: pd.DataFrame) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def _evidence(group: pd.DataFrame, winner: str) -> str:
-    turned = _towards(group, winner)
+def _evidence(group: pd.DataFrame, of: str) -> str:
+    turned = _towards(group, of)
     lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
     confidence = f"{100 * group['confidence'].iloc[0]:g} %"
     fewest = words.plural(int(group["replicates"].min()), "replicate")

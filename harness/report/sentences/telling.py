@@ -14,7 +14,7 @@ from harness.analysis.verdicts import control
 from harness.report import words
 from harness.store.frames import Frames
 
-_CALLED: Final = {Verdict.TENSORFLOW_FASTER, Verdict.PYTORCH_FASTER}
+_CALLED: Final = {Verdict.A_FASTER, Verdict.B_FASTER}
 
 
 def control_told(frames: Frames) -> str:

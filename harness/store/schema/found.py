@@ -6,7 +6,13 @@ from typing import Final
 
 import pyarrow as pa
 
+from harness.frameworks import registry
 from harness.store.schema.measured import TIME
+
+# Each framework's own version; two may run on one package.
+_VERSIONS: Final = [
+    (name, pa.string()) for name in dict.fromkeys(one.version_column for one in registry.records())
+]
 
 # One row a finding of a framework's certificate, in the order in which they were judged. The values are
 # words: digests, settings, or numbers with all their digits. `difference` and `bound` are null where what was
@@ -50,8 +56,7 @@ ATTEMPTS: Final = pa.schema(
         ("hostname", pa.string()),
         ("cpu_model", pa.string()),
         ("cpu_usable", pa.int32()),
-        ("tensorflow_version", pa.string()),
-        ("torch_version", pa.string()),
+        *_VERSIONS,
         ("threads", pa.int32()),
         ("case_id", pa.string()),
         ("framework", pa.string()),
@@ -77,8 +82,7 @@ CHANGES: Final = pa.schema(
         ("hostname", pa.string()),
         ("cpu_model", pa.string()),
         ("cpu_usable", pa.int32()),
-        ("tensorflow_version", pa.string()),
-        ("torch_version", pa.string()),
+        *_VERSIONS,
         ("threads", pa.int32()),
         ("dataset", pa.string()),
         ("epochs", pa.int32()),

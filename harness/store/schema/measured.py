@@ -6,6 +6,11 @@ from typing import Final
 
 import pyarrow as pa
 
+from harness.frameworks import registry
+
+# Two frameworks may run on one package.
+_VERSIONS: Final = dict.fromkeys(package.column for one in registry.records() for package in one.recorded)
+
 TIME: Final = pa.timestamp("us", tz="UTC")
 
 # The case and the trial's place in the run: the same columns open the trials and the rounds table.
@@ -183,16 +188,13 @@ RUNS: Final = pa.schema(
         ("gpu_names", pa.list_(pa.string())),
         ("gpu_driver", pa.string()),
         ("gpu_reason", pa.string()),
-        ("tensorflow_context_bytes", pa.int64()),
-        ("pytorch_context_bytes", pa.int64()),
-        ("tensorflow_default_bytes", pa.int64()),
+        *((one.context_column, pa.int64()) for one in registry.records()),
+        *((one.default_column, pa.int64()) for one in registry.records() if one.default_column),
         ("context_source", pa.string()),
         ("context_reason", pa.string()),
         ("python_version", pa.string()),
         ("harness_version", pa.string()),
-        ("tensorflow_version", pa.string()),
-        ("keras_version", pa.string()),
-        ("torch_version", pa.string()),
+        *((name, pa.string()) for name in _VERSIONS),
         ("threads", pa.int32()),
         ("git_commit", pa.string()),
         ("git_dirty", pa.bool_()),

@@ -7,8 +7,9 @@ import pytest
 
 from harness.report import figures
 from harness.report.figures import speed
+from harness.settings.presets import FRAMEWORKS
 from harness.work.records import Phase
-from harness.work.workload import FRAMEWORKS, Mode
+from harness.work.workload import Mode
 
 
 def test_throughput_has_a_point_a_replicate_and_a_line_a_framework(shown):

@@ -42,7 +42,7 @@ def test_each_cell_names_the_faster_side_and_by_how_much(drawn, ratio, faster):
         name, times = cell.splitlines()
         assert name == faster
         assert float(times.removesuffix("×")) == pytest.approx(1.5, rel=0.02)
-    assert set(tints(figure)) == {style.COLOURS[faster.lower()]}
+    assert set(tints(figure)) == {style.colour(faster.lower())}
 
 
 def test_equal_speeds_are_equivalent_in_words_and_have_no_tint(drawn):
@@ -70,4 +70,5 @@ def test_one_mode_or_one_batch_size_is_no_map(drawn):
 
 def test_what_is_not_known_gives_its_estimate_in_brackets():
     case = {"verdict": "inconclusive", "speed_ratio": 0.8, "speed_ratio_low": 0.5, "speed_ratio_high": 1.3}
-    assert told(case) == ("not known\n(PT 1.25×)", None)
+    whose = {"speed_of": "tensorflow", "speed_over": "pytorch"}
+    assert told(case | whose) == ("not known\n(PT 1.25×)", None)

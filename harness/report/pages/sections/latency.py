@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from harness.frameworks import registry
 from harness.report import words
 from harness.report.figures import quantiles
 from harness.report.figures.quantiles import PERCENTILES
@@ -14,7 +15,6 @@ from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
 from harness.report.pages.sections.drawing import CASE, drawn
-from harness.work.workload import FRAMEWORKS
 
 _SIDE: Final = ["label", "framework"]
 
@@ -72,10 +72,10 @@ def _asked(samples: int) -> str:
 
 def _medians(trials: pd.DataFrame, measured: str) -> pd.DataFrame:
     names = {f"{measured}_{name}": name for name in ("calls", *PERCENTILES)}
-    # Cases in reading order, in each TensorFlow before PyTorch.
+    # Cases in reading order, in each the frameworks in theirs.
     ordered = trials.rename(columns=names).assign(
         label=pd.Categorical(trials["label"], trials["label"].unique()),
-        framework=pd.Categorical(trials["framework"], FRAMEWORKS),
+        framework=pd.Categorical(trials["framework"], registry.in_order(trials["framework"].unique())),
     )
     values = ordered.groupby([*_SIDE, "samples", "asked"], observed=True)
     medians = values[list(names.values())].median()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from harness.analysis.agreement import accuracy_column
 from harness.analysis.certified import certified
+from harness.analysis.of_trials import pair_of
 from harness.report import figures, words
 from harness.report.pages import context
 from harness.report.pages.context import Section
@@ -86,6 +88,7 @@ def accuracy(shown: Evidence, pictures: Path) -> Section:
 
 
 def agreement(shown: Evidence) -> Section:
+    pair = pair_of(shown.frames.trials, shown.frames.certificates)
     return Section(
         name="agreement",
         title="Did both learn the same?",
@@ -99,8 +102,7 @@ def agreement(shown: Evidence) -> Section:
             (
                 *CASE,
                 ("seeds", "replicates", words.count),
-                ("TensorFlow", "accuracy_tensorflow", words.share),
-                ("PyTorch", "accuracy_pytorch", words.share),
+                *((words.framework(name), accuracy_column(name), words.share) for name in pair),
                 ("difference", "accuracy_difference", words.points),
                 ("from", "accuracy_difference_low", words.points),
                 ("to", "accuracy_difference_high", words.points),

@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from harness.analysis import time_to_accuracy as analysis
+from harness.analysis.of_trials import pair_of
 from harness.analysis.time_to_accuracy import TARGET_ACCURACY
 from harness.report import words
 from harness.report.figures import quantiles
@@ -21,6 +22,7 @@ _TARGET: Final = words.share(TARGET_ACCURACY, 0)
 
 def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
     sides = _sides(shown)
+    one, other = pair_of(shown.frames.trials, shown.frames.certificates)
     proven = sides[~sides["label"].isin(shown.unproven) & (sides["replicates"] > 0)]
     return drawn(
         pictures,
@@ -34,7 +36,8 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
         reason=shown.nothing_to_draw or _reason(proven),
         draw=lambda: quantiles.seconds_to_accuracy(proven),
         table=context.table(
-            f"Seconds of training to {_TARGET} accuracy; ratio: PyTorch's over TensorFlow's, paired",
+            f"Seconds of training to {_TARGET} accuracy; ratio: {words.framework(other)}'s over "
+            f"{words.framework(one)}'s, paired",
             sides,
             (
                 *CASE,

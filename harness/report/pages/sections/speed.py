@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from harness.analysis.of_trials import pair_of
 from harness.report import figures, words
 from harness.report.figures.heatmap import heatmap
 from harness.report.pages import context
@@ -75,6 +76,7 @@ def _read(*, one_batch: bool, points: bool) -> str:
 
 def ratio(shown: Evidence, pictures: Path) -> Section:
     judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
+    one, other = pair_of(shown.frames.trials, shown.frames.certificates)
     proven = judged[judged["verdict"].notna()]
     drawable = proven[proven["speed_ratio_low"].notna()]
     reason = None
@@ -92,7 +94,7 @@ def ratio(shown: Evidence, pictures: Path) -> Section:
         reason=reason,
         draw=lambda: figures.ratios(drawable),
         table=context.table(
-            "TensorFlow's throughput divided by PyTorch's",
+            f"{words.framework(one)}'s throughput divided by {words.framework(other)}'s",
             judged,
             (
                 *CASE,

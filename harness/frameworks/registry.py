@@ -1,0 +1,135 @@
+"""The frameworks that are installed here: one way to find a record, ours or another package's.
+
+Each is an entry point in the group `evenmatch.frameworks` whose value names a record, as in
+
+    [project.entry-points."evenmatch.frameworks"]
+    numpy = "evenmatch_numpy.record:RECORD"
+
+They are read from the metadata of what is installed. In a checkout ours come from its pyproject.toml, in
+which they are written: metadata would be those of the last installation, and a checkout runs without any.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import harness
+from harness.errors import FrameworkMissing
+from harness.frameworks.record import Framework, Look
+
+GROUP: Final = "evenmatch.frameworks"
+
+_OURS: Final = "evenmatch"
+
+# Of a framework that is not installed here any more, and whose results are.
+_UNKNOWN: Final = Look(colour="#6b6f76", dark_colour="#b3b8c0", marker="s", dashes=(1, 1), hatch="xx")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One entry point: a name, the record that it stands for (`module:attribute`), and whose it is."""
+
+    name: str
+    value: str
+    distribution: str
+
+
+@cache
+def records() -> tuple[Framework, ...]:
+    """Every framework's record, in the order in which frameworks are listed.
+
+    Raises:
+        FrameworkMissing: a record that cannot be loaded, or a name that two packages claim.
+    """
+    owners: dict[str, _Entry] = {}
+    for entry in _entries():
+        if entry.name in owners:
+            both = f"{owners[entry.name].distribution} and {entry.distribution}"
+            raise FrameworkMissing(f"framework {entry.name}: {both} both have one; uninstall one of them")
+        owners[entry.name] = entry
+    found = [_loaded(entry) for entry in owners.values()]
+    return tuple(sorted(found, key=lambda one: (one.rank, one.name)))
+
+
+def names() -> tuple[str, ...]:
+    return tuple(one.name for one in records())
+
+
+def record(name: str) -> Framework:
+    """The record of the framework that is called so.
+
+    Raises:
+        FrameworkMissing: none is, and what `records` raises.
+    """
+    for one in records():
+        if one.name == name:
+            return one
+    raise FrameworkMissing(f"framework {name}: none is called so; use {', '.join(names())}, or install it")
+
+
+def label(name: str) -> str:
+    """A framework's name for a reader; as it is where no such framework is installed here."""
+    return next((one.label for one in records() if one.name == name), name)
+
+
+def short(name: str) -> str:
+    """As `label`, where there is no room."""
+    return next((one.short for one in records() if one.name == name), name)
+
+
+def look(name: str) -> Look:
+    """How a framework is drawn, also one that is not installed here any more."""
+    return next((one.look for one in records() if one.name == name), _UNKNOWN)
+
+
+def in_order(found: Iterable[str]) -> list[str]:
+    """Names in the order in which frameworks are listed, those not installed here at the end."""
+    known = names()
+    return sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
+
+
+def _entries() -> Iterator[_Entry]:
+    # Imported here: it would slow every `--help`.
+    from importlib.metadata import entry_points  # noqa: PLC0415
+
+    checkout = list(_of_this_checkout())
+    yield from checkout
+    for entry in dict.fromkeys(entry_points(group=GROUP)):
+        distribution = "an unnamed package" if entry.dist is None else entry.dist.name
+        if not (checkout and distribution == _OURS):
+            yield _Entry(entry.name, entry.value, distribution)
+
+
+def _of_this_checkout() -> Iterator[_Entry]:
+    """Ours, where the package lies beside the pyproject.toml that declares them; else nothing."""
+    try:
+        text = (Path(harness.__file__).absolute().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text).get("project", {})
+    except (OSError, ValueError):
+        return
+    if project.get("name") == _OURS:
+        for name, value in project["entry-points"][GROUP].items():
+            yield _Entry(name, value, _OURS)
+
+
+def _loaded(entry: _Entry) -> Framework:
+    module, _, attribute = entry.value.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise FrameworkMissing(
+            f"framework {entry.name}: its record {entry.value} cannot be loaded "
+            f"({type(error).__name__}: {error}); repair or uninstall {entry.distribution}"
+        ) from error
+    if not isinstance(found, Framework) or found.name != entry.name:
+        raise FrameworkMissing(
+            f"framework {entry.name}: {entry.value} is no record of that name; repair or uninstall "
+            f"{entry.distribution}"
+        )
+    return found

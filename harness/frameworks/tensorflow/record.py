@@ -1,0 +1,57 @@
+"""What the rest of the house knows of TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from harness.frameworks.record import EVERYWHERE, ON_GPU, Framework, Look, Package, Variables
+from harness.work.workload import Mode, Precision
+
+# By its default a process takes nearly all memory of a GPU at once.
+_GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
+
+RECORD: Final = Framework(
+    name="tensorflow",
+    label="TensorFlow",
+    short="TF",
+    rank=0,
+    look=Look(colour="#b94f06", dark_colour="#ff9d57", marker="o"),
+    modes={
+        Mode.LOOP: EVERYWHERE,
+        Mode.EAGER: EVERYWHERE,
+        Mode.COMPILED: EVERYWHERE,
+        Mode.IDIOMATIC: EVERYWHERE,
+        # A whole epoch without the host is about what the host costs a GPU.
+        Mode.GRAPH: ON_GPU,
+        Mode.ARTICLE: EVERYWHERE,
+    },
+    precisions={
+        Precision.FP32: EVERYWHERE,
+        Precision.TF32: ON_GPU,
+        Precision.BF16: EVERYWHERE,
+        # No ordinary processor computes in it: it is emulated there.
+        Precision.FP16: ON_GPU,
+        Precision.FP64: EVERYWHERE,
+    },
+    adapter="harness.frameworks.tensorflow.adapter",
+    module="tensorflow",
+    install="make setup",
+    packages=(
+        Package(distribution="tensorflow", label="TensorFlow", disables="every comparison"),
+        Package(distribution="keras", label="Keras"),
+    ),
+    variables=Variables(
+        fixed={
+            "KERAS_BACKEND": "tensorflow",
+            # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
+            "TF_ENABLE_ONEDNN_OPTS": "1",
+            _GROWTH: "true",
+            "TF_CPP_MIN_LOG_LEVEL": "1",
+        },
+        # Keras reads number format and backend from keras.json in its home.
+        folders={"KERAS_HOME": "keras"},
+        # TF_VAR_..., TF_CLI_... and the like are Terraform's.
+        telling=r"(XLA|KERAS)_\w+|TF2?_(?!VAR_|CLI_|LOG|DATA_DIR|WORKSPACE|INPUT|REGISTRY|TOKEN)\w+",
+    ),
+    default_memory={_GROWTH: "false"},
+)
