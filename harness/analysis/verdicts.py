@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.disturbed import disturbances
+from harness.analysis.match import typical_effects
 from harness.analysis.of_trials import trial_numbers
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
     judge,
     judge_family,
-    replicate_log_ratio,
     without_tests,
 )
 from harness.settings.grid import SIDES
@@ -188,8 +188,8 @@ def _log_ratios(
     case_of: dict[Hashable, str] = dict(zip(pair, finished["case_id"], strict=True))
     log_ratios: dict[tuple[str, str], list[float]] = {}
     for (number, phase), together in turns.groupby(["pair", "phase"], sort=False):
-        log_ratio = replicate_log_ratio(together["sample_s"], together["sample_s_other"])
-        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(log_ratio)
+        first, second = typical_effects(together[["sample_s", "sample_s_other"]])
+        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(float(first - second))
     return log_ratios
 
 

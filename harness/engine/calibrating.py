@@ -27,7 +27,10 @@ from harness.settings.grid import SIDES, Pair
 from harness.work.records import Attempt, Phase, Trial
 from harness.work.workload import FRAMEWORKS, Case
 
-_SAYS: Final = {Verdict.TENSORFLOW_FASTER: Says.A_FASTER, Verdict.PYTORCH_FASTER: Says.B_FASTER}
+_SAYS: Final[dict[str, Says]] = {
+    Verdict.TENSORFLOW_FASTER: Says.A_FASTER,
+    Verdict.PYTORCH_FASTER: Says.B_FASTER,
+}
 
 
 class CalibrationObserver(Observer, Protocol):
