@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.disturbed import disturbances
+from harness.analysis.match import typical_effects
 from harness.analysis.of_trials import pair_of, trial_numbers
 from harness.analysis.statistics import (
     FloatArray,
@@ -16,7 +17,6 @@ from harness.analysis.statistics import (
     Verdict,
     judge,
     judge_family,
-    replicate_log_ratio,
     without_tests,
 )
 from harness.settings.grid import SIDES
@@ -127,9 +127,9 @@ def control(
     return judge(sample, margin=margin, alpha=1 - confidence) if sample else None
 
 
-def called(verdict: Verdict, pair: tuple[str, str]) -> str:
+def called(verdict: str, pair: tuple[str, str]) -> str:
     """A verdict as it is said of two frameworks: `<framework> faster`, `equivalent` or `inconclusive`."""
-    faster = {Verdict.A_FASTER: pair[0], Verdict.B_FASTER: pair[1]}
+    faster: dict[str, str] = {Verdict.A_FASTER: pair[0], Verdict.B_FASTER: pair[1]}
     return f"{faster[verdict]}{_FASTER}" if verdict in faster else str(verdict)
 
 
@@ -206,8 +206,8 @@ def _log_ratios(
     case_of: dict[Hashable, str] = dict(zip(pair, finished["case_id"], strict=True))
     log_ratios: dict[tuple[str, str], list[float]] = {}
     for (number, phase), together in turns.groupby(["pair", "phase"], sort=False):
-        log_ratio = replicate_log_ratio(together["sample_s"], together["sample_s_other"])
-        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(log_ratio)
+        first, second = typical_effects(together[["sample_s", "sample_s_other"]])
+        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(float(first - second))
     return log_ratios
 
 

@@ -6,7 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from harness.analysis.statistics import Judgement, replicate_log_ratio
+from harness.analysis.match import typical_effects
+from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
 from harness.engine.pairing import turns
 from harness.engine.rounds import Rounds, faster, plan_rounds
@@ -143,7 +144,8 @@ def pair_log_ratio(a: Trial, b: Trial, phase: Phase = Phase.TRAIN) -> float | No
     ]
     if not times_s:
         return None
-    return replicate_log_ratio([time_s for time_s, _ in times_s], [time_s for _, time_s in times_s])
+    first, second = typical_effects(times_s)
+    return float(first - second)
 
 
 def _timed(trial: Trial, phase: Phase) -> list[Round]:
