@@ -21,6 +21,9 @@ VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
 
 _PYTHON_PATH: Final = "PYTHONPATH"
 
+# By their names: ssh hands on whatever begins with LC_, and not all that comes that way is a locale.
+_LOCALE: Final = ("LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -47,7 +50,7 @@ ALLOWED: Final = (
     Group(names=(VISIBLE,), why="the GPUs that are left; a worker is given one of them", recorded=True),
     Group(names=("HOME", "USER", "LOGNAME"), why="frameworks ask whose process this is, and for a folder"),
     Group(names=("TMPDIR", "TEMP", "TMP"), why="where there is room for temporary files", neutral=True),
-    Group(names=("LANG", "LANGUAGE", "LC_*", "TZ"), why="how texts and times are read", recorded=True),
+    Group(names=("LANG", "LANGUAGE", *_LOCALE, "TZ"), why="how texts and times are read", recorded=True),
     Group(
         # Never recorded: nothing that is measured goes through a proxy, and its address may hold a login.
         names=(

@@ -11,7 +11,7 @@ from tests.engine.harmful_variables import HARMFUL
 
 
 def test_what_no_list_names_is_neither_inherited_nor_recorded():
-    shell = {"TF_VAR_db_pass": "hunter2", "TF_XLA_FLAGS": "--x", "PGPASSWORD": "abc", "SHELL": "/bin/sh"}
+    shell = {"TF_VAR_db_pass": "hunter2", "TF_XLA_FLAGS": "--x", "LC_DB": "abc", "SHELL": "/bin/sh"}
     assert inherited(shell) == {}
     assert recorded(shell, threads=1) == fixed(1)
 

@@ -8,28 +8,15 @@ from the start.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from harness.frameworks.base import Adapter
 from harness.work.listings import PYTORCH
 from harness.work.workload import Mode
-
-LATE_EPOCH = 2
-
-STEPPING = frozenset({Mode.LOOP, Mode.EAGER, Mode.COMPILED})
-EVERY = frozenset({*STEPPING, Mode.IDIOMATIC})
-
-
-@dataclass
-class Fault:
-    """`plant` changes an adapter before it builds; `modes` are those in which it can."""
-
-    plant: Any
-    modes: frozenset[Mode] = EVERY
+from tests.worker import covert_faults
+from tests.worker.planting import STEPPING, Fault, late, wrapped
 
 
 def real(framework: str) -> ModuleType:
@@ -50,35 +37,6 @@ def open_adapter(spec) -> Adapter:
 
 def probe(device: str) -> str:
     return f"faulty on {device}"
-
-
-def wrapped(adapter, name, around):
-    """Put `around(original, *arguments)` in a method's place."""
-    original = getattr(adapter, name)
-    setattr(adapter, name, lambda *given, **named: around(original, *given, **named))
-
-
-def late(adapter, change):
-    """Have `change` made once, at the beginning of the epoch that is late, and of what then follows.
-
-    Epochs are told by the samples that were handed over since the trial was paced.
-    """
-    seen = {"samples": 0, "changed": False}
-    work = adapter.workload
-
-    def around(begin_epoch, order):
-        if not seen["changed"] and seen["samples"] >= (LATE_EPOCH - 1) * work.train_samples:
-            seen["changed"] = True
-            change()
-        seen["samples"] += len(order)
-        begin_epoch(order)
-
-    def afresh(reset):
-        seen["samples"] = 0
-        reset()
-
-    wrapped(adapter, "begin_epoch", around)
-    wrapped(adapter, "reset", afresh)
 
 
 # The network.
@@ -393,4 +351,5 @@ FAULTS = {
         dropout_in_evaluation_late, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
     ),
     "stale score, late": Fault(stale_score_late),
+    **covert_faults.FAULTS,
 }

@@ -66,39 +66,49 @@ def test_the_articles_listings_are_told_nothing():
     watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), ROUND)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize(
-    ("mode", "faults"),
-    [
-        (
-            "loop",
-            (
-                "half of every batch",
-                "dropout at the input",
-                "later batches learn less",
-                "partial batch left out",
-                "every third step left out, late",
-                "half of the test set twice, late",
-            ),
-        ),
-        ("eager", ("learning rate halved, late",)),
-        ("idiomatic", ("first order played again, late", "stale score, late")),
-    ],
+# A choice of them: without names, `try_faults` tries all, and METHOD has the table.
+FAULTS_TRIED = (
+    "half of every batch",
+    "dropout at the input",
+    "later batches learn less",
+    "partial batch left out",
+    "every third step left out, late",
+    "learning rate halved, late",
+    "first order played again, late",
+    "half of the test set twice, late",
+    "stale score, late",
+    "one mask for all steps",
+    "the same masks each epoch",
+    "later batches only counted",
+    "trained before the clock",
+    "trained when it is asked",
+    "evaluated when it is asked",
+    "moments lost after an evaluation",
+    "pacing not put back",
 )
-def test_what_only_timed_trials_do_is_found(framework, mode, faults, synthetic_root, tmp_path):
-    """A choice of them: without names, `try_faults` tries all, and METHOD has the table."""
-    honest, *faulty = said_by("tests.worker.try_faults", tmp_path, framework, mode, synthetic_root, *faults)
-    assert honest == {"fault": "", "kind": None, "said": None}
-    assert [one["fault"] for one in faulty] == list(faults)
-    assert [one["fault"] for one in faulty if one["kind"] != OtherWork.kind] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("mode", ["loop", "idiomatic"])
-def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, mode, synthetic_root, tmp_path):
-    watched, alone = said_by("tests.worker.trajectories", tmp_path, framework, mode, synthetic_root)
-    assert (watched["proofs"], alone["proofs"]) == (1, 0)
-    assert watched["steps"] == alone["steps"] == 32
-    assert watched["sha256"] == alone["sha256"]
+def test_what_only_timed_trials_do_is_found_in_every_mode(framework, synthetic_root, tmp_path):
+    modes = ("loop", "eager", "idiomatic")
+    tried = said_by(
+        "tests.worker.try_faults", tmp_path, framework, ",".join(modes), synthetic_root, *FAULTS_TRIED
+    )
+    honest = [one for one in tried if not one["fault"]]
+    assert [one["mode"] for one in honest] == list(modes)
+    assert [one["said"] for one in honest if one["kind"] is not None] == []
+    assert {one["fault"] for one in tried} == {"", *FAULTS_TRIED}
+    missed = [one for one in tried if one["fault"] and one["kind"] != OtherWork.kind]
+    assert missed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, synthetic_root, tmp_path):
+    told = said_by("tests.worker.trajectories", tmp_path, framework, "loop,idiomatic", synthetic_root)
+    for watched, alone in (told[:2], told[2:]):
+        assert watched["mode"] == alone["mode"]
+        assert (watched["proofs"], alone["proofs"]) == (1, 0)
+        assert watched["steps"] == alone["steps"] == 32
+        assert watched["sha256"] == alone["sha256"]

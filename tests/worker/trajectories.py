@@ -1,7 +1,8 @@
 """A trial that is watched and the same one that is not: where each leads, as digests.
 
-`python -m tests.worker.trajectories FRAMEWORK MODE DATA_ROOT` prints a JSON object a trial: whether it was
-watched, how often the program was proven, and the digest of weights and moments after the last round.
+`python -m tests.worker.trajectories FRAMEWORK MODE[,MODE...] DATA_ROOT` prints a JSON object a trial: its
+mode, whether it was watched, how often the program was proven, and the digest of weights and moments after
+the last round.
 """
 
 from __future__ import annotations
@@ -13,26 +14,32 @@ from harness.work import recipe
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
 from harness.worker.trial import Worker
-from harness.worker.watching import Watching
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=2)
 
 
-def main(framework: str, mode: str, data_root: str) -> None:
+def main(framework: str, modes: str, data_root: str) -> None:
+    for mode in modes.split(","):
+        both_ways(framework, mode, data_root)
+
+
+def both_ways(framework: str, mode: str, data_root: str) -> None:
     case = Case(workload=WORK, device="cpu", mode=Mode(mode))
     spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
-    prove = Watching._prove
     for watched in (True, False):
-        proofs = []
-
-        def noted(self, extent, watched=watched, proofs=proofs):
-            if watched:
-                proofs.append(1)
-                prove(self, extent)
-
-        Watching._prove = noted
+        proofs: list[int] = []
         worker = Worker()
         worker.answer({"do": Do.START, "spec": dump_spec(spec)})
+        watching = worker.watching
+        if not watched:
+            watching._witness = None
+        prove = watching._prove
+
+        def noted(witness, steps, prove=prove, proofs=proofs):
+            proofs.append(steps)
+            prove(witness, steps)
+
+        watching._prove = noted
         for epoch in range(WORK.epochs):
             for first, last in ((0, 512), (512, 1000)):
                 worker.answer({"do": Do.TRAIN, "epoch": epoch, "first": first, "last": last})
@@ -44,6 +51,7 @@ def main(framework: str, mode: str, data_root: str) -> None:
             for one in each.named().values()
         ]
         told = {
+            "mode": mode,
             "watched": watched,
             "proofs": len(proofs),
             "steps": moments.steps,

@@ -1,7 +1,8 @@
 """Trials of a faulty adapter, one after the other in one process: how each ended.
 
-`python -m tests.worker.try_faults FRAMEWORK MODE DATA_ROOT [FAULT ...]` prints a JSON object a fault: its
-name, and the kind and the sentence of its failure or nulls; the first is the adapter without a fault.
+`python -m tests.worker.try_faults FRAMEWORK MODE[,MODE...] DATA_ROOT [FAULT ...]` prints a JSON object a mode
+and fault that the mode allows: both names, and the kind and the sentence of its failure or nulls; a mode's
+first is the adapter without a fault. Without names all faults are tried.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ from tests.worker.late_faults import FAULTS, TORCH_ONLY
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
 
 
-def main(framework: str, mode: str, data_root: str, *named: str) -> None:
+def main(framework: str, modes: str, data_root: str, *named: str) -> None:
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
-    case = Case(workload=WORK, device="cpu", mode=Mode(mode))
-    spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
-    possible = [name for name, fault in FAULTS.items() if Mode(mode) in fault.modes]
-    for fault in ["", *(named or possible)]:
-        if framework == TENSORFLOW and fault in TORCH_ONLY:
-            continue
-        os.environ["EVENMATCH_FAULT"] = fault
-        print(json.dumps({"fault": fault} | ended(spec)), flush=True)  # noqa: T201  (it is the answer)
+    for mode in map(Mode, modes.split(",")):
+        case = Case(workload=WORK, device="cpu", mode=mode)
+        spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
+        for fault in ["", *(named or FAULTS)]:
+            if fault and mode not in FAULTS[fault].modes:
+                continue
+            if framework == TENSORFLOW and fault in TORCH_ONLY:
+                continue
+            os.environ["EVENMATCH_FAULT"] = fault
+            told = {"mode": mode, "fault": fault} | ended(spec)
+            print(json.dumps(told), flush=True)  # noqa: T201  (it is the answer)
 
 
 def ended(spec: TrialSpec) -> dict[str, str | None]:
@@ -40,7 +44,7 @@ def ended(spec: TrialSpec) -> dict[str, str | None]:
         for epoch in range(WORK.epochs):
             for first, last in ((0, 512), (512, 1000)):
                 worker.answer({"do": Do.TRAIN, "epoch": epoch, "first": first, "last": last})
-            worker.answer({"do": Do.EVALUATE, "passes": 1})
+            worker.answer({"do": Do.EVALUATE, "passes": 2})
         worker.answer({"do": Do.FINISH})
     except Exception as error:  # noqa: BLE001  (whatever it raises is how it ended)
         failure = worker.failure(error)
