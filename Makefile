@@ -97,8 +97,9 @@ data: $(READY) ## Find or fetch the data set and verify it
 doctor: $(READY) ## Say what is there, what is missing and what that disables
 	@$(RUN) -m harness doctor $(call options,$(DOCTOR_OPTIONS))
 
+# Two at a time, each file's by one: most of a test's time is a framework's import, on one core.
 test: $(READY) ## Run every test
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n 2 --dist loadfile
 
 check: $(READY) ## Lint, types and the fast tests
 	@$(RUN) -m ruff check .
