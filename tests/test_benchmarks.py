@@ -49,12 +49,13 @@ def suite(tmp_path, synthetic_root):
 
 
 def test_each_round_holds_the_workers_seconds_and_nothing_else(suite):
-    done, written = suite("-k", "train", "--epochs", "4", "--replicates", "1")
+    # Of fewer than four rounds none is warm-up, however busy the machine.
+    done, written = suite("-k", "train", "--epochs", "3", "--replicates", "1")
     assert done.returncode == 0, done.stdout
     medians = {one["extra_info"]["framework"]: one["stats"]["median"] for one in written["benchmarks"]}
     assert medians["tensorflow"] == pytest.approx(0.05, rel=0.1)
     assert medians["pytorch"] == pytest.approx(0.1, rel=0.1)
-    assert {one["stats"]["rounds"] for one in written["benchmarks"]} == {4}
+    assert {one["stats"]["rounds"] for one in written["benchmarks"]} == {3}
     assert len({one["group"] for one in written["benchmarks"]}) == 1
 
 

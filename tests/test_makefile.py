@@ -14,6 +14,8 @@ import typer.main
 
 from harness import cli
 
+TESTED = ["-m", "pytest", "-n", "2", "--dist", "loadfile"]
+
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
 
@@ -182,7 +184,7 @@ def test_variables_may_come_from_the_environment(clone):
 
 
 def test_an_own_interpreter_is_used_without_any_set_up(clone):
-    assert clone.asked("test", f"PYTHON={clone.python}") == [["python3", "-m", "pytest"]]
+    assert clone.asked("test", f"PYTHON={clone.python}") == [["python3", *TESTED]]
     assert clone.asked("setup", "DEVICE=cuda", f"PYTHON={clone.python}") == []
     assert not (clone.folder / ".venv").exists()
 
@@ -246,7 +248,7 @@ def test_packages_that_cannot_be_had_say_what_to_set(clone):
 def test_a_second_call_does_no_set_up_work(clone):
     clone.asked("setup")
     assert clone.asked("setup") == []
-    assert clone.asked("test") == [["python", "-m", "pytest"]]
+    assert clone.asked("test") == [["python", *TESTED]]
 
 
 @pytest.mark.parametrize("step", ["-m venv", "requirements-setup.lock", "requirements.lock", "--editable"])
