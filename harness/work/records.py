@@ -147,7 +147,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Seconds from asking for a batch's predictions until the device has them: percentiles over calls."""
+    """Seconds from asking for a batch's predictions until the host has them: percentiles over calls."""
 
     batch_size: int
     calls: int
@@ -160,8 +160,8 @@ class Latency:
 class Startup:
     """Start-up in parts, each timed apart from the steady state.
 
-    `first_step_s` is one training step of each batch shape plus one evaluation batch: tracing and
-    compilation. The state it changed is put back before the first round.
+    `first_step_s` is a training step and an evaluation of each batch shape (on a GPU three times, until CUDA
+    graphs are recorded): tracing and compilation. The state it changed is put back before the first round.
     """
 
     import_s: float

@@ -17,7 +17,7 @@ from harness.frameworks.pytorch.layout import to_recipe, to_torch
 from harness.frameworks.pytorch.matched import GivenMask
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.pytorch.testimony import TorchTestimony
-from harness.work.recipe import Order, Weights, batches
+from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
 
 
@@ -133,12 +133,12 @@ class TorchMlp(TorchTestimony):
         inputs = torch.cat([batch for batch, _ in self._test_set(steps)])
         self._questions = list(inputs[: len(inputs) // batch_size * batch_size].split(batch_size))
         self.model.eval()
-        self.predict(0)
         return len(self._questions)
 
-    def predict(self, number: int) -> None:
+    def predict(self, number: int) -> Floats:
         with torch.no_grad():
-            self._logits_of(self._questions[number])
+            logits: Floats = self._logits_of(self._questions[number]).cpu().numpy()
+        return logits
 
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._step, share)

@@ -16,7 +16,7 @@ from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
 from harness.frameworks.tensorflow.precision import loss_scale, scaling, set_precision
 from harness.frameworks.tensorflow.testimony import TensorFlowTestimony
-from harness.work.recipe import Inputs, Order, Weights, batches
+from harness.work.recipe import Floats, Inputs, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 
@@ -115,12 +115,12 @@ class TensorFlowMlp(TensorFlowTestimony):
         inputs = np.concatenate([batch.numpy() for batch, _ in self._test_batches])
         with tf.device(self.device):
             self._questions = [tf.constant(part) for part in whole_batches(inputs, batch_size)]
-        self.predict(0)
         return len(self._questions)
 
-    def predict(self, number: int) -> None:
+    def predict(self, number: int) -> Floats:
         with tf.device(self.device):
-            self._forward(self._questions[number])
+            logits: Floats = self._forward(self._questions[number]).numpy()
+        return logits
 
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._train_step, share)
