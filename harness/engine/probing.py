@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
@@ -18,6 +20,7 @@ from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.measure import nvml, scratch
 from harness.measure.doctor import Probed
+from harness.measure.variables import LOG_LEVEL
 from harness.work.workload import FRAMEWORKS, PYTORCH, TENSORFLOW
 from harness.worker.protocol import Do
 
@@ -27,7 +30,15 @@ PACKAGES: Final = {TENSORFLOW: "tensorflow", PYTORCH: "torch"}
 # A process of its own, started by name: what imports a framework is not imported here.
 COMPILING: Final = "harness.frameworks.pytorch.compiling"
 
-_TIMEOUT_S: Final = 120.0
+# On a GPU that its code was not built for, TensorFlow's first kernel waits for the driver to compile it.
+_TIMEOUT_S: Final = 600.0
+
+# How much of a worker's log is quoted where a framework could not use a device.
+_QUOTED_LINES: Final = 3
+_QUOTED_CHARACTERS: Final = 400
+
+# What TensorFlow's log puts before its words: date, time, thread and place, or time, level and place.
+_LOG_PREFIX: Final = re.compile(r"^([\d-]{10} [\d:.]+: )?([IWEF]\d{4} [\d:.]+ +\d+|[IWEF]) [^ ]+:\d+\] ")
 
 
 def missing_frameworks() -> list[str]:
@@ -50,24 +61,34 @@ def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
     with scratch.folder("probe") as place:
         conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        conditions[LOG_LEVEL] = "0"
         try:
             with WorkerProcess(conditions, place / "log") as worker:
                 reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
         except TrialError as error:
-            return Probed(said=str(error).removeprefix("DeviceUnavailable: "), usable=False)
+            said = str(error).removeprefix("DeviceUnavailable: ")
+            return Probed(said=said + _quoted(place / "log"), usable=False)
     return Probed(said=str(reply["said"]), usable=True)
 
 
-def compiles(passed: Sequence[str] = ()) -> Probed:
-    """Whether PyTorch can compile a step on a CPU, tried in a worker's surroundings, and with what.
+def _quoted(log: Path) -> str:
+    """The last lines of TensorFlow's log in one: what it misses for a GPU is told there and nowhere else."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    said = [_LOG_PREFIX.sub("", line).strip() for line in lines if _LOG_PREFIX.match(line)]
+    words = " | ".join(said[-_QUOTED_LINES:])
+    return f" (its log ends: {words[-_QUOTED_CHARACTERS:]})" if words else ""
+
+
+def compiles(device: str = "cpu", passed: Sequence[str] = ()) -> Probed:
+    """Whether PyTorch can compile a step, tried in a worker's surroundings, and with what.
 
     Raises:
         NoTemporaryFolder: there is nowhere to compile in.
     """
     with scratch.folder("compile") as place, (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *ISOLATED, COMPILING],
-            env=environment(device="cpu", threads=1, compile_cache=place, passed=passed),
+            [sys.executable, *ISOLATED, COMPILING, "cpu" if device == "cpu" else "cuda"],
+            env=environment(device=device, threads=1, compile_cache=place, passed=passed),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -84,19 +105,23 @@ def compiles(passed: Sequence[str] = ()) -> Probed:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         said = (place / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return Probed(said=said[-1] if said else f"it ended with exit status {status}", usable=status == 0)
+    if status == 0:
+        return Probed(said=said[-1], usable=True)
+    # A compiler's own word, where there is one, says more than that it failed.
+    words = next((line for line in said if "error: " in line), said[-1] if said else f"exit status {status}")
+    return Probed(said=words, usable=False)
 
 
 def require_device(device: str, passed: Sequence[str] = ()) -> None:
-    """Every framework, and NVML for a GPU, have to be able to use the device.
+    """Every framework, and NVML for a GPU, have to be able to use the device, two processes at once.
 
     Raises:
         DeviceUnavailable: one line with what each of them said.
     """
     if device == "cpu":
         return
-    if nvml.probe().reason is None:
-        nvml.gpu_of(device)
+    if nvml.probe().reason is None and (refusal := nvml.gpu_of(device).refusal):
+        raise DeviceUnavailable(f"DEVICE={device}: {refusal}")
     with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
         answers = list(pool.map(lambda name: ask(name, device, passed), FRAMEWORKS))
     driver = nvml.probe()

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from harness.errors import DeviceUnavailable
 from harness.measure import nvml
-from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, bearing, fixed, inherited
+from harness.measure.variables import (
+    COMPILE_CACHE,
+    DRIVER_CACHE,
+    KERAS_HOME,
+    VISIBLE,
+    bearing,
+    fixed,
+    inherited,
+)
 
 
 def environment(
@@ -23,6 +31,7 @@ def environment(
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         VISIBLE: visible_devices(device, os.environ.get(VISIBLE)),
         COMPILE_CACHE: str(cache),
+        DRIVER_CACHE: str(cache / "driver"),
         # Keras reads number format and backend from keras.json in its home.
         KERAS_HOME: str(cache / "keras"),
     }

@@ -38,11 +38,11 @@ class Probed:
 
 
 def checks(
-    results: Path, probes: Mapping[str, Probed], compiled: Probed | None, kept_out: Sequence[str] = ()
+    results: Path, probes: Mapping[str, Probed], compiled: Mapping[str, Probed], kept_out: Sequence[str] = ()
 ) -> list[Check]:
     """All findings; `probes` maps "framework on device" to what was said.
 
-    `compiled` is what came of compiling a step in PyTorch on the CPU, None where there is no PyTorch.
+    `compiled` is what came of compiling a step in PyTorch, by device; empty where there is no PyTorch.
     `kept_out` are variables of the shell that would change a framework, and do not reach one.
     """
     return [
@@ -52,7 +52,7 @@ def checks(
         _package("torchvision", "mode idiomatic, and one source of the data"),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
-        *([] if compiled is None else [_compiler(compiled)]),
+        *(_compiler(device, answer) for device, answer in compiled.items()),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
         *_kept_out(kept_out),
         _folder(results),
@@ -81,18 +81,23 @@ def _nvml() -> Check:
     if seen.reason is not None:
         return Check(name="nvml", state="missing", said=seen.reason, disables="GPU memory; DEVICE=cuda")
     names = ", ".join(gpu.name for gpu in seen.devices)
-    said = f"driver {seen.driver_version}: {names}"
-    if seen.out_of_reach:
-        said = "; ".join([said, *seen.out_of_reach])
+    refusals = [gpu.refusal for gpu in seen.devices if gpu.refusal]
+    screens = [f"{gpu.name} draws a screen" for gpu in seen.devices if gpu.draws_screen]
+    said = "; ".join([f"driver {seen.driver_version}: {names}", *seen.out_of_reach, *refusals, *screens])
+    if seen.out_of_reach or refusals:
         return Check(name="nvml", state="warn", said=said, disables="the GPUs that cannot be used")
+    if screens:
+        disables = "what TensorFlow takes by default; others' memory counts as the workers', too"
+        return Check(name="nvml", state="warn", said=said, disables=disables)
     return Check(name="nvml", state="ok", said=said)
 
 
-def _compiler(compiled: Probed) -> Check:
+def _compiler(device: str, compiled: Probed) -> Check:
+    name = f"torch.compile on {device}"
     if compiled.usable:
-        return Check(name="torch.compile", state="ok", said=f"a step was compiled with {compiled.said}")
-    disables = "mode compiled in PyTorch on a CPU"
-    return Check(name="torch.compile", state="missing", said=compiled.said, disables=disables)
+        return Check(name=name, state="ok", said=f"a step was compiled with {compiled.said}")
+    disables = f"mode compiled in PyTorch with DEVICE={device}"
+    return Check(name=name, state="missing", said=compiled.said, disables=disables)
 
 
 def _program(name: str, disables: str) -> Check:

@@ -10,16 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-import psutil
 import pynvml
 
 from harness.errors import NvmlError
 from harness.measure.nvml import FAULTS, Gpu, handle_of, in_words, session, told
+from harness.measure.owners import HOSTS_NUMBERS, Owners
 from harness.work.records import GpuRound, GpuUse
 
 SAMPLE_EVERY_S: Final = 0.05
@@ -27,6 +27,9 @@ SAMPLE_EVERY_S: Final = 0.05
 # Memory counts as given back within this of what was in use before: drivers keep a little.
 RELEASED_WITHIN_BYTES: Final = 64 * 2**20
 _RELEASE_TIMEOUT_S: Final = 10.0
+
+# A desktop's own memory moves by more than that, and would be waited for in vain after every pair.
+_RELEASE_TIMEOUT_WITH_SCREEN_S: Final = 1.0
 
 # What keeps clocks down and slows work; a card that idles, or was set to a clock, is not throttled.
 _THROTTLES: Final = {
@@ -74,8 +77,7 @@ class GpuSampler:
         self._gpu = gpu
         self._every_s = every_s
         self._sides: dict[str, _Side] = {}
-        self._workers: dict[int, str] = {}
-        self._strangers: set[int] = set()
+        self._owners = Owners()
         self._turn_of: str | None = None
         self._turn: list[Sample] = []
         self._baseline_bytes: int | None = None
@@ -102,7 +104,8 @@ class GpuSampler:
     def follow(self, side: str, pid: int) -> None:
         """Count the memory of this process, and of those it starts, for a side."""
         self._sides[side] = _Side()
-        self._workers[pid] = side
+        with self._lock:
+            self._owners.follow(side, pid)
 
     def begin(self, side: str) -> None:
         """A side's turn on the device begins."""
@@ -133,6 +136,8 @@ class GpuSampler:
     def use(self, side: str) -> GpuUse:
         """What a side took, so far or, after `stop`, in all."""
         seen = self._sides.get(side, _Side())
+        if self._owners.numbers_are_hosts:
+            seen = replace(seen, process_peak_bytes=None, process_reason=HOSTS_NUMBERS)
         return GpuUse(
             name=self._gpu.name,
             uuid=self._gpu.uuid,
@@ -185,7 +190,7 @@ class GpuSampler:
     def _count_processes(self) -> None:
         used: dict[str, list[int | None]] = {}
         for process in told(pynvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []:
-            side = self._side_of(process.pid)
+            side = self._owners.side_of(process.pid)
             if side is not None:
                 used.setdefault(side, []).append(process.usedGpuMemory)
         for side, shares in used.items():
@@ -196,25 +201,13 @@ class GpuSampler:
             else:
                 seen.process_peak_bytes = max(seen.process_peak_bytes or 0, sum(known_bytes))
 
-    def _side_of(self, pid: int) -> str | None:
-        """The side that a process works for. Asked of the system once a process: it is slow to tell."""
-        if pid not in self._workers and pid not in self._strangers:
-            try:
-                parents = [parent.pid for parent in psutil.Process(pid).parents()]
-            except psutil.Error:
-                parents = []
-            side = next((self._workers[parent] for parent in parents if parent in self._workers), None)
-            if side is None:
-                self._strangers.add(pid)
-            else:
-                self._workers[pid] = side
-        return self._workers.get(pid)
-
     def _await_release(self) -> None:
         """Wait, a bounded time, until the device holds no more than before the workers came."""
         if self._baseline_bytes is None:
             return
-        deadline_s = time.monotonic() + _RELEASE_TIMEOUT_S
+        screen = self._gpu.draws_screen
+        timeout_s = _RELEASE_TIMEOUT_WITH_SCREEN_S if screen else _RELEASE_TIMEOUT_S
+        deadline_s = time.monotonic() + timeout_s
         while self._ended_because is None:
             with self._lock:
                 self._sample()

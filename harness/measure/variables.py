@@ -17,7 +17,10 @@ from typing import Final
 # By TensorFlow's default a process takes nearly all memory of a GPU at once.
 GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
 COMPILE_CACHE: Final = "TORCHINDUCTOR_CACHE_DIR"
+# Where the driver keeps what it has compiled of a framework's PTX; by default a folder of the user's.
+DRIVER_CACHE: Final = "CUDA_CACHE_PATH"
 KERAS_HOME: Final = "KERAS_HOME"
 
 _PYTHON_PATH: Final = "PYTHONPATH"
@@ -66,7 +69,7 @@ ALLOWED: Final = (
 )  # fmt: skip
 
 # Made anew for each worker; the user can set none of them.
-_OWN_FOLDERS: Final = frozenset({COMPILE_CACHE, KERAS_HOME})
+_OWN_FOLDERS: Final = frozenset({COMPILE_CACHE, DRIVER_CACHE, KERAS_HOME})
 _PLACED: Final = _OWN_FOLDERS | {VISIBLE}
 
 _SECRET: Final = re.compile(
@@ -95,7 +98,7 @@ def fixed(threads: int) -> dict[str, str]:
         # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
         "TF_ENABLE_ONEDNN_OPTS": "1",
         GROWTH: "true",
-        "TF_CPP_MIN_LOG_LEVEL": "1",
+        LOG_LEVEL: "1",
         # CUDA and NVML number devices differently.
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
     }

@@ -219,7 +219,12 @@ def examine(settings: Settings) -> list[Check]:
     probes = {
         f"{name} on {device}": probing.ask(name, device, passed) for device in devices for name in asked
     }
-    compiled = None if PYTORCH in missing else probing.compiles(passed)
+    compiled = {
+        device: probing.compiles(device, passed)
+        for device in devices
+        if device == "cpu" or probes[f"{PYTORCH} on {device}"].usable
+        if PYTORCH not in missing
+    }
     return checks(settings.results, probes, compiled, kept_out(os.environ, passed))
 
 

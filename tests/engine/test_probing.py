@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.engine import probing
+from harness.errors import DeviceUnavailable
+from harness.measure import nvml
+from harness.measure.nvml import Gpu, NvmlProbe
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +45,76 @@ def test_a_compiler_that_hangs_is_given_up_and_ended(tmp_path, monkeypatch):
     while pid.exists() and Path("/proc", pid.read_text().strip()).exists():
         assert time.monotonic() < until_s
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("device", ["cuda", "GPU-0"])
+def test_a_gpu_for_one_process_only_is_refused_before_a_framework_is_asked(monkeypatch, device):
+    gpu = Gpu(index=0, name="Card", uuid="GPU-0", total_bytes=1, unshared="EXCLUSIVE_PROCESS")
+    seen = NvmlProbe(driver_version="580.00", devices=(gpu,), reason=None)
+    monkeypatch.setattr(nvml, "probe", lambda: seen)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(probing, "ask", lambda *_: pytest.fail("a framework was asked"))
+    with pytest.raises(DeviceUnavailable, match=rf"DEVICE={device}: Card \(GPU-0\) .* EXCLUSIVE_PROCESS"):
+        probing.require_device(device)
+
+
+def test_a_slice_that_is_not_visible_is_refused_with_the_way_to_make_it_so(monkeypatch):
+    gpu = Gpu(index=0, name="Card", uuid="GPU-0", total_bytes=1)
+    seen = NvmlProbe(driver_version="580.00", devices=(gpu,), reason=None)
+    monkeypatch.setattr(nvml, "probe", lambda: seen)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(DeviceUnavailable, match="use CUDA_VISIBLE_DEVICES=MIG-1 DEVICE=cuda for a slice"):
+        probing.require_device("MIG-1")
+
+
+# A compiler for which Python's headers are not installed, and a folder in which its only name is cc.
+WITHOUT_HEADERS = """#!/bin/bash
+kept=()
+for one in "$@"; do [[ $one == -I* ]] || kept+=("$one"); done
+exec {compiler} "${{kept[@]}}"
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("a compiler", "Failed to find C compiler"),
+        ("any name but cc", "Failed to find C compiler"),
+        ("Python.h", "fatal error: Python.h: No such file or directory"),
+    ],
+)
+def test_what_triton_lacks_to_start_a_kernel_is_told_in_its_own_words(
+    monkeypatch, tmp_path, missing, sentence
+):
+    given = {"PATH": str(tmp_path)}
+    if missing == "any name but cc":
+        (tmp_path / "cc").symlink_to(shutil.which("gcc"))
+    if missing == "Python.h":
+        compiler = tmp_path / "compiler"
+        compiler.write_text(WITHOUT_HEADERS.format(compiler=shutil.which("gcc")))
+        compiler.chmod(0o755)
+        given = {"CC": str(compiler)}
+    made = probing.environment
+    monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | given)
+    answer = probing.compiles("cuda:0")
+    assert not answer.usable
+    assert sentence in answer.said
+    assert "\n" not in answer.said
+
+
+def test_where_tensorflow_finds_no_gpu_the_end_of_its_log_is_quoted(tmp_path):
+    """It says nowhere else which library it could not open."""
+    log = tmp_path / "log"
+    log.write_text(
+        "2026-11-28 09:00:00.123456: I external/local_xla/xla/tsl/cuda/cudart_stub.cc:31] first\n"
+        "W0000 00:00:1764320400.123456    4242 gpu_device.cc:2365] Cannot dlopen some GPU libraries.\n\n"
+        "2026-11-28 09:00:00.123456: W tensorflow/core/gpu.cc:2365] Skipping registering GPU devices...\n"
+        "Traceback (most recent call last):\n  harness.errors.DeviceUnavailable: it registered no GPU\n"
+    )
+    assert probing._quoted(log) == (
+        " (its log ends: first | Cannot dlopen some GPU libraries. | Skipping registering GPU devices...)"
+    )
+    log.write_text("")
+    assert probing._quoted(log) == ""
+    assert probing._quoted(tmp_path / "none") == ""

@@ -10,7 +10,6 @@ from tests.measure.stub_nvml import said
 WATCH = """
 import dataclasses, json, os, time
 from pathlib import Path
-os.environ["NVML_STUB_PID"] = str(os.getpid() if {own} else 1)
 from harness.measure.gpu import GpuSampler, summarised
 from harness.measure.nvml import Gpu
 memory = os.environ.get("NVML_STUB_MEMORY")
@@ -19,6 +18,8 @@ def uses(mebibytes):
         Path(memory).write_text(str(mebibytes * 2**20))
 uses({before})
 sampler = GpuSampler(Gpu(index=0, name="Stub GPU 0", uuid="{uuid}", total_bytes=1), every_s=0.005)
+# The worker is started when the device is watched already.
+os.environ["NVML_STUB_PID"] = str(os.getpid() if {own} else 1)
 sampler.follow("a", os.getpid())
 sampler.follow("b", os.getpid() + 100_000)
 turns = []
