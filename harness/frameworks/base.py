@@ -83,6 +83,16 @@ ASKED_SAMPLES: Final = 2000
 # Long enough for the clock and for a step that stutters, short beside a round.
 _PACE_S: Final = 0.05
 
+# Factors whose product float32 has as a denormal number only.
+TINY: Final = 1e-38
+TENTH: Final = 0.1
+
+
+def denormals(product: float) -> str:
+    """What became of TINY times TENTH: kept as a denormal number, or flushed to zero."""
+    return "kept" if product else "flushed"
+
+
 # How often a shape is run before it counts as warm. On a GPU compiled code sets itself up at its first call,
 # records its CUDA graph at the second and replays it from the third on (`torch._inductor.cudagraph_trees`).
 _PASSES_ON_CPU: Final = 1
@@ -187,7 +197,8 @@ class Adapter(ABC):
     def effective(self) -> dict[str, str]:
         """Settings as the framework itself reports them, not as they were asked for.
 
-        Always has `version`, `optimizer`, `threads`, `device` and `precision`.
+        Always has `version`, `optimizer`, `threads`, `device` and `precision`. `denormals` says whether the
+        device keeps them or flushes them to zero, by `TINY` times `TENTH`.
         """
 
     def warm_up(self, order: Order) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from harness.errors import (
 )
 from harness.frameworks.base import ASKED_SAMPLES, Adapter
 from harness.frameworks.witness import Witness
-from harness.measure import host
+from harness.measure import host, libraries
 from harness.measure.disturbance import Watch
 from harness.measure.loop import timed
 from harness.parity.testimony import testify
@@ -141,7 +142,7 @@ class Worker:
                 "build_s": built_s - loaded_s,
                 "first_step_s": warm_s - built_s,
             },
-            "effective": {"adapter": type(adapter).__module__, **adapter.effective()},
+            "effective": {"adapter": type(adapter).__module__, **_loaded(spec), **adapter.effective()},
             "digests": {
                 "data_sha256": recipe.digest(
                     data.train_inputs, data.train_labels, data.test_inputs, data.test_labels
@@ -260,6 +261,11 @@ class Worker:
 
         testify(spec, open_witness, read_data).write(path)
         return {"proof_s": time.perf_counter() - begin_s}
+
+
+def _loaded(spec: TrialSpec) -> dict[str, str]:
+    """On a GPU: CUDA's libraries as the process has them, whatever was meant to be found."""
+    return {} if spec.case.device == "cpu" else {"cuda_libraries": os.pathsep.join(libraries.cudas())}
 
 
 def _answered() -> None:

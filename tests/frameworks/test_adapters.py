@@ -232,6 +232,8 @@ def test_the_effective_settings_are_what_was_asked(trials, framework):
     assert effective["threads"] == "1"
     assert effective["precision"] == "float32"
     assert "cpu" in effective["device"].lower()
+    assert effective["denormals"] == "flushed"
+    assert "cuda_libraries" not in effective
 
 
 @pytest.mark.parametrize("mode", [Mode.EAGER, Mode.COMPILED, Mode.IDIOMATIC, Mode.GRAPH])

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.frameworks.base import Counts, Data, Score
+from harness.frameworks.base import TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.planted import slowed
 from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth, probe
 from harness.frameworks.tensorflow.layout import to_recipe
@@ -145,9 +145,15 @@ class TensorFlowMlp(TensorFlowTestimony):
             "compute": self._compute(),
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "loss_scale": f"{loss_scale(self.optimizer):g}",
+            "denormals": self._denormals(),
             "memory_growth": str(memory_growth()),
             "step": self._step_kind(),
         }
+
+    def _denormals(self) -> str:
+        """What the device makes of a product too small for a normal number."""
+        with tf.device(self.device):
+            return denormals(float((tf.constant(TINY) * tf.constant(TENTH)).numpy()))
 
     def _logits(self, inputs: tf.Tensor) -> tf.Tensor:
         """Outside the model's own precision, so softmax and loss are never of 16 bits."""
