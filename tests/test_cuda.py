@@ -29,8 +29,10 @@ Distribution.from_name = named
 
 @pytest.fixture
 def on_stub(harness, nvml_stub, synthetic_root):  # noqa: F811
-    def run(*arguments, visible=None, **stub):
-        given = {f"NVML_STUB_{name.upper()}": str(value) for name, value in stub.items()}
+    def run(*arguments, visible=None, energy=False, **stub):
+        # Energy takes seconds on end: a card that tells none is not asked for it.
+        silent = {} if energy else {"refuses": "TotalEnergyConsumption PowerUsage", "refuses_with": 3}
+        given = {f"NVML_STUB_{name.upper()}": str(value) for name, value in (silent | stub).items()}
         shown = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
         return harness(
             *arguments,
@@ -49,7 +51,9 @@ def table(folder, name):
 
 
 def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_stub, tmp_path):
-    done = on_stub("bench", "--device", "cpu GPU-stub-1", *SMALL, pid="children", used=700 * 2**20)
+    done = on_stub(
+        "bench", "--device", "cpu GPU-stub-1", *SMALL, pid="children", used=700 * 2**20, energy=True
+    )
     assert done.returncode == 0, done.stderr
     trials, rounds = table(tmp_path, "trials"), table(tmp_path, "rounds")
     assert set(trials["device"]) == {"cpu", "cuda:1"}
@@ -57,13 +61,19 @@ def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_st
     assert set(gpu["gpu_peak_bytes"]) == {700 * 2**20}
     assert set(gpu["gpu_uuid"]) == {"GPU-stub-1"}
     assert set(gpu["gpu_energy_source"]) == {"counter"}
-    assert gpu["gpu_train_energy_j"].gt(0).all()
+    compared = gpu[gpu["role"] == "comparison"]
+    # The stub's card takes 100 W whoever works.
+    assert compared["gpu_train_energy_j"].tolist() == pytest.approx(100 * compared["gpu_energy_s"], rel=0.01)
+    assert compared["gpu_energy_s"].gt(5).all()
+    assert compared["gpu_energy_samples"].gt(0).all()
+    assert gpu.loc[gpu["role"] == "control", "gpu_train_energy_j"].isna().all()
     assert gpu["gpu_left_bytes"].eq(0).all()
     assert set(cpu["gpu_peak_reason"]) == {"the device is a CPU"}
     assert cpu["gpu_samples"].isna().all()
     assert rounds[rounds["device"] == "cuda:1"]["gpu_sm_hz"].eq(1.98e9).all()
     page = (tmp_path / "reports" / "summary.html").read_text()
     assert "700 MiB" in page
+    assert "J a million samples" in page
 
 
 def test_what_each_framework_takes_before_any_work_is_measured_once_a_run(on_stub, tmp_path):
@@ -113,7 +123,7 @@ def test_a_gpu_that_is_lost_in_the_middle_loses_nothing_that_was_measured(on_stu
     assert set(trials["status"]) == {"ok"}
     assert "GPU is lost" in set(trials["gpu_ended_because"])
     assert rounds["wall_s"].gt(0).all()
-    assert trials["gpu_train_energy_j"].isna().any()
+    assert trials["gpu_train_energy_j"].isna().all()
 
 
 def test_throttled_rounds_are_marked(on_stub, tmp_path):
@@ -154,3 +164,21 @@ def test_with_one_framework_missing_doctor_and_bench_say_which(harness, tmp_path
     checked = harness("doctor", "--device", "cpu", PYTHONPATH=path).stdout
     (row,) = [line for line in checked.splitlines() if f"{missing} " in line and "not installed" in line]
     assert "every comparison" in row
+
+
+def test_a_gpu_for_one_process_only_is_one_line_and_doctor_says_it_too(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "cuda", *SMALL, compute=3)
+    assert done.returncode == 2
+    assert "DEVICE=cuda: Stub GPU 0 (GPU-stub-0) is in compute mode EXCLUSIVE_PROCESS" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list((tmp_path / "results").rglob("*.parquet"))
+    said = " ".join(on_stub("doctor", "--device", "cuda", compute=3).stdout.split())
+    assert "EXCLUSIVE_PROCESS" in said
+    assert "Traceback" not in said
+
+
+def test_auto_passes_over_a_gpu_for_one_process_only(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "auto", *SMALL, compute=3)
+    assert done.returncode == 0, done.stderr
+    assert "EXCLUSIVE_PROCESS" in done.stderr
+    assert set(table(tmp_path, "trials")["device"]) == {"cpu"}

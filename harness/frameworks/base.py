@@ -14,6 +14,8 @@ A worker drives an adapter through one trial, in this order:
         adapter.train_loss()          off the clock, as is trained()
         adapter.evaluate(steps)       on the clock, closed by synchronise()
         adapter.score()               off the clock, as is evaluated()
+    adapter.begin_epoch(order)        off the clock, then some epochs on end, for their energy:
+        adapter.train_epoch()
     adapter.begin_predictions(size)   off the clock, as are the first calls, and then, each on the clock:
         adapter.predict(number)       closed by itself: the answer is on the host
 
@@ -104,7 +106,7 @@ class Adapter(ABC):
 
     `train_epoch` and `evaluate` do nothing but the work: whatever can be prepared belongs in
     `begin_epoch`, whatever is read back belongs in `train_loss` and `score`. They may return before
-    the device has finished; `synchronise` waits for it.
+    the device has finished; `synchronise` waits for it. What was made ready can be trained on again.
     """
 
     def __init__(self, spec: TrialSpec) -> None:

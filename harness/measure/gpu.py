@@ -24,6 +24,12 @@ from harness.work.records import GpuRound, GpuUse
 
 SAMPLE_EVERY_S: Final = 0.05
 
+# Power and utilisation are means over up to a second by NVML's documentation ("nvmlDeviceGetPowerUsage",
+# "nvmlUtilization_t"), and counters move every tenth of one: a turn is told from the one before when it lasts
+# twice as long, or twenty steps of a counter.
+_SETTLED_AFTER_S: Final = 1.0
+TOLD_FROM_S: Final = 2.0
+
 # Memory counts as given back within this of what was in use before: drivers keep a little.
 RELEASED_WITHIN_BYTES: Final = 64 * 2**20
 _RELEASE_TIMEOUT_S: Final = 10.0
@@ -106,6 +112,11 @@ class GpuSampler:
         self._sides[side] = _Side()
         with self._lock:
             self._owners.follow(side, pid)
+
+    @property
+    def tells_energy(self) -> bool:
+        """Whether the card tells its energy, or its power."""
+        return self._energy_source is not None
 
     def begin(self, side: str) -> None:
         """A side's turn on the device begins."""
@@ -242,9 +253,13 @@ def _look(handle: object, at_s: float) -> Sample:
     )
 
 
-def summarised(turns: Sequence[Turn]) -> GpuRound:
-    """One or several turns of a side as the figures of its round."""
+def summarised(turns: Sequence[Turn], told_from_s: float = TOLD_FROM_S) -> GpuRound:
+    """One or several turns of a side as the figures of its round.
+
+    What sensors average over time is None where a turn lasted less than `told_from_s`.
+    """
     samples = [sample for turn in turns for sample in turn]
+    told_apart = all(turn and turn[-1].at_s - turn[0].at_s >= told_from_s for turn in turns)
 
     def over(name: str, summary: Callable[[Sequence[float]], float]) -> float | None:
         values = [value for sample in samples if (value := getattr(sample, name)) is not None]
@@ -253,14 +268,29 @@ def summarised(turns: Sequence[Turn]) -> GpuRound:
     energies_j = [_energy_j(turn) for turn in turns]
     known_j = [energy_j for energy_j in energies_j if energy_j is not None]
     return GpuRound(
-        energy_j=sum(known_j) if known_j and len(known_j) == len(energies_j) else None,
-        utilisation=over("utilisation", fmean),
+        energy_j=sum(known_j) if told_apart and known_j and len(known_j) == len(energies_j) else None,
+        utilisation=over("utilisation", fmean) if told_apart else None,
         sm_hz=over("sm_hz", median),
         memory_hz=over("memory_hz", median),
         temperature_c=over("temperature_c", max),
-        power_w=over("power_w", fmean),
+        power_w=over("power_w", fmean) if told_apart else None,
         throttled_by=_throttled_by(samples),
     )
+
+
+def steady_energy_j(turn: Turn, began_s: float, ended_s: float) -> float | None:
+    """What the card took for work from `began_s` to `ended_s`, on the clock of the samples.
+
+    Its mean power once the sensors tell of nothing before the work, times all of its time. None where that
+    leaves less than a second, or the card tells neither energy nor power.
+    """
+    settled = tuple(one for one in turn if began_s + _SETTLED_AFTER_S <= one.at_s <= ended_s)
+    if not settled or settled[-1].at_s - settled[0].at_s < _SETTLED_AFTER_S:
+        return None
+    energy_j = _energy_j(settled)
+    if energy_j is None:
+        return None
+    return energy_j / (settled[-1].at_s - settled[0].at_s) * (ended_s - began_s)
 
 
 def _energy_j(turn: Turn) -> float | None:

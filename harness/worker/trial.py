@@ -76,6 +76,8 @@ class Worker:
                 reply = self._evaluate(request["passes"])
             case Do.PREDICT:
                 reply = self._predict(request["batch_size"])
+            case Do.BLOCK:
+                reply = self._block(request["least_s"])
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
@@ -225,6 +227,25 @@ class Worker:
             "p95_s": p95_s,
             "p99_s": p99_s,
         }
+
+    def _block(self, least_s: float) -> Message:
+        """Train whole epochs on end for so long: nothing but the device's work, made ready once."""
+        assert self._spec is not None
+        order = recipe.batch_order(self._spec.case.workload, 0)
+        adapter, samples = self.adapter, 0
+        adapter.begin_epoch(order)
+
+        def on_end() -> None:
+            nonlocal samples
+            until_s = time.perf_counter() + least_s
+            while time.perf_counter() < until_s:
+                adapter.train_epoch()
+                # Else the host would ask for more than the device can do by then.
+                adapter.synchronise()
+                samples += len(order)
+
+        timing = timed(on_end, adapter.synchronise)
+        return {"started_s": timing.started_s, "wall_s": timing.wall_s, "samples": samples}
 
     def _finish(self) -> Message:
         worked = host.threads_worked(self._cpu_s_by_thread)

@@ -30,7 +30,7 @@ Path(os.environ["NVML_STUB_MEMORY"]).write_text("{left}")
 sampler.stop()
 print(json.dumps(dict(
     check=dataclasses.asdict(check), refusal=gpu.refusal, use=dataclasses.asdict(sampler.use("a")),
-    round=dataclasses.asdict(summarised([turn])), took_s=time.monotonic() - began_s)))
+    round=dataclasses.asdict(summarised([turn], told_from_s=0)), took_s=time.monotonic() - began_s)))
 """
 
 ALL_OF_A_ROUND = {"energy_j", "utilisation", "sm_hz", "memory_hz", "temperature_c", "power_w"}

@@ -96,6 +96,9 @@ _PLACE: Final = {
     "threads": "threads",
 }
 
+# What TensorFlow's adapter of mode idiomatic records where Keras turned XLA on.
+_FIT_BY_XLA: Final = "fit (XLA)"
+
 
 def warnings(frames: Frames) -> tuple[str, ...]:
     """What a reader must know before any number: synthetic data, part of the data, failures, a cut run."""
@@ -116,6 +119,11 @@ def warnings(frames: Frames) -> tuple[str, ...]:
         said.append(
             "Measured in spite of a failed certificate, so without a verdict: "
             f"{words.listed(words.plain(case_id) for case_id in touched)}."
+        )
+    if trials["effective_json"].str.contains(_FIT_BY_XLA, regex=False, na=False).any():
+        said.append(
+            "Mode idiomatic on a GPU: Keras has XLA compile what `fit` runs, by itself, and PyTorch's loop "
+            "is eager. That is what people type in each, not one way of execution in two frameworks."
         )
     failed = int((trials["status"] != "ok").sum())
     if failed:
