@@ -29,14 +29,14 @@ Distribution.from_name = named
 
 @pytest.fixture
 def on_stub(harness, nvml_stub, synthetic_root):  # noqa: F811
-    def run(*arguments, visible=None, energy=False, **stub):
+    def run(*arguments, visible=None, energy=False, scripts=SCRIPTS, **stub):
         # Energy takes seconds on end: a card that tells none is not asked for it.
         silent = {} if energy else {"refuses": "TotalEnergyConsumption PowerUsage", "refuses_with": 3}
         given = {f"NVML_STUB_{name.upper()}": str(value) for name, value in (silent | stub).items()}
         shown = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
         return harness(
             *arguments,
-            scripts=SCRIPTS,
+            scripts=scripts,
             LD_LIBRARY_PATH=str(nvml_stub),
             XDG_CACHE_HOME=str(synthetic_root.parent),
             **given,
@@ -182,3 +182,12 @@ def test_auto_passes_over_a_gpu_for_one_process_only(on_stub, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "EXCLUSIVE_PROCESS" in done.stderr
     assert set(table(tmp_path, "trials")["device"]) == {"cpu"}
+
+
+def test_memory_that_runs_out_beside_the_other_worker_is_told_as_the_pairs(on_stub, tmp_path):
+    scripts = {"tensorflow": {}, "pytorch": {"events": {"train 1": "memory"}}}
+    on_stub("bench", "--device", "cuda", *SMALL, pid="children", used=700 * 2**20, scripts=scripts)
+    trials = table(tmp_path, "trials")
+    (reason,) = set(trials.loc[trials["framework"] == "pytorch", "failure_reason"].dropna())
+    assert "the other worker of the pair held 700 MiB of the card" in reason
+    assert set(trials.loc[trials["framework"] == "pytorch", "failure_kind"].dropna()) == {"out of memory"}

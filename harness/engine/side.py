@@ -11,7 +11,7 @@ from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
-from harness.errors import TrialError, WorkerDied
+from harness.errors import OutOfMemory, TrialError, WorkerDied
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
 from harness.settings.grid import SIDES, Pair
@@ -184,9 +184,16 @@ class Side:
         try:
             return self._worker.hear(do, timeout_s=self._conditions.timeout_s)
         except TrialError as error:
-            self.fail(error.kind, str(error))
+            self.fail(error.kind, str(error) + self._beside(error))
             self._finished = dict(error.facts)
             return None
+
+    def _beside(self, error: TrialError) -> str:
+        """Memory that ran out on a card is a pair's that ran out: how much of it was not this side's."""
+        if self._gpu is None or not isinstance(error, OutOfMemory):
+            return ""
+        held_mib = self._gpu.held_beside(self.name) / 2**20
+        return f" (the other worker of the pair held {held_mib:,.0f} MiB of the card)"
 
     def _round(
         self,

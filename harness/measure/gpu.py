@@ -162,6 +162,11 @@ class GpuSampler:
             ended_because=self._ended_because,
         )
 
+    def held_beside(self, side: str) -> int:
+        """Bytes of the device that other sides hold: by their processes' peak, else by what they grew."""
+        others = [seen for name, seen in self._sides.items() if name != side]
+        return sum(max(0, seen.process_peak_bytes or seen.grown_bytes) for seen in others)
+
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_s):
             with self._lock:
