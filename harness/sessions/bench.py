@@ -222,8 +222,7 @@ def examine(settings: Settings) -> list[Check]:
     compiled = {
         device: probing.compiles(device, passed)
         for device in devices
-        if device == "cpu" or probes[f"{PYTORCH} on {device}"].usable
-        if PYTORCH not in missing
+        if PYTORCH in asked and (device == "cpu" or probes[f"{PYTORCH} on {device}"].usable)
     }
     return checks(settings.results, probes, compiled, kept_out(os.environ, passed))
 
