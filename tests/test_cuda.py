@@ -63,7 +63,7 @@ def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_st
     assert set(gpu["gpu_energy_source"]) == {"counter"}
     compared = gpu[gpu["role"] == "comparison"]
     # The stub's card takes 100 W whoever works.
-    assert compared["gpu_train_energy_j"].tolist() == pytest.approx(100 * compared["gpu_energy_s"], rel=0.01)
+    assert compared["gpu_train_energy_j"].tolist() == pytest.approx(100 * compared["gpu_energy_s"], rel=0.1)
     assert compared["gpu_energy_s"].gt(5).all()
     assert compared["gpu_energy_samples"].gt(0).all()
     # A turn of a hundredth of a second tells no energy of its own.

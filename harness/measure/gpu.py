@@ -105,6 +105,7 @@ class GpuSampler:
             return
         self._sample()
         self._baseline_bytes = self._last_bytes
+        self._owners.begin()
         self._thread.start()
 
     def follow(self, side: str, pid: int) -> None:

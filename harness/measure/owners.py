@@ -22,12 +22,17 @@ class Owners:
         self._workers: dict[int, str] = {}
         self._strangers: set[int] = set()
         self._nowhere: set[int] = set()
+        self._before: frozenset[int] = frozenset()
         self.numbers_are_hosts = False
 
+    def begin(self) -> None:
+        """Whatever was asked for by now was there before any worker is started."""
+        self._before = frozenset(self._strangers | self._nowhere)
+
     def follow(self, side: str, pid: int) -> None:
-        """This process, just started, works for a side."""
-        # One that NVML has listed before is another, by another numbering.
-        self.numbers_are_hosts |= pid in self._strangers or pid in self._nowhere
+        """This process, started since `begin`, works for a side."""
+        # One that NVML listed before that is another, by another numbering.
+        self.numbers_are_hosts |= pid in self._before
         self._workers[pid] = side
 
     def side_of(self, pid: int) -> str | None:

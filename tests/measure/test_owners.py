@@ -44,8 +44,19 @@ def test_a_process_that_is_listed_twice_and_is_not_there_is_the_hosts(inside, co
 def test_a_worker_whose_number_was_listed_before_it_was_started_is_another_process():
     owners = Owners()
     owners.side_of(os.getpid())
+    owners.begin()
     owners.follow("a", os.getpid())
     assert owners.numbers_are_hosts
+
+
+def test_a_worker_that_is_listed_before_it_is_followed_is_a_sides_all_the_same():
+    """The device is asked every few hundredths of a second, also between a start and its being told."""
+    owners = Owners()
+    owners.begin()
+    assert owners.side_of(os.getpid()) is None
+    owners.follow("a", os.getpid())
+    assert owners.side_of(os.getpid()) == "a"
+    assert not owners.numbers_are_hosts
 
 
 def test_a_container_counts_its_own_processes_and_a_system_that_does_not_say_may(tmp_path):
