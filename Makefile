@@ -25,6 +25,12 @@ quoted = '$(subst ','\'',$(1))'
 option = $(if $(value $(1)),$(2) $(call quoted,$(value $(1))))
 options = $(foreach pair,$(1),$(call option,$(firstword $(subst =, ,$(pair))),$(lastword $(subst =, ,$(pair)))))
 
+# The device as the harness will settle it: the variable, HARNESS_DEVICE, `device` in harness.toml.
+FROM_FILE = $(shell awk '/^[ \t]*device[ \t]*=/ {on = 1} on {sub(/\#.*/, ""); print} on && /\[/ {list = 1} on && (!list || /]/) {exit}' harness.toml 2>/dev/null)
+ASKED := $(or $(DEVICE),$(HARNESS_DEVICE),$(FROM_FILE))
+# What a driver leaves behind: on Linux, and under WSL, where Windows has the driver.
+DRIVER := /proc/driver/nvidia/version /usr/lib/wsl/lib/libcuda.so.1
+
 VENV := .venv
 ifneq ($(PYTHON),)
   # An interpreter that has the packages already: no set-up, no .venv.
@@ -34,8 +40,8 @@ else
   RUN := $(VENV)/bin/python
   READY := $(VENV)/.installed
   # "auto" wants CUDA where there is a driver for it.
-  ifneq ($(findstring cuda,$(DEVICE))$(findstring GPU-,$(DEVICE))$(findstring MIG-,$(DEVICE))$(and \
-      $(findstring auto,$(DEVICE)),$(wildcard /proc/driver/nvidia/version)),)
+  ifneq ($(findstring cuda,$(ASKED))$(findstring GPU-,$(ASKED))$(findstring MIG-,$(ASKED))$(and \
+      $(findstring auto,$(ASKED)),$(wildcard $(DRIVER))),)
     READY += $(VENV)/.installed-cuda
   endif
 endif

@@ -29,12 +29,14 @@ Distribution.from_name = named
 
 @pytest.fixture
 def on_stub(harness, nvml_stub, synthetic_root):  # noqa: F811
-    def run(*arguments, visible=None, **stub):
-        given = {f"NVML_STUB_{name.upper()}": str(value) for name, value in stub.items()}
+    def run(*arguments, visible=None, energy=False, scripts=SCRIPTS, **stub):
+        # Energy takes seconds on end: a card that tells none is not asked for it.
+        silent = {} if energy else {"refuses": "TotalEnergyConsumption PowerUsage", "refuses_with": 3}
+        given = {f"NVML_STUB_{name.upper()}": str(value) for name, value in (silent | stub).items()}
         shown = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
         return harness(
             *arguments,
-            scripts=SCRIPTS,
+            scripts=scripts,
             LD_LIBRARY_PATH=str(nvml_stub),
             XDG_CACHE_HOME=str(synthetic_root.parent),
             **given,
@@ -49,7 +51,9 @@ def table(folder, name):
 
 
 def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_stub, tmp_path):
-    done = on_stub("bench", "--device", "cpu GPU-stub-1", *SMALL, pid="children", used=700 * 2**20)
+    done = on_stub(
+        "bench", "--device", "cpu GPU-stub-1", *SMALL, pid="children", used=700 * 2**20, energy=True
+    )
     assert done.returncode == 0, done.stderr
     trials, rounds = table(tmp_path, "trials"), table(tmp_path, "rounds")
     assert set(trials["device"]) == {"cpu", "cuda:1"}
@@ -57,7 +61,14 @@ def test_a_run_on_cpu_and_gpu_records_what_the_gpu_did_where_there_was_one(on_st
     assert set(gpu["gpu_peak_bytes"]) == {700 * 2**20}
     assert set(gpu["gpu_uuid"]) == {"GPU-stub-1"}
     assert set(gpu["gpu_energy_source"]) == {"counter"}
-    assert gpu["gpu_train_energy_j"].gt(0).all()
+    compared = gpu[gpu["role"] == "comparison"]
+    # The stub's card takes 100 W whoever works.
+    assert compared["gpu_train_energy_j"].tolist() == pytest.approx(100 * compared["gpu_energy_s"], rel=0.1)
+    assert compared["gpu_energy_s"].gt(5).all()
+    assert compared["gpu_energy_samples"].gt(0).all()
+    # A turn of a hundredth of a second tells no energy of its own.
+    assert rounds["gpu_energy_j"].isna().all()
+    assert gpu.loc[gpu["role"] == "control", "gpu_train_energy_j"].isna().all()
     assert gpu["gpu_left_bytes"].eq(0).all()
     assert set(cpu["gpu_peak_reason"]) == {"the device is a CPU"}
     assert cpu["gpu_samples"].isna().all()
@@ -113,7 +124,7 @@ def test_a_gpu_that_is_lost_in_the_middle_loses_nothing_that_was_measured(on_stu
     assert set(trials["status"]) == {"ok"}
     assert "GPU is lost" in set(trials["gpu_ended_because"])
     assert rounds["wall_s"].gt(0).all()
-    assert trials["gpu_train_energy_j"].isna().any()
+    assert trials["gpu_train_energy_j"].isna().all()
 
 
 def test_throttled_rounds_are_marked(on_stub, tmp_path):
@@ -154,3 +165,30 @@ def test_with_one_framework_missing_doctor_and_bench_say_which(harness, tmp_path
     checked = harness("doctor", "--device", "cpu", PYTHONPATH=path).stdout
     (row,) = [line for line in checked.splitlines() if f"{missing} " in line and "not installed" in line]
     assert "every comparison" in row
+
+
+def test_a_gpu_for_one_process_only_is_one_line_and_doctor_says_it_too(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "cuda", *SMALL, compute=3)
+    assert done.returncode == 2
+    assert "DEVICE=cuda: Stub GPU 0 (GPU-stub-0) is in compute mode EXCLUSIVE_PROCESS" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not list((tmp_path / "results").rglob("*.parquet"))
+    said = " ".join(on_stub("doctor", "--device", "cuda", compute=3).stdout.split())
+    assert "EXCLUSIVE_PROCESS" in said
+    assert "Traceback" not in said
+
+
+def test_auto_passes_over_a_gpu_for_one_process_only(on_stub, tmp_path):
+    done = on_stub("bench", "--device", "auto", *SMALL, compute=3)
+    assert done.returncode == 0, done.stderr
+    assert "EXCLUSIVE_PROCESS" in done.stderr
+    assert set(table(tmp_path, "trials")["device"]) == {"cpu"}
+
+
+def test_memory_that_runs_out_beside_the_other_worker_is_told_as_the_pairs(on_stub, tmp_path):
+    scripts = {"tensorflow": {}, "pytorch": {"events": {"train 1": "memory"}}}
+    on_stub("bench", "--device", "cuda", *SMALL, pid="children", used=700 * 2**20, scripts=scripts)
+    trials = table(tmp_path, "trials")
+    (reason,) = set(trials.loc[trials["framework"] == "pytorch", "failure_reason"].dropna())
+    assert "the other worker of the pair held 700 MiB of the card" in reason
+    assert set(trials.loc[trials["framework"] == "pytorch", "failure_kind"].dropna()) == {"out of memory"}

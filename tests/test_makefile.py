@@ -315,6 +315,37 @@ def test_auto_adds_the_second_lock_where_there_is_a_driver_only(clone):
     assert clone.lock_files_installed("setup", "DEVICE=auto") == list(LOCKS if there else LOCKS[:2])
 
 
+@pytest.mark.parametrize(("driver", "locks"), [("Makefile", LOCKS), ("nothing", LOCKS[:2])])
+def test_auto_looks_for_the_driver_where_linux_and_wsl_have_it(clone, driver, locks):
+    wsl = "/usr/lib/wsl/lib/libcuda.so.1"
+    assert wsl in (clone.folder / "Makefile").read_text(encoding="utf-8")
+    assert clone.lock_files_installed("setup", "DEVICE=auto", f"DRIVER={driver}") == list(locks)
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "file", "locks"),
+    [
+        ((), {"HARNESS_DEVICE": "cuda:0"}, None, LOCKS),
+        ((), {"HARNESS_DEVICE": "cpu"}, 'device = "cuda"\n', LOCKS[:2]),
+        (("DEVICE=cpu",), {"HARNESS_DEVICE": "cuda"}, None, LOCKS[:2]),
+        (("DEVICE=cuda",), {"HARNESS_DEVICE": "cpu"}, None, LOCKS),
+        ((), {}, 'seed = 1\ndevice = "cuda"\n', LOCKS),
+        ((), {}, 'device = ["cpu", "GPU-8f2c"]\n', LOCKS),
+        ((), {}, 'device = [\n  "cpu",\n  "cuda:1",\n]\n', LOCKS),
+        ((), {}, 'device = ["cpu"]  # no cuda yet\npreset = "cuda"\n', LOCKS[:2]),
+        ((), {}, 'epochs = 3\n# device = "cuda"\n', LOCKS[:2]),
+        (("DRIVER=Makefile",), {}, 'device = "auto"\n', LOCKS),
+        (("DRIVER=Makefile",), {"HARNESS_DEVICE": "auto"}, None, LOCKS),
+    ],
+)
+def test_the_second_lock_follows_the_device_that_the_harness_will_take(
+    clone, words, environment, file, locks
+):
+    if file is not None:
+        (clone.folder / "harness.toml").write_text(file, encoding="utf-8")
+    assert clone.lock_files_installed("setup", *words, **environment) == list(locks)
+
+
 def test_a_later_call_without_cuda_leaves_the_second_lock_installed(clone):
     clone.asked("setup", "DEVICE=cuda")
     assert clone.asked("setup") == []

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-# A GPU whose clock is further than this from the case's median was not doing what the other rounds did.
+# A GPU whose clock is further than this from the median was not doing what the other rounds did.
 CLOCK_SHARE: Final = 0.05
 
 
@@ -14,8 +14,9 @@ def disturbances(rounds: pd.DataFrame) -> pd.Series:
     """What disturbed each round, null where nothing did.
 
     `disturbed_by` as the engine marked it (`measure.disturbance.mark`), and `clock` where the median clock
-    of a GPU's cores was more than 5 % off that of its case, which is known only when all rounds are.
+    of a GPU's cores was more than 5 % off that of its case and framework, which is known only when all rounds
+    are. Two frameworks that load a card differently have clocks of their own, and neither disturbs the other.
     """
-    usual_hz = rounds.groupby(["case_id", "phase"])["gpu_sm_hz"].transform("median")
+    usual_hz = rounds.groupby(["case_id", "phase", "framework"])["gpu_sm_hz"].transform("median")
     off = (rounds["gpu_sm_hz"] / usual_hz - 1).abs() > CLOCK_SHARE
     return rounds["disturbed_by"].mask(rounds["disturbed_by"].isna() & off, "clock")

@@ -20,7 +20,10 @@ from harness.measure.nvml import Gpu
 from harness.work.records import GpuUse
 from harness.worker.protocol import Do
 
-_TIMEOUT_S: Final = 120.0
+# As long as a probe: see `probing`.
+_TIMEOUT_S: Final = 600.0
+
+_SCREEN: Final = "the card draws a screen, so nobody was asked to take its memory as by default"
 
 
 def columns(
@@ -28,8 +31,8 @@ def columns(
 ) -> dict[str, int | str | None]:
     """Columns of the runs table: the bytes on the first GPU of `devices`, null with a `context_reason`.
 
-    `context_source` is process, or device where the driver hides single processes: then they hold what
-    others on the device took meanwhile.
+    Defaults are not asked for on a card that draws a screen. `context_source` is process, or device where
+    the driver hides single processes: then they hold what others on the device took meanwhile.
 
     Raises:
         DeviceUnavailable: a GPU that is not there.
@@ -38,19 +41,19 @@ def columns(
     if device is None:
         return {"context_reason": "nothing ran on a GPU"}
     gpu = nvml.gpu_of(device)
+    every = [(framework, *way) for framework in frameworks for way in _asked(framework)]
+    # A default may take nearly all memory, and a desktop's programs would find none.
+    asked = [one for one in every if not (gpu.draws_screen and one[-1])]
     try:
-        uses = {
-            column: _use(framework, device, gpu, passed, memory)
-            for framework in frameworks
-            for column, memory in _asked(framework)
-        }
+        uses = {column: _use(framework, device, gpu, passed, memory) for framework, column, memory in asked}
     except TrialError as error:
         return {"context_reason": str(error)}
+    unasked = _SCREEN if len(asked) < len(every) else None
     if all(use.process_peak_bytes is not None for use in uses.values()):
         taken = {name: use.process_peak_bytes for name, use in uses.items()}
-        return {**taken, "context_source": "process"}
+        return {**taken, "context_source": "process", "context_reason": unasked}
     taken = {name: use.device_peak_bytes for name, use in uses.items()}
-    reason = next((use.ended_because for use in uses.values() if use.device_peak_bytes is None), None)
+    reason = next((use.ended_because for use in uses.values() if use.device_peak_bytes is None), unasked)
     return {**taken, "context_source": "device", "context_reason": reason}
 
 

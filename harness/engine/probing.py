@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
@@ -17,12 +19,17 @@ from harness.engine.process import ISOLATED, WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.frameworks import registry
-from harness.frameworks.record import Ability
+from harness.frameworks.record import Ability, Place
 from harness.measure import nvml, scratch
 from harness.measure.doctor import Probed
 from harness.worker.protocol import Do
 
-_TIMEOUT_S: Final = 120.0
+# On a GPU that its code was not built for, a framework's first kernel waits for the driver to compile it.
+_TIMEOUT_S: Final = 600.0
+
+# How much of a worker's log is quoted where a framework could not use a device.
+_QUOTED_LINES: Final = 3
+_QUOTED_CHARACTERS: Final = 400
 
 
 def missing_frameworks(frameworks: Sequence[str]) -> list[str]:
@@ -46,26 +53,39 @@ def require_frameworks(frameworks: Sequence[str]) -> None:
 
 def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
+    log = registry.record(framework).log
     with scratch.folder("probe") as place:
         conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        if log is not None:
+            conditions |= log.variables
         try:
             with WorkerProcess(conditions, place / "log") as worker:
                 reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
         except TrialError as error:
-            return Probed(said=str(error).removeprefix("DeviceUnavailable: "), usable=False)
+            said = str(error).removeprefix("DeviceUnavailable: ")
+            quoted = "" if log is None else _quoted(place / "log", log.prefix)
+            return Probed(said=said + quoted, usable=False)
     return Probed(said=str(reply["said"]), usable=True)
 
 
-def tries(ability: Ability, passed: Sequence[str] = ()) -> Probed:
-    """Whether a framework can do on this machine what it may be unable to, tried in a worker's surroundings.
+def _quoted(log: Path, prefix: str) -> str:
+    """The last lines in one of what a framework wrote for itself: those that begin with the prefix."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    said = [line[found.end() :].strip() for line in lines if (found := re.match(prefix, line))]
+    words = " | ".join(said[-_QUOTED_LINES:])
+    return f" (its log ends: {words[-_QUOTED_CHARACTERS:]})" if words else ""
+
+
+def tries(ability: Ability, device: str, passed: Sequence[str] = ()) -> Probed:
+    """Whether a framework can do there what it may be unable to, tried in a worker's surroundings.
 
     Raises:
         NoTemporaryFolder: there is nowhere to try it in.
     """
     with scratch.folder("ability") as place, (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, *ISOLATED, ability.module],
-            env=environment(device="cpu", threads=1, compile_cache=place, passed=passed),
+            [sys.executable, *ISOLATED, ability.module, Place.of(device)],
+            env=environment(device=device, threads=1, compile_cache=place, passed=passed),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -82,19 +102,23 @@ def tries(ability: Ability, passed: Sequence[str] = ()) -> Probed:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         said = (place / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return Probed(said=said[-1] if said else f"it ended with exit status {status}", usable=status == 0)
+    if status == 0:
+        return Probed(said=said[-1], usable=True)
+    # A compiler's own word, where there is one, says more than that it failed.
+    words = next((line for line in said if "error: " in line), said[-1] if said else f"exit status {status}")
+    return Probed(said=words, usable=False)
 
 
 def require_device(frameworks: Sequence[str], device: str, passed: Sequence[str] = ()) -> None:
-    """Each of the frameworks, and NVML for a GPU, have to be able to use the device.
+    """Each of the frameworks, and NVML for a GPU, have to be able to use the device, two processes at once.
 
     Raises:
         DeviceUnavailable: one line with what each of them said.
     """
     if device == "cpu":
         return
-    if nvml.probe().reason is None:
-        nvml.gpu_of(device)
+    if nvml.probe().reason is None and (refusal := nvml.gpu_of(device).refusal):
+        raise DeviceUnavailable(f"DEVICE={device}: {refusal}")
     with ThreadPoolExecutor(len(frameworks)) as pool:
         answers = list(pool.map(lambda name: ask(name, device, passed), frameworks))
     driver = nvml.probe()

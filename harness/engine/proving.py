@@ -27,7 +27,7 @@ from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
 from harness.errors import FrameworkMissing, OutOfMemory, TrialError
 from harness.frameworks import registry
-from harness.measure import host, nvml, scratch
+from harness.measure import host, nvml, provenance, scratch
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
@@ -142,13 +142,23 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
         "packages": {name: _version(name) for name in packages},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
-        "gpus": [] if case.device == "cpu" else [gpu.name for gpu in nvml.probe().devices],
+        "gpus": None if case.device == "cpu" else _gpus(),
         "environment": lasting(device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
         "framework": framework,
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _gpus() -> dict[str, object]:
+    """What a kernel is made and run by. Where libraries are looked for is among the surroundings."""
+    driver = nvml.probe()
+    return {
+        "driver": driver.driver_version,
+        "devices": [gpu.name for gpu in driver.devices],
+        "packages": provenance.cuda_packages(),
+    }
 
 
 def _testimonies(

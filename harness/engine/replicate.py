@@ -9,6 +9,7 @@ from typing import Protocol
 from harness.analysis.match import typical_effects
 from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
+from harness.engine.energy import measure_energy
 from harness.engine.pairing import turns
 from harness.engine.rounds import Rounds, faster, plan_rounds
 from harness.engine.side import Side
@@ -47,6 +48,13 @@ def run_pair(
         # One by one on a GPU: what the device's memory grows by then has one owner.
         _start(first, together=conditions.together and gpu is None)
         _take_turns(pair, sides, _rounds(pair, sides, conditions, known), conditions, observer)
+        if (
+            gpu is not None
+            and gpu.tells_energy
+            and pair.role is Role.COMPARISON
+            and not conditions.speed_only
+        ):
+            measure_energy(sides, _seed(pair))
         for side in sides.values():
             side.finish()
     except KeyboardInterrupt:

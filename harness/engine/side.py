@@ -11,14 +11,15 @@ from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
-from harness.errors import TrialError, WorkerDied
+from harness.errors import OutOfMemory, TrialError, WorkerDied
 from harness.measure.disturbance import mark, rounded_up
-from harness.measure.gpu import GpuSampler, Turn, summarised
+from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
 from harness.settings.grid import SIDES, Pair
 from harness.work.records import (
     AllocatorUse,
     Certification,
     Disturbance,
+    EnergyBlock,
     Failure,
     Latency,
     Phase,
@@ -55,6 +56,7 @@ class Side:
         self._turn: Turn = ()
         self._rounds: list[Round] = []
         self._latencies: list[Latency] = []
+        self._energy: list[EnergyBlock] = []
         self.failure: Failure | None = None
 
     def start(self) -> None:
@@ -124,6 +126,20 @@ class Side:
                     Phase.EVALUATE, evaluation, [watched], epoch=epoch, turn=turn, trained_s=trained_s
                 )
 
+    def train_block(self, least_s: float) -> None:
+        """Train whole epochs on end for so long, for what the device takes meanwhile."""
+        reply = self._ask(Do.BLOCK, least_s=least_s)
+        if reply is None:
+            return
+        began_s, wall_s = reply["started_s"], reply["wall_s"]
+        self._energy.append(
+            EnergyBlock(
+                wall_s=wall_s,
+                samples=reply["samples"],
+                energy_j=steady_energy_j(self._turn, began_s, began_s + wall_s),
+            )
+        )
+
     def predict(self, batch_size: int) -> None:
         reply = self._ask(Do.PREDICT, batch_size=batch_size)
         if reply is not None:
@@ -168,9 +184,16 @@ class Side:
         try:
             return self._worker.hear(do, timeout_s=self._conditions.timeout_s)
         except TrialError as error:
-            self.fail(error.kind, str(error))
+            self.fail(error.kind, str(error) + self._beside(error))
             self._finished = dict(error.facts)
             return None
+
+    def _beside(self, error: TrialError) -> str:
+        """Memory that ran out on a card is a pair's that ran out: how much of it was not this side's."""
+        if self._gpu is None or not isinstance(error, OutOfMemory):
+            return ""
+        held_mib = self._gpu.held_beside(self.name) / 2**20
+        return f" (the other worker of the pair held {held_mib:,.0f} MiB of the card)"
 
     def _round(
         self,
@@ -216,6 +239,7 @@ class Side:
             startup=self._startup,
             rounds=marked(self._rounds),
             latencies=tuple(self._latencies),
+            energy=tuple(self._energy),
             parameter_count=self._started.get("parameter_count"),
             host_peak_bytes=self._finished.get("host_peak_bytes"),
             gpu=self._gpu.use(self.name) if self._gpu is not None else None,

@@ -5,7 +5,7 @@ A worker drives an adapter through one trial, in this order:
     adapter = open_adapter(spec)      import, threads, precision, device       import_s
     adapter.load(data)                arrays onto the device                   data_s
     adapter.build(weights)            model and optimiser, weights put in      build_s
-    adapter.warm_up(order)            every batch shape once, state put back   first_step_s
+    adapter.warm_up(order)            every batch shape, state put back        first_step_s
     adapter.places()                  has to be where the case is to run
     adapter.pace(order)               how long things take, state put back
     for each round, an epoch or part of one:
@@ -14,8 +14,10 @@ A worker drives an adapter through one trial, in this order:
         adapter.train_loss()          off the clock, as is trained()
         adapter.evaluate(steps)       on the clock, closed by synchronise()
         adapter.score()               off the clock, as is evaluated()
-    adapter.begin_predictions(size)   off the clock, and then, each call on the clock:
-        adapter.predict(number)       closed by synchronise()
+    adapter.begin_epoch(order)        off the clock, then some epochs on end, for their energy:
+        adapter.train_epoch()
+    adapter.begin_predictions(size)   off the clock, as are the first calls, and then, each on the clock:
+        adapter.predict(number)       closed by itself: the answer is on the host
 
 An adapter is a leaf: nothing imports it but a worker, by the name that the framework's record has for it. Its
 module has `open_adapter(spec: TrialSpec) -> Adapter` and `probe(device: str) -> str`. Another package adds a
@@ -33,8 +35,8 @@ from numpy.typing import NDArray
 
 from harness.frameworks.gauge import Gauge
 from harness.measure.loop import timed
-from harness.work.recipe import Inputs, Order, Weights
-from harness.work.workload import TrialSpec
+from harness.work.recipe import Floats, Inputs, Order, Weights
+from harness.work.workload import TEST_SAMPLES, TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +85,39 @@ ASKED_SAMPLES: Final = 2000
 # Long enough for the clock and for a step that stutters, short beside a round.
 _PACE_S: Final = 0.05
 
+# Factors whose product float32 has as a denormal number only.
+TINY: Final = 1e-38
+TENTH: Final = 0.1
+
+
+def denormals(product: float) -> str:
+    """What became of TINY times TENTH: kept as a denormal number, or flushed to zero."""
+    return "kept" if product else "flushed"
+
+
+# How often a shape is run before it counts as warm. On a GPU compiled code sets itself up at its first call,
+# records its CUDA graph at the second and replays it from the third on.
+_PASSES_ON_CPU: Final = 1
+_PASSES_ON_GPU: Final = 3
+
 
 class Adapter(ABC):
     """One framework doing one case's work.
 
     `train_epoch` and `evaluate` do nothing but the work: whatever can be prepared belongs in
     `begin_epoch`, whatever is read back belongs in `train_loss` and `score`. They may return before
-    the device has finished; `synchronise` waits for it.
+    the device has finished; `synchronise` waits for it. What was made ready can be trained on again.
     """
 
     def __init__(self, spec: TrialSpec) -> None:
         self.spec = spec
         self.workload = spec.case.workload
         self.gauge = Gauge()
+
+    @property
+    def warming_passes(self) -> int:
+        """How often each shape has to be run before its time is that of the steady state."""
+        return _PASSES_ON_CPU if self.spec.case.device == "cpu" else _PASSES_ON_GPU
 
     @staticmethod
     def out_of_memory(error: BaseException) -> bool:  # noqa: ARG004  (the contract names it)
@@ -144,14 +166,14 @@ class Adapter(ABC):
 
     @abstractmethod
     def begin_predictions(self, batch_size: int) -> int:
-        """Make batches of the test set ready for `predict`, traced and compiled; how many there are.
+        """Make batches of the test set ready for `predict`; how many there are.
 
         At least the whole batches in its first `ASKED_SAMPLES`, and at least one.
         """
 
     @abstractmethod
-    def predict(self, number: int) -> None:
-        """Forward pass of one of these batches, without dropout."""
+    def predict(self, number: int) -> Floats:
+        """Logits (n, 10) of one of these batches, without dropout, in the host's memory."""
 
     @abstractmethod
     def plant(self, share: float) -> None:
@@ -177,19 +199,23 @@ class Adapter(ABC):
     def effective(self) -> dict[str, str]:
         """Settings as the framework itself reports them, not as they were asked for.
 
-        Always has `version`, `optimizer`, `threads`, `device` and `precision`.
+        Always has `version`, `optimizer`, `threads`, `device` and `precision`. `denormals` says whether the
+        device keeps them or flushes them to zero, by `TINY` times `TENTH`.
         """
 
     def warm_up(self, order: Order) -> None:
-        """One training step of each batch shape and one evaluation batch, then `reset`.
+        """A training step and an evaluation of each batch shape, `warming_passes` times, then `reset`.
 
-        Tracing and compilation happen here, so they are timed apart from the rounds.
+        Tracing, compilation and recording happen here, so they are timed apart from the rounds.
         """
-        batch_size = self.workload.batch_size
-        partial = self.workload.train_samples % batch_size
-        self.begin_epoch(order[: batch_size + partial])
-        self.train_epoch()
-        self.evaluate(1)
+        work = self.workload
+        partial = work.train_samples % work.batch_size
+        # The partial batch of an evaluation is its last: all of it has to be run to reach that.
+        eval_steps = work.eval_steps if TEST_SAMPLES % work.eval_batch_size else 1
+        for _ in range(self.warming_passes):
+            self.begin_epoch(order[: work.batch_size + partial])
+            self.train_epoch()
+            self.evaluate(eval_steps)
         self.synchronise()
         self.reset()
 

@@ -95,14 +95,27 @@ class Variables:
 class Ability:
     """What a framework may be unable to do on a machine, tried in a process of its own.
 
-    `module` is run in a worker's surroundings; its last line says what came of it, its exit status whether it
-    can.
+    `module` is run in a worker's surroundings, at each of its places, with the place as its argument: its
+    last line says what came of it, its exit status whether it can.
     """
 
     name: str
     module: str
     does: str
     disables: str
+    places: frozenset[Place] = ON_CPU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What a framework writes for itself, where that alone says why it cannot use a device.
+
+    `variables` have it write all; `prefix` is a regular expression of what it puts before its own words, and
+    with which a line of its own begins.
+    """
+
+    variables: Mapping[str, str]
+    prefix: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +137,8 @@ class Framework:
         default_memory: the variables with which it takes a GPU's memory as it does by default, where trials
             have it otherwise; what that is has a column of its own.
         abilities: what is tried on this machine by `harness doctor`.
+        log: what it writes for itself, if a refusal is to quote that.
+        cautions: what its adapter may record of itself, with what a reader has to be told where it does.
 
     Raises:
         ValueError: a name that is none, no package, or no mode.
@@ -143,6 +158,8 @@ class Framework:
     variables: Variables = field(default_factory=Variables)
     default_memory: Mapping[str, str] = field(default_factory=dict)
     abilities: tuple[Ability, ...] = ()
+    log: Log | None = None
+    cautions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -24,9 +24,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from harness.frameworks.base import Adapter, Counts, Data, Pace, Score
-from harness.work.recipe import Order, Weights, batches
-from harness.work.workload import TEST_SAMPLES, TrialSpec
+from harness.work.recipe import Floats, Order, Weights, batches
+from harness.work.workload import CLASSES, TEST_SAMPLES, TrialSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,10 @@ class Scripted(Adapter):
     def begin_predictions(self, batch_size: int) -> int:
         return TEST_SAMPLES // batch_size
 
-    def predict(self, number: int) -> None:
+    def predict(self, number: int) -> Floats:
         self._event(f"predict {number + 1}")
         time.sleep(self._script.predict_s)
+        return np.zeros((1, CLASSES), np.float32)
 
     def plant(self, share: float) -> None:
         self._planted_share = share

@@ -42,12 +42,13 @@ def checks(
     results: Path,
     frameworks: Sequence[Framework],
     probes: Mapping[str, Probed],
-    abilities: Sequence[tuple[Ability, Probed]],
+    abilities: Sequence[tuple[Ability, str, Probed]],
     kept_out: Sequence[str] = (),
 ) -> list[Check]:
     """All findings; `probes` maps "framework on device" to what was said.
 
-    `abilities` are those of the frameworks that are installed, each with what came of trying it.
+    `abilities` are those of the frameworks that are installed, each with a device and what came of trying it
+    there.
     `kept_out` are variables of the shell that would change a framework, and do not reach one.
     """
     return [
@@ -60,7 +61,7 @@ def checks(
         ),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
-        *(_ability(ability, tried) for ability, tried in abilities),
+        *(_ability(ability, device, tried) for ability, device, tried in abilities),
         _program("npm", "the last source of the data, where only package mirrors can be reached"),
         *_kept_out(kept_out),
         _folder(results),
@@ -91,17 +92,23 @@ def _nvml() -> Check:
     if seen.reason is not None:
         return Check(name="nvml", state="missing", said=seen.reason, disables="GPU memory; DEVICE=cuda")
     names = ", ".join(gpu.name for gpu in seen.devices)
-    said = f"driver {seen.driver_version}: {names}"
-    if seen.out_of_reach:
-        said = "; ".join([said, *seen.out_of_reach])
+    refusals = [gpu.refusal for gpu in seen.devices if gpu.refusal]
+    screens = [f"{gpu.name} draws a screen" for gpu in seen.devices if gpu.draws_screen]
+    said = "; ".join([f"driver {seen.driver_version}: {names}", *seen.out_of_reach, *refusals, *screens])
+    if seen.out_of_reach or refusals:
         return Check(name="nvml", state="warn", said=said, disables="the GPUs that cannot be used")
+    if screens:
+        disables = "what frameworks take by default; others' memory counts as the workers', too"
+        return Check(name="nvml", state="warn", said=said, disables=disables)
     return Check(name="nvml", state="ok", said=said)
 
 
-def _ability(ability: Ability, tried: Probed) -> Check:
+def _ability(ability: Ability, device: str, tried: Probed) -> Check:
+    name = f"{ability.name} on {device}"
     if tried.usable:
-        return Check(name=ability.name, state="ok", said=f"{ability.does} {tried.said}")
-    return Check(name=ability.name, state="missing", said=tried.said, disables=ability.disables)
+        return Check(name=name, state="ok", said=f"{ability.does} {tried.said}")
+    disables = f"{ability.disables} with DEVICE={device}"
+    return Check(name=name, state="missing", said=tried.said, disables=disables)
 
 
 def _program(name: str, disables: str) -> Check:

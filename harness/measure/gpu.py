@@ -10,23 +10,32 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import fmean, median
 from typing import Final
 
-import psutil
 import pynvml
 
 from harness.errors import NvmlError
 from harness.measure.nvml import FAULTS, Gpu, handle_of, in_words, session, told
+from harness.measure.owners import HOSTS_NUMBERS, Owners
 from harness.work.records import GpuRound, GpuUse
 
 SAMPLE_EVERY_S: Final = 0.05
 
+# Power and utilisation are means over up to a second by NVML's documentation ("nvmlDeviceGetPowerUsage",
+# "nvmlUtilization_t"), and counters move every tenth of one: a turn is told from the one before when it lasts
+# twice as long, or twenty steps of a counter.
+_SETTLED_AFTER_S: Final = 1.0
+TOLD_FROM_S: Final = 2.0
+
 # Memory counts as given back within this of what was in use before: drivers keep a little.
 RELEASED_WITHIN_BYTES: Final = 64 * 2**20
 _RELEASE_TIMEOUT_S: Final = 10.0
+
+# A desktop's own memory moves by more than that, and would be waited for in vain after every pair.
+_RELEASE_TIMEOUT_WITH_SCREEN_S: Final = 1.0
 
 # What keeps clocks down and slows work; a card that idles, or was set to a clock, is not throttled.
 _THROTTLES: Final = {
@@ -74,8 +83,7 @@ class GpuSampler:
         self._gpu = gpu
         self._every_s = every_s
         self._sides: dict[str, _Side] = {}
-        self._workers: dict[int, str] = {}
-        self._strangers: set[int] = set()
+        self._owners = Owners()
         self._turn_of: str | None = None
         self._turn: list[Sample] = []
         self._baseline_bytes: int | None = None
@@ -97,12 +105,19 @@ class GpuSampler:
             return
         self._sample()
         self._baseline_bytes = self._last_bytes
+        self._owners.begin()
         self._thread.start()
 
     def follow(self, side: str, pid: int) -> None:
         """Count the memory of this process, and of those it starts, for a side."""
         self._sides[side] = _Side()
-        self._workers[pid] = side
+        with self._lock:
+            self._owners.follow(side, pid)
+
+    @property
+    def tells_energy(self) -> bool:
+        """Whether the card tells its energy, or its power."""
+        return self._energy_source is not None
 
     def begin(self, side: str) -> None:
         """A side's turn on the device begins."""
@@ -133,6 +148,8 @@ class GpuSampler:
     def use(self, side: str) -> GpuUse:
         """What a side took, so far or, after `stop`, in all."""
         seen = self._sides.get(side, _Side())
+        if self._owners.numbers_are_hosts:
+            seen = replace(seen, process_peak_bytes=None, process_reason=HOSTS_NUMBERS)
         return GpuUse(
             name=self._gpu.name,
             uuid=self._gpu.uuid,
@@ -145,6 +162,11 @@ class GpuSampler:
             sample_s=fmean(self._costs_s) if self._costs_s else None,
             ended_because=self._ended_because,
         )
+
+    def held_beside(self, side: str) -> int:
+        """Bytes of the device that other sides hold: by their processes' peak, else by what they grew."""
+        others = [seen for name, seen in self._sides.items() if name != side]
+        return sum(max(0, seen.process_peak_bytes or seen.grown_bytes) for seen in others)
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_s):
@@ -185,7 +207,7 @@ class GpuSampler:
     def _count_processes(self) -> None:
         used: dict[str, list[int | None]] = {}
         for process in told(pynvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []:
-            side = self._side_of(process.pid)
+            side = self._owners.side_of(process.pid)
             if side is not None:
                 used.setdefault(side, []).append(process.usedGpuMemory)
         for side, shares in used.items():
@@ -196,25 +218,13 @@ class GpuSampler:
             else:
                 seen.process_peak_bytes = max(seen.process_peak_bytes or 0, sum(known_bytes))
 
-    def _side_of(self, pid: int) -> str | None:
-        """The side that a process works for. Asked of the system once a process: it is slow to tell."""
-        if pid not in self._workers and pid not in self._strangers:
-            try:
-                parents = [parent.pid for parent in psutil.Process(pid).parents()]
-            except psutil.Error:
-                parents = []
-            side = next((self._workers[parent] for parent in parents if parent in self._workers), None)
-            if side is None:
-                self._strangers.add(pid)
-            else:
-                self._workers[pid] = side
-        return self._workers.get(pid)
-
     def _await_release(self) -> None:
         """Wait, a bounded time, until the device holds no more than before the workers came."""
         if self._baseline_bytes is None:
             return
-        deadline_s = time.monotonic() + _RELEASE_TIMEOUT_S
+        screen = self._gpu.draws_screen
+        timeout_s = _RELEASE_TIMEOUT_WITH_SCREEN_S if screen else _RELEASE_TIMEOUT_S
+        deadline_s = time.monotonic() + timeout_s
         while self._ended_because is None:
             with self._lock:
                 self._sample()
@@ -249,9 +259,13 @@ def _look(handle: object, at_s: float) -> Sample:
     )
 
 
-def summarised(turns: Sequence[Turn]) -> GpuRound:
-    """One or several turns of a side as the figures of its round."""
+def summarised(turns: Sequence[Turn], told_from_s: float = TOLD_FROM_S) -> GpuRound:
+    """One or several turns of a side as the figures of its round.
+
+    What sensors average over time is None where a turn lasted less than `told_from_s`.
+    """
     samples = [sample for turn in turns for sample in turn]
+    told_apart = all(turn and turn[-1].at_s - turn[0].at_s >= told_from_s for turn in turns)
 
     def over(name: str, summary: Callable[[Sequence[float]], float]) -> float | None:
         values = [value for sample in samples if (value := getattr(sample, name)) is not None]
@@ -260,14 +274,29 @@ def summarised(turns: Sequence[Turn]) -> GpuRound:
     energies_j = [_energy_j(turn) for turn in turns]
     known_j = [energy_j for energy_j in energies_j if energy_j is not None]
     return GpuRound(
-        energy_j=sum(known_j) if known_j and len(known_j) == len(energies_j) else None,
-        utilisation=over("utilisation", fmean),
+        energy_j=sum(known_j) if told_apart and known_j and len(known_j) == len(energies_j) else None,
+        utilisation=over("utilisation", fmean) if told_apart else None,
         sm_hz=over("sm_hz", median),
         memory_hz=over("memory_hz", median),
         temperature_c=over("temperature_c", max),
-        power_w=over("power_w", fmean),
+        power_w=over("power_w", fmean) if told_apart else None,
         throttled_by=_throttled_by(samples),
     )
+
+
+def steady_energy_j(turn: Turn, began_s: float, ended_s: float) -> float | None:
+    """What the card took for work from `began_s` to `ended_s`, on the clock of the samples.
+
+    Its mean power once the sensors tell of nothing before the work, times all of its time. None where that
+    leaves less than a second, or the card tells neither energy nor power.
+    """
+    settled = tuple(one for one in turn if began_s + _SETTLED_AFTER_S <= one.at_s <= ended_s)
+    if not settled or settled[-1].at_s - settled[0].at_s < _SETTLED_AFTER_S:
+        return None
+    energy_j = _energy_j(settled)
+    if energy_j is None:
+        return None
+    return energy_j / (settled[-1].at_s - settled[0].at_s) * (ended_s - began_s)
 
 
 def _energy_j(turn: Turn) -> float | None:

@@ -23,6 +23,10 @@ _STATUS: Final = Path("/proc/self/status")
 _CPUINFO: Final = Path("/proc/cpuinfo")
 _STAT: Final = Path("/proc/stat")
 
+# The name of the system's own numbering of processes, the same on every Linux (PROC_PID_INIT_INO).
+_PROCESS_NUMBERS: Final = Path("/proc/self/ns/pid")
+_SYSTEMS_NUMBERS: Final = "pid:[4026531836]"
+
 # The columns of _STAT, as proc_stat(5) has them; older kernels have fewer.
 _TIMES: Final = (
     "user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice",
@@ -110,6 +114,14 @@ def busy_share(window_s: float = 0.5) -> float | None:
     busy_s = passed(before, now, BUSY)
     all_s = passed(before, now, (*BUSY, "idle", "iowait", "steal"))
     return busy_s / all_s if busy_s is not None and all_s else None
+
+
+def counts_own_processes(numbers: Path = _PROCESS_NUMBERS) -> bool:
+    """Whether processes have other numbers here than on the system, as in a container; True if unknown."""
+    try:
+        return str(numbers.readlink()) != _SYSTEMS_NUMBERS
+    except OSError:
+        return True
 
 
 def cpu_s_by_thread() -> dict[int, float]:

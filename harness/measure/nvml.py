@@ -25,12 +25,22 @@ Told = TypeVar("Told")
 FAULTS: Final = (pynvml.NVMLError, OSError, ValueError)
 
 # A quantity that this card, driver or user cannot have; every other error means that NVML itself failed.
+# Slices of a GPU (MIG) call some questions invalid, and answer others with no more than "unknown error".
 _NOT_TOLD: Final = {
     pynvml.NVML_ERROR_NOT_SUPPORTED,
     pynvml.NVML_ERROR_NO_PERMISSION,
     pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
     pynvml.NVML_ERROR_NO_DATA,
     pynvml.NVML_ERROR_NOT_FOUND,
+    pynvml.NVML_ERROR_INVALID_ARGUMENT,
+    pynvml.NVML_ERROR_UNKNOWN,
+}
+
+# Compute modes in which two processes cannot work on a device at once, as `nvidia-smi -q` names them.
+_UNSHARED: Final = {
+    pynvml.NVML_COMPUTEMODE_EXCLUSIVE_THREAD: "EXCLUSIVE_THREAD",
+    pynvml.NVML_COMPUTEMODE_PROHIBITED: "PROHIBITED",
+    pynvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS: "EXCLUSIVE_PROCESS",
 }
 
 
@@ -39,13 +49,26 @@ class Gpu:
     """A device, or a slice of one (MIG), as NVML describes it.
 
     `index` counts the devices within reach in PCI order; `total_bytes` is None where a device shares the
-    host's memory.
+    host's memory. `unshared` names the compute mode that keeps a second process from the device, None where
+    there is none; `draws_screen` says that a desktop uses it, too.
     """
 
     index: int
     name: str
     uuid: str
     total_bytes: int | None
+    unshared: str | None = None
+    draws_screen: bool = False
+
+    @property
+    def refusal(self) -> str | None:
+        """Why no pair can be measured on it, and what would change that; None where one can."""
+        if self.unshared is None:
+            return None
+        return (
+            f"{self.name} ({self.uuid}) is in compute mode {self.unshared}, and two workers use it at once; "
+            f"`nvidia-smi -i {self.uuid} -c DEFAULT`, as root, lets them"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +201,10 @@ def chosen(device: str, left: Sequence[Gpu]) -> Gpu:
         return fitting[0]
     there = ", ".join(f"cuda:{place} ({gpu.name}, {gpu.uuid})" for place, gpu in enumerate(left))
     problem = "fits more than one" if fitting else "is none"
-    raise DeviceUnavailable(f"DEVICE={device}: {problem} of the visible GPUs; use {there or 'DEVICE=cpu'}")
+    use = there or "DEVICE=cpu"
+    if device.startswith("MIG-"):
+        use = f"CUDA_VISIBLE_DEVICES={device} DEVICE=cuda for a slice of a GPU; visible are {there or 'none'}"
+    raise DeviceUnavailable(f"DEVICE={device}: {problem} of the visible GPUs; use {use}")
 
 
 def _found(device: str) -> tuple[int, Gpu]:
@@ -219,6 +245,8 @@ def _gpu(index: int, handle: object) -> Gpu:
         name=_text(pynvml.nvmlDeviceGetName, handle),
         uuid=_text(pynvml.nvmlDeviceGetUUID, handle),
         total_bytes=None if memory is None else memory.total,
+        unshared=_UNSHARED.get(told(pynvml.nvmlDeviceGetComputeMode, handle)),
+        draws_screen=told(pynvml.nvmlDeviceGetDisplayActive, handle) == pynvml.NVML_FEATURE_ENABLED,
     )
 
 

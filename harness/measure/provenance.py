@@ -78,6 +78,13 @@ def _software() -> dict[str, Any]:
     }
 
 
+def cuda_packages() -> dict[str, str]:
+    """Versions of the installed packages that hold CUDA's libraries, and of Triton, which writes kernels."""
+    installed = {one.name: one.version for one in distributions() if one.name}
+    wanted = {name: installed[name] for name in sorted(installed) if name.startswith("nvidia-")}
+    return wanted | {name: installed[name] for name in ("triton",) if name in installed}
+
+
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)

@@ -18,6 +18,8 @@ from typing import Final
 from harness.frameworks import registry
 
 VISIBLE: Final = "CUDA_VISIBLE_DEVICES"
+# Where the driver keeps what it has compiled for a GPU; by default a folder of the user's.
+_DRIVER_CACHE: Final = "CUDA_CACHE_PATH"
 
 _PYTHON_PATH: Final = "PYTHONPATH"
 
@@ -99,7 +101,8 @@ def fixed(threads: int) -> dict[str, str]:
 
 def folders() -> dict[str, str]:
     """Variables that name a folder, made anew for each worker: its place inside a run's own cache."""
-    return {name: place for one in registry.records() for name, place in one.variables.folders.items()}
+    own = {name: place for one in registry.records() for name, place in one.variables.folders.items()}
+    return own | {_DRIVER_CACHE: "driver"}
 
 
 def is_ours(name: str) -> bool:

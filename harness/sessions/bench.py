@@ -234,7 +234,14 @@ def examine(settings: Settings) -> list[Check]:
         for one in installed
         if Place.of(device) in one.places
     }
-    tried = [(ability, probing.tries(ability, passed)) for one in installed for ability in one.abilities]
+    tried = [
+        (ability, device, probing.tries(ability, device, passed))
+        for device in devices
+        for one in installed
+        for ability in one.abilities
+        if Place.of(device) in ability.places
+        and (device == "cpu" or probes[f"{one.name} on {device}"].usable)
+    ]
     return checks(settings.results, known, probes, tried, kept_out(os.environ, passed))
 
 

@@ -199,7 +199,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "final_test_loss": evaluate[-1].loss if evaluate else None,
         "final_accuracy": evaluate[-1].accuracy if evaluate else None,
         "host_peak_bytes": trial.host_peak_bytes,
-        **_gpu_columns(trial, train),
+        **_gpu_columns(trial),
         **_allocator_columns(trial.allocator),
         "parameter_count": trial.parameter_count,
         "framework_version": trial.effective.get("version"),
@@ -226,12 +226,12 @@ def _startup_columns(startup: Startup | None) -> dict[str, float | None]:
     }
 
 
-def _gpu_columns(trial: Trial, train: list[Round]) -> dict[str, Any]:
-    """`gpu_peak_bytes` is the process's; the training rounds' energy is null where any round's is."""
+def _gpu_columns(trial: Trial) -> dict[str, Any]:
+    """`gpu_peak_bytes` is the process's; training's energy that of blocks, null where any block's is."""
     if trial.gpu is None:
         return {"gpu_peak_reason": trial.gpu_reason}
     use = trial.gpu
-    energies_j = [one.gpu.energy_j if one.gpu else None for one in train]
+    energies_j = [one.energy_j for one in trial.energy]
     known_j = [energy_j for energy_j in energies_j if energy_j is not None]
     return {
         "gpu_peak_bytes": use.process_peak_bytes,
@@ -242,6 +242,8 @@ def _gpu_columns(trial: Trial, train: list[Round]) -> dict[str, Any]:
         "gpu_uuid": use.uuid,
         "gpu_energy_source": use.energy_source,
         "gpu_train_energy_j": sum(known_j) if known_j and len(known_j) == len(energies_j) else None,
+        "gpu_energy_samples": sum(one.samples for one in trial.energy) if trial.energy else None,
+        "gpu_energy_s": sum(one.wall_s for one in trial.energy) if trial.energy else None,
         "gpu_samples": use.samples,
         "gpu_sample_s": use.sample_s,
         "gpu_ended_because": use.ended_because,

@@ -52,10 +52,10 @@ class Disturbance:
 class GpuRound:
     """What the GPU did while it was a side's turn; None where the card or the driver does not say.
 
-    `energy_j` is the whole card's, the idle side's share of it included. `utilisation` is the mean share
-    of time in which a kernel ran, from 0 to 1, the clocks are medians, `power_w` a mean (of what many cards
-    average over a second, which short turns share) and `temperature_c` the highest. `throttled_by` names
-    what kept the clocks down, joined by commas.
+    `energy_j` is the whole card's, the idle side's share of it included, `utilisation` the mean share of time
+    in which a kernel ran, from 0 to 1, and `power_w` a mean: all three are None for a turn so short that the
+    sensors still tell of the turn before. The clocks are medians and `temperature_c` is the highest.
+    `throttled_by` names what kept the clocks down, joined by commas.
     """
 
     energy_j: float | None
@@ -65,6 +65,19 @@ class GpuRound:
     temperature_c: float | None
     power_w: float | None
     throttled_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergyBlock:
+    """Training on end, for seconds: `samples` in `wall_s`.
+
+    `energy_j` is the whole card's over all of it, reckoned from when its sensors had settled; None where it
+    does not tell, or the block was too short.
+    """
+
+    wall_s: float
+    samples: int
+    energy_j: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +160,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Seconds from asking for a batch's predictions until the device has them: percentiles over calls."""
+    """Seconds from asking for a batch's predictions until the host has them: percentiles over calls."""
 
     batch_size: int
     calls: int
@@ -160,8 +173,8 @@ class Latency:
 class Startup:
     """Start-up in parts, each timed apart from the steady state.
 
-    `first_step_s` is one training step of each batch shape plus one evaluation batch: tracing and
-    compilation. The state it changed is put back before the first round.
+    `first_step_s` is a training step and an evaluation of each batch shape (on a GPU three times, until CUDA
+    graphs are recorded): tracing and compilation. The state it changed is put back before the first round.
     """
 
     import_s: float
@@ -199,8 +212,9 @@ class Trial:
 
     `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
     take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with
-    the `gpu_reason`. `watched_s` is the part of `wall_s` in which the program was held against the reference,
-    and `threads_worked` how many threads its process kept busy after start-up.
+    the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is the
+    part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
+    threads its process kept busy after start-up.
     """
 
     run_id: str
@@ -231,6 +245,7 @@ class Trial:
     watched_s: float | None = None
     threads_worked: int | None = None
     allocator: AllocatorUse | None = None
+    energy: tuple[EnergyBlock, ...] = ()
 
     @property
     def status(self) -> Status:

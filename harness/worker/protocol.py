@@ -27,6 +27,7 @@ class Do(StrEnum):
     TRAIN = "train"
     EVALUATE = "evaluate"
     PREDICT = "predict"
+    BLOCK = "block"
     FINISH = "finish"
     PROVE = "prove"
 

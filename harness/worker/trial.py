@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,13 +23,14 @@ from harness.errors import (
 )
 from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts
 from harness.frameworks.witness import Witness
-from harness.measure import host
+from harness.measure import host, libraries
 from harness.measure.disturbance import Watch
 from harness.measure.loop import timed
 from harness.parity.testimony import testify
 from harness.work import recipe
 from harness.work.listings import program_of
 from harness.work.program import Initial
+from harness.work.recipe import Floats
 from harness.work.workload import TEST_SAMPLES, TrialSpec
 from harness.worker.adapters import adapter_module, adapter_name
 from harness.worker.protocol import Do, Message, parse_spec
@@ -75,6 +77,8 @@ class Worker:
                 reply = self._evaluate(request["passes"])
             case Do.PREDICT:
                 reply = self._predict(request["batch_size"])
+            case Do.BLOCK:
+                reply = self._block(request["least_s"])
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
@@ -143,7 +147,7 @@ class Worker:
                 "build_s": built_s - loaded_s,
                 "first_step_s": warm_s - built_s,
             },
-            "effective": {"adapter": type(adapter).__module__, **adapter.effective()},
+            "effective": {"adapter": type(adapter).__module__, **_loaded(spec), **adapter.effective()},
             "digests": {
                 "data_sha256": recipe.digest(
                     data.train_inputs, data.train_labels, data.test_inputs, data.test_labels
@@ -213,14 +217,26 @@ class Worker:
         return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
 
     def _predict(self, batch_size: int) -> Message:
-        """Time calls one by one: many for the percentiles' sake, but no longer than a round."""
+        """Time calls one by one: many for the percentiles' sake, but no longer than a round.
+
+        An answer on the host ends a call. Waiting for the device would end it, too, but a framework's way
+        to wait may take longer than a small network.
+        """
         ready = self.adapter.begin_predictions(batch_size)
+        for _ in range(self.adapter.warming_passes):
+            self.adapter.predict(0)
         batches = min(ready, max(1, ASKED_SAMPLES // batch_size))
         calls_s: list[float] = []
+        answers: list[Floats] = []
+
+        def predict(number: int) -> None:
+            answers[:] = (self.adapter.predict(number),)
+
         until_s = time.perf_counter() + _PREDICT_S
         while len(calls_s) < _MOST_CALLS and time.perf_counter() < until_s:
             number = len(calls_s) % batches
-            calls_s.append(timed(partial(self.adapter.predict, number), self.adapter.synchronise).wall_s)
+            calls_s.append(timed(partial(predict, number), _answered).wall_s)
+        self.watching.predicted(number, batch_size, *answers)
         p50_s, p95_s, p99_s = np.percentile(calls_s, [50, 95, 99]).tolist()
         return {
             "batch_size": batch_size,
@@ -229,6 +245,25 @@ class Worker:
             "p95_s": p95_s,
             "p99_s": p99_s,
         }
+
+    def _block(self, least_s: float) -> Message:
+        """Train whole epochs on end for so long: nothing but the device's work, made ready once."""
+        assert self._spec is not None
+        order = recipe.batch_order(self._spec.case.workload, 0)
+        adapter, samples = self.adapter, 0
+        adapter.begin_epoch(order)
+
+        def on_end() -> None:
+            nonlocal samples
+            until_s = time.perf_counter() + least_s
+            while time.perf_counter() < until_s:
+                adapter.train_epoch()
+                # Else the host would ask for more than the device can do by then.
+                adapter.synchronise()
+                samples += len(order)
+
+        timing = timed(on_end, adapter.synchronise)
+        return {"started_s": timing.started_s, "wall_s": timing.wall_s, "samples": samples}
 
     def _finish(self) -> Message:
         worked = host.threads_worked(self._cpu_s_by_thread)
@@ -265,6 +300,15 @@ class Worker:
 
         testify(spec, open_witness, read_data).write(path)
         return {"proof_s": time.perf_counter() - begin_s}
+
+
+def _loaded(spec: TrialSpec) -> dict[str, str]:
+    """On a GPU: CUDA's libraries as the process has them, whatever was meant to be found."""
+    return {} if spec.case.device == "cpu" else {"cuda_libraries": os.pathsep.join(libraries.cudas())}
+
+
+def _answered() -> None:
+    """Nothing is left to wait for."""
 
 
 def _require_place(adapter: Adapter) -> None:

@@ -1,4 +1,4 @@
-"""A clock far from its case's median is a disturbance, known when all rounds are."""
+"""A clock far from the median of its case and framework is a disturbance, known when all rounds are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pandas as pd
 from harness.analysis.disturbed import disturbances
 
 
-def rounds(clocks_hz, marks=None, case="a", phase="train"):
+def rounds(clocks_hz, marks=None, case="a", phase="train", framework="pytorch"):
     return pd.DataFrame(
         {
             "case_id": case,
             "phase": phase,
+            "framework": framework,
             "gpu_sm_hz": pd.Series(clocks_hz, dtype="float64"),
             "disturbed_by": marks or [None] * len(clocks_hz),
         }
@@ -30,6 +31,13 @@ def test_each_case_and_phase_has_its_own_median():
         ignore_index=True,
     )
     assert disturbances(frame).isna().all()
+
+
+def test_frameworks_whose_clocks_settle_apart_do_not_disturb_each_other():
+    frame = pd.concat(
+        [rounds([1000, 1001, 900]), rounds([1100, 1100, 1101], framework="tensorflow")], ignore_index=True
+    )
+    assert disturbances(frame).isna().tolist() == [True, True, False, True, True, True]
 
 
 def test_what_the_engine_marked_keeps_its_name():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.engine import probing
-from harness.errors import FrameworkMissing
+from harness.errors import DeviceUnavailable, FrameworkMissing
 from harness.frameworks import registry
+from harness.measure import nvml
+from harness.measure.nvml import Gpu, NvmlProbe
+from harness.settings.presets import FRAMEWORKS
 
 (COMPILING,) = registry.record("pytorch").abilities
+PREFIX = registry.record("tensorflow").log.prefix
 
 
 def test_frameworks_that_are_not_installed_are_named_with_what_installs_them(monkeypatch):
@@ -25,14 +30,14 @@ def test_frameworks_that_are_not_installed_are_named_with_what_installs_them(mon
 def test_a_compiler_that_is_not_there_is_found_out_by_using_it(monkeypatch):
     made = probing.environment
     monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | {"CXX": "/nonexistent"})
-    answer = probing.tries(COMPILING)
+    answer = probing.tries(COMPILING, "cpu")
     assert not answer.usable
     assert "/nonexistent" in answer.said
 
 
 @pytest.mark.slow
 def test_a_step_that_is_compiled_names_its_compiler():
-    answer = probing.tries(COMPILING)
+    answer = probing.tries(COMPILING, "cpu")
     if not answer.usable:
         pytest.skip(f"nothing can be compiled here: {answer.said}")
     assert answer.said.startswith("/")
@@ -47,9 +52,83 @@ def test_a_compiler_that_hangs_is_given_up_and_ended(tmp_path, monkeypatch):
     made = probing.environment
     monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | {"CXX": str(hanging)})
     monkeypatch.setattr(probing, "_TIMEOUT_S", 20.0)
-    answer = probing.tries(COMPILING)
+    answer = probing.tries(COMPILING, "cpu")
     assert (answer.usable, answer.said) == (False, "it was not done within 20 s")
     until_s = time.monotonic() + 5  # the system's own first process may take a moment to bury it
     while pid.exists() and Path("/proc", pid.read_text().strip()).exists():
         assert time.monotonic() < until_s
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("device", ["cuda", "GPU-0"])
+def test_a_gpu_for_one_process_only_is_refused_before_a_framework_is_asked(monkeypatch, device):
+    gpu = Gpu(index=0, name="Card", uuid="GPU-0", total_bytes=1, unshared="EXCLUSIVE_PROCESS")
+    seen = NvmlProbe(driver_version="580.00", devices=(gpu,), reason=None)
+    monkeypatch.setattr(nvml, "probe", lambda: seen)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(probing, "ask", lambda *_: pytest.fail("a framework was asked"))
+    with pytest.raises(DeviceUnavailable, match=rf"DEVICE={device}: Card \(GPU-0\) .* EXCLUSIVE_PROCESS"):
+        probing.require_device(FRAMEWORKS, device)
+
+
+def test_a_slice_that_is_not_visible_is_refused_with_the_way_to_make_it_so(monkeypatch):
+    gpu = Gpu(index=0, name="Card", uuid="GPU-0", total_bytes=1)
+    seen = NvmlProbe(driver_version="580.00", devices=(gpu,), reason=None)
+    monkeypatch.setattr(nvml, "probe", lambda: seen)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(DeviceUnavailable, match="use CUDA_VISIBLE_DEVICES=MIG-1 DEVICE=cuda for a slice"):
+        probing.require_device(FRAMEWORKS, "MIG-1")
+
+
+# A compiler for which Python's headers are not installed, and a folder in which its only name is cc.
+WITHOUT_HEADERS = """#!/bin/bash
+kept=()
+for one in "$@"; do [[ $one == -I* ]] || kept+=("$one"); done
+exec {compiler} "${{kept[@]}}"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("a compiler", "Failed to find C compiler"),
+        ("any name but cc", "Failed to find C compiler"),
+        ("Python.h", "fatal error: Python.h: No such file or directory"),
+    ],
+)
+def test_what_triton_lacks_to_start_a_kernel_is_told_in_its_own_words(
+    monkeypatch, tmp_path, missing, sentence
+):
+    given = {"PATH": str(tmp_path)}
+    if missing == "any name but cc":
+        (tmp_path / "cc").symlink_to(shutil.which("gcc"))
+    if missing == "Python.h":
+        compiler = tmp_path / "compiler"
+        compiler.write_text(WITHOUT_HEADERS.format(compiler=shutil.which("gcc")))
+        compiler.chmod(0o755)
+        given = {"CC": str(compiler)}
+    made = probing.environment
+    monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | given)
+    answer = probing.tries(COMPILING, "cuda:0")
+    assert not answer.usable
+    assert sentence in answer.said
+    assert "\n" not in answer.said
+
+
+def test_where_tensorflow_finds_no_gpu_the_end_of_its_log_is_quoted(tmp_path):
+    """It says nowhere else which library it could not open."""
+    log = tmp_path / "log"
+    log.write_text(
+        "2026-11-28 09:00:00.123456: I external/local_xla/xla/tsl/cuda/cudart_stub.cc:31] first\n"
+        "W0000 00:00:1764320400.123456    4242 gpu_device.cc:2365] Cannot dlopen some GPU libraries.\n\n"
+        "2026-11-28 09:00:00.123456: W tensorflow/core/gpu.cc:2365] Skipping registering GPU devices...\n"
+        "Traceback (most recent call last):\n  harness.errors.DeviceUnavailable: it registered no GPU\n"
+    )
+    assert probing._quoted(log, PREFIX) == (
+        " (its log ends: first | Cannot dlopen some GPU libraries. | Skipping registering GPU devices...)"
+    )
+    log.write_text("")
+    assert probing._quoted(log, PREFIX) == ""
+    assert probing._quoted(tmp_path / "none", PREFIX) == ""

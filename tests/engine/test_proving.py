@@ -10,6 +10,8 @@ import pytest
 
 from harness.engine import proving
 from harness.engine.proving import ProofConditions, certify, identify
+from harness.measure import nvml, provenance
+from harness.measure.nvml import Gpu, NvmlProbe
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
 from harness.settings.presets import FRAMEWORKS
@@ -65,6 +67,28 @@ def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
     monkeypatch.setattr(proving, "_sources_sha256", lambda adapter: "edited")
     ids.append(identify(CASE, "pytorch", 1))
     assert len(set(ids)) == len(ids)
+
+
+def test_on_a_gpu_an_id_changes_with_driver_card_and_cudas_libraries(monkeypatch):
+    def machine(driver="580.00", name="Card", **packages):
+        gpu = Gpu(index=0, name=name, uuid="GPU-0", total_bytes=1)
+        seen = NvmlProbe(driver_version=driver, devices=(gpu,), reason=None)
+        monkeypatch.setattr(nvml, "probe", lambda: seen)
+        monkeypatch.setattr(provenance, "cuda_packages", lambda: {"nvidia-cudnn-cu12": "9.1"} | packages)
+        return [identify(replace(CASE, device=device), "pytorch", 1) for device in ("cpu", "cuda:0")]
+
+    machines = [
+        machine(),
+        machine(driver="580.95"),
+        machine(name="Other card"),
+        machine(**{"nvidia-cudnn-cu12": "9.2"}),
+        machine(**{"nvidia-cublas": "13.1"}),
+    ]
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/another")
+    machines.append(machine())
+    on_cpu, on_gpu = zip(*machines, strict=True)
+    assert len(set(on_gpu)) == len(machines)
+    assert len(set(on_cpu[:-1])) == 1
 
 
 def test_an_id_stays_while_nothing_changes():

@@ -42,6 +42,16 @@ def test_both_sides_get_the_same_threads_and_a_hidden_gpu_on_the_cpu(tmp_path):
     assert conditions["CUDA_VISIBLE_DEVICES"] == ""
 
 
+def test_what_is_compiled_in_a_run_is_kept_for_that_run_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_CACHE_PATH", "/home/me/.nv/ComputeCache")
+    first, second = (
+        environment(device="cpu", threads=1, compile_cache=tmp_path / name) for name in ("first", "second")
+    )
+    for name in ("CUDA_CACHE_PATH", "TORCHINDUCTOR_CACHE_DIR"):
+        assert first[name].startswith(str(tmp_path / "first"))
+        assert second[name].startswith(str(tmp_path / "second"))
+
+
 def test_what_is_passed_by_name_reaches_a_worker(monkeypatch, tmp_path):
     monkeypatch.setenv("LD_PRELOAD", "/lib/libtcmalloc.so")
     conditions = environment(device="cpu", threads=1, compile_cache=tmp_path, passed=("LD_PRELOAD",))

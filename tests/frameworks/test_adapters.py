@@ -62,6 +62,7 @@ def trials(synthetic_root, lasting_worker):
             yield worker.ask(Do.EVALUATE, timeout_s=300, passes=1 + epoch)
         yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=1)
         yield worker.ask(Do.PREDICT, timeout_s=300, batch_size=128)
+        yield worker.ask(Do.BLOCK, timeout_s=300, least_s=0.05)
         yield worker.ask(Do.FINISH, timeout_s=60)
 
     return run
@@ -126,6 +127,18 @@ def test_predictions_are_timed_call_by_call(trials, framework, mode):
     for said in (single, batch):
         assert said["calls"] >= 10
         assert 0 < said["p50_s"] <= said["p95_s"] <= said["p99_s"] < 1
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_training_on_end_is_whole_epochs_for_so_long_and_leaves_a_program_that_is_still_proven(
+    trials, framework, mode
+):
+    *_, block, finished = trials(framework, mode)
+    assert block["samples"] >= 1000
+    assert block["samples"] % 1000 == 0
+    assert block["wall_s"] >= 0.05
+    assert finished["digests"]["order_sha256"]
 
 
 @pytest.mark.parametrize("mode", ALIKE)
@@ -248,6 +261,8 @@ def test_the_effective_settings_are_what_was_asked(trials, framework):
     assert effective["threads"] == "1"
     assert effective["precision"] == "float32"
     assert "cpu" in effective["device"].lower()
+    assert effective["denormals"] == "flushed"
+    assert "cuda_libraries" not in effective
 
 
 @pytest.mark.parametrize("mode", [Mode.EAGER, Mode.COMPILED, Mode.IDIOMATIC, Mode.GRAPH])

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from harness.frameworks.pytorch.adapter import probe
-from harness.frameworks.pytorch.graph import TorchGraph
+from harness.frameworks.pytorch.graph import Captured, TorchGraph
 from harness.frameworks.pytorch.mlp import TorchMlp
 
 __all__ = ["open_adapter", "probe"]
@@ -24,7 +24,7 @@ class Uncaptured(TorchGraph):
             self.model.train()
             step()
 
-        return SimpleNamespace(replay=run)
+        return Captured(graph=SimpleNamespace(replay=run), step=step)
 
     def _adam(self, **kernel):
         return TorchMlp._adam(self)

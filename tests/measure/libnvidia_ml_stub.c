@@ -14,6 +14,11 @@
  *   NVML_STUB_OUT         the device that is out of reach, and NVML_STUB_OUT_WITH its error (4: no permission)
  *   NVML_STUB_NAME        what the devices are called before their number (Stub GPU), in any bytes
  *   NVML_STUB_SHARED      the devices share the host's memory and tell none of their own
+ *   NVML_STUB_COMPUTE     the devices' compute mode (0: default, 2: prohibited, 3: exclusive process)
+ *   NVML_STUB_SCREEN      the devices draw a screen
+ *   NVML_STUB_STRANGER    another process on every device
+ *   NVML_STUB_REFUSES     quantities, by the ends of their functions' names, or "all", that are answered with
+ *   NVML_STUB_REFUSES_WITH  this error (2: invalid argument)
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -37,6 +42,11 @@ static long long number(const char *name, long long otherwise) {
     const char *text = getenv(name);
     return text ? atoll(text) : otherwise;
 }
+static int refused(const char *quantity) {
+    const char *names = getenv("NVML_STUB_REFUSES");
+    if (!names || !(strcmp(names, "all") == 0 || strstr(names, quantity))) return OK;
+    return (int)number("NVML_STUB_REFUSES_WITH", INVALID);
+}
 static int lost(void) {
     const char *path = getenv("NVML_STUB_LOST_WHEN");
     DIR *folder = path ? opendir(path) : NULL;
@@ -46,7 +56,10 @@ static int lost(void) {
     if (folder) closedir(folder);
     return found || energy_questions > number("NVML_STUB_LOST_AFTER", 1LL << 60);
 }
-static int whole(void) { return lost() ? LOST : getenv("NVML_STUB_MIG") ? NOT_SUPPORTED : OK; }
+static int whole(const char *quantity) {
+    if (lost()) return LOST;
+    return refused(quantity) ? refused(quantity) : getenv("NVML_STUB_MIG") ? NOT_SUPPORTED : OK;
+}
 
 int nvmlInitWithFlags(unsigned int flags) { (void)flags; return (int)number("NVML_STUB_FAIL", 0); }
 int nvmlInit_v2(void) { return nvmlInitWithFlags(0); }
@@ -84,6 +97,7 @@ int nvmlDeviceGetMemoryInfo(void *device, memory_t *memory) {
     FILE *file = path ? fopen(path, "r") : NULL;
     (void)device;
     if (lost()) return LOST;
+    if (refused("MemoryInfo")) return refused("MemoryInfo");
     if (getenv("NVML_STUB_SHARED")) return NOT_SUPPORTED;
     memory->total = 8ULL << 30;
     memory->used = 1ULL << 30;
@@ -97,22 +111,22 @@ int nvmlDeviceGetMemoryInfo(void *device, memory_t *memory) {
 int nvmlDeviceGetUtilizationRates(void *device, rates_t *rates) {
     (void)device;
     rates->gpu = 40; rates->memory = 10;
-    return whole();
+    return whole("UtilizationRates");
 }
 int nvmlDeviceGetClockInfo(void *device, unsigned int kind, unsigned int *mhz) {
     (void)device;
     *mhz = kind == 2 ? 2600 : 1980;
-    return whole();
+    return whole("ClockInfo");
 }
 int nvmlDeviceGetTemperature(void *device, unsigned int sensor, unsigned int *degrees) {
     (void)device; (void)sensor;
     *degrees = 50;
-    return whole();
+    return whole("Temperature");
 }
 int nvmlDeviceGetPowerUsage(void *device, unsigned int *milliwatts) {
     (void)device;
     *milliwatts = (unsigned int)(POWER_W * 1e3);
-    return getenv("NVML_STUB_DENIED") ? NO_PERMISSION : whole();
+    return getenv("NVML_STUB_DENIED") ? NO_PERMISSION : whole("PowerUsage");
 }
 int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules) {
     struct timespec now;
@@ -120,12 +134,22 @@ int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millij
     energy_questions++;
     clock_gettime(CLOCK_MONOTONIC, &now);
     *millijoules = (unsigned long long)(POWER_W * (1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec));
-    return getenv("NVML_STUB_NO_ENERGY") || getenv("NVML_STUB_DENIED") ? NOT_SUPPORTED : whole();
+    return getenv("NVML_STUB_NO_ENERGY") || getenv("NVML_STUB_DENIED") ? NOT_SUPPORTED : whole("TotalEnergyConsumption");
 }
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons) {
     (void)device;
     *reasons = (unsigned long long)number("NVML_STUB_THROTTLE", 1);
-    return whole();
+    return whole("CurrentClocksThrottleReasons");
+}
+int nvmlDeviceGetComputeMode(void *device, unsigned int *mode) {
+    (void)device;
+    *mode = (unsigned int)number("NVML_STUB_COMPUTE", 0);
+    return whole("ComputeMode");
+}
+int nvmlDeviceGetDisplayActive(void *device, unsigned int *active) {
+    (void)device;
+    *active = getenv("NVML_STUB_SCREEN") != NULL;
+    return whole("DisplayActive");
 }
 
 static unsigned int children(unsigned int *found) {
@@ -142,9 +166,11 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, p
     const char *who = getenv("NVML_STUB_PID");
     unsigned int pids[MOST], wanted = 0, room = *count, i;
     if (lost()) return LOST;
+    if (refused("ComputeRunningProcesses")) return refused("ComputeRunningProcesses");
     if (getenv("NVML_STUB_DENIED")) return NO_PERMISSION;
     if (who && strcmp(who, "children") == 0) wanted = children(pids);
     else if (who && *(int *)device == 0) pids[wanted++] = (unsigned int)atoi(who);
+    if (getenv("NVML_STUB_STRANGER") && wanted < MOST) pids[wanted++] = (unsigned int)number("NVML_STUB_STRANGER", 0);
     *count = wanted;
     if (room < wanted) return TOO_SMALL;
     for (i = 0; i < wanted; i++) {

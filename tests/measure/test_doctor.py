@@ -30,8 +30,9 @@ def found(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "processor_times", lambda: {"user": 10.0, "idle": 990.0, "steal": 0.0})
     monkeypatch.setattr(doctor, "_GOVERNOR", governor)
 
-    def find(results=tmp_path / "results", probes=None, compiled=COMPILED, kept_out=()):
-        abilities = [] if compiled is None else [(COMPILING, compiled)]
+    def find(results=tmp_path / "results", probes=None, compiled=None, kept_out=()):
+        tried = {"cpu": COMPILED} if compiled is None else compiled
+        abilities = [(COMPILING, device, answer) for device, answer in tried.items()]
         found = doctor.checks(results, registry.records(), probes or {}, abilities, kept_out)
         return {check.name: check for check in found}
 
@@ -87,14 +88,15 @@ def test_a_program_that_is_not_there_says_what_it_disables(found, monkeypatch):
 
 
 def test_what_came_of_compiling_a_step_is_passed_on(found):
-    assert found()["torch.compile"].said == "a step was compiled with /usr/bin/g++"
-    check = found(compiled=doctor.Probed(said="No working C++ compiler found", usable=False))["torch.compile"]
-    assert (check.state, check.said) == ("missing", "No working C++ compiler found")
-    assert "compiled" in check.disables
+    assert found()["torch.compile on cpu"].said == "a step was compiled with /usr/bin/g++"
+    refused = doctor.Probed(said="Failed to find C compiler", usable=False)
+    check = found(compiled={"cpu": COMPILED, "cuda": refused})["torch.compile on cuda"]
+    assert (check.state, check.said) == ("missing", "Failed to find C compiler")
+    assert check.disables == "mode compiled in PyTorch with DEVICE=cuda"
 
 
 def test_without_pytorch_nothing_is_said_of_its_compiler(found):
-    assert "torch.compile" not in found(compiled=None)
+    assert not any(name.startswith("torch.compile") for name in found(compiled={}))
 
 
 def test_what_a_framework_said_of_a_device_is_passed_on(found):

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -115,3 +116,17 @@ def test_a_git_that_refuses_is_quoted(tmp_path, monkeypatch, body, said):
 def test_without_git_there_is_no_commit_and_that_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert reason(tmp_path) == "git: No such file or directory"
+
+
+def test_the_packages_that_hold_cudas_libraries_are_told_from_others(monkeypatch):
+    installed = {"nvidia-cublas": "13.1", "numpy": "2.0", "triton": "3.8", "nvidia-cudnn-cu12": "9.1"}
+    monkeypatch.setattr(
+        provenance,
+        "distributions",
+        lambda: [SimpleNamespace(name=n, version=v) for n, v in installed.items()],
+    )
+    assert provenance.cuda_packages() == {
+        "nvidia-cublas": "13.1",
+        "nvidia-cudnn-cu12": "9.1",
+        "triton": "3.8",
+    }

@@ -21,7 +21,7 @@ from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.listings import PYTORCH
-from harness.work.records import Failure, GpuUse, Phase, Role, Round, Startup, Trial
+from harness.work.records import EnergyBlock, Failure, GpuUse, Phase, Role, Round, Startup, Trial
 from harness.work.workload import Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
@@ -32,6 +32,12 @@ STARTUP = {
     "pytorch": Startup(import_s=2.0, data_s=0.1, build_s=0.2, first_step_s=0.2),
 }
 HOST_PEAK_MIB = {"tensorflow": 800, "pytorch": 500}
+
+# Joules a million samples: 300 and 500.
+ENERGY = {
+    "tensorflow": (EnergyBlock(wall_s=3.0, samples=10**6, energy_j=300.0),) * 2,
+    "pytorch": (EnergyBlock(wall_s=3.0, samples=10**6, energy_j=500.0),) * 2,
+}
 
 RUN = {
     "run_id": RUN_ID,
@@ -209,6 +215,7 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         host_peak_bytes=HOST_PEAK_MIB[framework] * 2**20,
         gpu=gpu_use(gpu_peak_bytes) if gpu_peak_bytes else None,
         gpu_reason=None if gpu_peak_bytes else "the device is a CPU",
+        energy=ENERGY[framework] if gpu_peak_bytes else (),
         effective={"version": "1.0", "optimizer": "Adam"},
         digests={},
         certificate=None,

@@ -213,6 +213,30 @@ def one_pass_of_many(adapter, is_torch):
     wrapped(adapter, "evaluated", counted)
 
 
+# Predictions.
+
+
+def first_answer_again(adapter, is_torch):
+    """What the first batch was answered is answered to all."""
+    kept = {}
+
+    def answered(predict, number):
+        return kept.setdefault("answer", predict(0))
+
+    wrapped(adapter, "predict", answered)
+
+
+def one_row_of_each_question(adapter, is_torch):
+    def answered(predict, number):
+        question = adapter._questions[number]
+        adapter._questions[number] = question[:1]
+        answer = predict(number)
+        adapter._questions[number] = question
+        return np.repeat(answer, len(question), axis=0)
+
+    wrapped(adapter, "predict", answered)
+
+
 # Between rounds, and before the first.
 
 
@@ -287,6 +311,8 @@ FAULTS = {
     "trained when it is asked": Fault(trained_when_it_is_asked),
     "evaluated when it is asked": Fault(evaluated_when_it_is_asked, STEPPING),
     "one pass of many": Fault(one_pass_of_many, STEPPING),
+    "first answer again": Fault(first_answer_again),
+    "one row of each question": Fault(one_row_of_each_question),
     "weights smaller after an evaluation": Fault(in_each_evaluation(_shrunk)),
     "weights rounded after an evaluation": Fault(in_each_evaluation(_rounded)),
     "moments lost after an evaluation": Fault(in_each_evaluation(moments_away)),

@@ -83,6 +83,7 @@ FAULTS_TRIED = (
     "trained before the clock",
     "trained when it is asked",
     "evaluated when it is asked",
+    "first answer again",
     "moments lost after an evaluation",
     "pacing not put back",
 )

@@ -1,30 +1,63 @@
-"""Whether `torch.compile` works here: compile a step of nothing on the CPU, and say with what.
+"""Whether `torch.compile` works here: compile a step of nothing, and say with what.
 
-A process of its own, for the doctor. Inductor picks a C++ compiler (CXX, else what it finds), holds it
-against a small program, and builds with Python's headers and OpenMP; each of these can be missing, and
-only doing it shows that.
+A process of its own, for the doctor: `python -m harness.frameworks.pytorch.compiling cpu|gpu`. On a CPU
+Inductor picks a C++ compiler (CXX, else what it finds), holds it against a small program, and builds with
+Python's headers and OpenMP. On a GPU Triton builds what starts its kernels with a C compiler (CC, else gcc or
+clang, no other) and Python's headers. Each of these can be missing, and only doing it shows that.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch._inductor import cpp_builder
 
+from harness.frameworks.record import Place
 
-def main() -> None:
-    """Print which compiler it was, and end with 0; or what Inductor said, and end with 1."""
+_LAUNCHER = """
+#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "launcher", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_launcher(void) { return PyModule_Create(&module); }
+"""
+
+
+def main(place: Place) -> None:
+    """Print which compiler it was, and end with 0; or what stood in the way, and end with 1."""
+    ways: dict[Place, Callable[[], str]] = {Place.CPU: _on_cpu, Place.GPU: _on_gpu}
     try:
-        double = torch.compile(_double)
-        assert double(torch.ones(8)).sum() == 2 * 8
+        compiler = ways[place]()
     except Exception as error:  # noqa: BLE001  (whatever stands in the way is the answer)
         # The first line is Inductor's sentence; advice on its logs follows, or all that the compiler said.
         print(next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__))  # noqa: T201
         sys.exit(1)
-    compiler = cpp_builder.get_cpp_compiler()
     print(shutil.which(compiler) or compiler)  # noqa: T201
+
+
+def _on_cpu() -> str:
+    _compile("cpu")
+    compiler: str = cpp_builder.get_cpp_compiler()
+    return compiler
+
+
+def _on_gpu() -> str:
+    # What Triton has built elsewhere would be found again; the working folder is empty.
+    os.environ["TRITON_CACHE_DIR"] = str(Path.cwd())
+    from triton.runtime import build  # noqa: PLC0415  (there is none without a GPU's wheels)
+
+    build.compile_module_from_src(_LAUNCHER, "launcher")
+    _compile("cuda")
+    # As Triton looks for one.
+    return os.environ.get("CC") or next(filter(None, map(shutil.which, ("gcc", "clang"))))
+
+
+def _compile(device: str) -> None:
+    double = torch.compile(_double)
+    assert double(torch.ones(8, device=device)).sum() == 2 * 8
 
 
 def _double(values: torch.Tensor) -> torch.Tensor:
@@ -32,4 +65,4 @@ def _double(values: torch.Tensor) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    main()
+    main(Place(sys.argv[1]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,12 @@ from harness.frameworks.gauge import Gauge
 from harness.work.records import AllocatorUse
 
 _PER_MS = 1e-3
+
+# What a toolkit asks of a machine, by its major version: its release notes, "CUDA Driver" and dropped
+# architectures. PyTorch says neither.
+_NEEDS: Final = {
+    "13": "; CUDA 13 needs driver 580 or newer and a Turing GPU (compute capability 7.5) or newer",
+}
 
 
 def probe(device: str) -> str:
@@ -25,7 +33,10 @@ def probe(device: str) -> str:
     except (RuntimeError, AssertionError) as error:
         built = torch.version.cuda or "none: a CPU-only build"
         said = str(error).splitlines()[0].rstrip(".")
-        raise DeviceUnavailable(f"PyTorch {torch.__version__} (built for CUDA {built}): {said}") from error
+        needs = _NEEDS.get(built.partition(".")[0], "")
+        raise DeviceUnavailable(
+            f"PyTorch {torch.__version__} (built for CUDA {built}): {said}{needs}"
+        ) from error
     return f"PyTorch {torch.__version__} on {torch.cuda.get_device_name(0)}"
 
 

@@ -7,6 +7,7 @@ finds its place in it by itself, so that an epoch is nothing but replays.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -20,6 +21,18 @@ from harness.work.recipe import Order, Weights, batches
 _WARM_UP_STEPS: Final = 3
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A CUDA graph, and the step that it was captured from.
+
+    A graph reads what lay outside the capture by its address alone and keeps nothing alive. The step does:
+    without it the allocator gives its memory to others, and replays read what came there since.
+    """
+
+    graph: torch.cuda.CUDAGraph
+    step: Callable[[], None]
+
+
 class TorchGraph(TorchMlp):
     """Mode `graph`. Evaluation and predictions are those of mode `loop`."""
 
@@ -29,7 +42,7 @@ class TorchGraph(TorchMlp):
         self._order = torch.zeros(samples, dtype=torch.int64, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
         self._sizes: list[int] = []
-        self._replays: dict[int, torch.cuda.CUDAGraph] = {}
+        self._captures: dict[int, Captured] = {}
 
     def warm_up(self, order: Order) -> None:
         """Capture the step for either batch size, then as every mode."""
@@ -37,18 +50,19 @@ class TorchGraph(TorchMlp):
         self.begin_epoch(order)
         self.model.train()
         for size in filter(None, (batch_size, samples % batch_size)):
-            self._replays[size] = self._captured(size)
+            self._captures[size] = self._captured(size)
         super().warm_up(order)
 
     def begin_epoch(self, order: Order) -> None:
         self._sizes = [len(batch) for batch in batches(order, self.workload.batch_size)]
         self._order[: len(order)].copy_(torch.from_numpy(order))
-        self._position.zero_()
         self._begin_counting()
 
     def train_epoch(self) -> None:
+        # On the clock, one kernel an epoch: an epoch may be run again as it was made ready.
+        self._position.zero_()
         for size in self._sizes:
-            self._replays[size].replay()
+            self._captures[size].graph.replay()
 
     def train_loss(self) -> float:
         return float(self._loss_sum.item()) / self.trained().samples
@@ -73,7 +87,7 @@ class TorchGraph(TorchMlp):
 
         return step
 
-    def _captured(self, size: int) -> torch.cuda.CUDAGraph:
+    def _captured(self, size: int) -> Captured:
         """The step for batches of this size; what its rehearsals changed, `reset` puts back."""
         step = self._step_at_position(size)
         aside = torch.cuda.Stream()
@@ -87,7 +101,7 @@ class TorchGraph(TorchMlp):
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             step()
-        return graph
+        return Captured(graph=graph, step=step)
 
     def _adam(self, **kernel: bool) -> torch.optim.Adam:
         """Counts its steps on the device; fused, so that a scaled loss asks the host nothing."""

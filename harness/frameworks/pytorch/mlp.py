@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch.nn import functional
 
-from harness.frameworks.base import ASKED_SAMPLES, Counts, Data, Score
+from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.planted import slowed
 from harness.frameworks.pytorch.device import CudaGauge, probe, ran_out
 from harness.frameworks.pytorch.layout import to_recipe, to_torch
 from harness.frameworks.pytorch.matched import GivenMask
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.pytorch.testimony import TorchTestimony
-from harness.work.recipe import Order, Weights, batches
+from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
 
 
@@ -30,7 +30,8 @@ class TorchMlp(TorchTestimony):
         # PyTorch refuses to be told twice, also the same thing: one process may hold several adapters.
         if torch.get_num_interop_threads() != 1:
             torch.set_num_interop_threads(1)
-        # TensorFlow flushes denormals to zero, PyTorch by default keeps them.
+        # TensorFlow flushes denormals to zero, PyTorch by default keeps them; on a CPU, kernels of a GPU have
+        # ways of their own. What became of one is read back in `effective`.
         torch.set_flush_denormal(True)
         self.device = torch.device("cpu" if spec.case.device == "cpu" else "cuda:0")
         self.precision = TorchPrecision(self.workload.precision, self.device)
@@ -133,12 +134,12 @@ class TorchMlp(TorchTestimony):
         inputs = torch.cat([batch for batch, _ in self._test_set(steps)])
         self._questions = list(inputs[: len(inputs) // batch_size * batch_size].split(batch_size))
         self.model.eval()
-        self.predict(0)
         return len(self._questions)
 
-    def predict(self, number: int) -> None:
+    def predict(self, number: int) -> Floats:
         with torch.no_grad():
-            self._logits_of(self._questions[number])
+            logits: Floats = self._logits_of(self._questions[number]).cpu().numpy()
+        return logits
 
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._step, share)
@@ -164,9 +165,15 @@ class TorchMlp(TorchTestimony):
             "loss_scale": f"{self.precision.loss_scale():g}",
             "mkldnn": str(torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "denormals": self._denormals(),
             "deterministic": str(torch.are_deterministic_algorithms_enabled()),
             "step": self._step_kind(),
         }
+
+    def _denormals(self) -> str:
+        """What the device makes of a product too small for a normal number."""
+        tiny = torch.tensor(TINY, dtype=torch.float32, device=self.device)
+        return denormals((tiny * TENTH).item())
 
     def _begin_counting(self) -> None:
         self._samples = 0

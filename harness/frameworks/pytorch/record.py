@@ -53,7 +53,8 @@ RECORD: Final = Framework(
             name="torch.compile",
             module="harness.frameworks.pytorch.compiling",
             does="a step was compiled with",
-            disables="mode compiled in PyTorch on a CPU",
+            disables="mode compiled in PyTorch",
+            places=EVERYWHERE,
         ),
     ),
 )

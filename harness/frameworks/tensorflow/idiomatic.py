@@ -16,6 +16,7 @@ import tensorflow as tf
 from harness.errors import NotDivisible
 from harness.frameworks.base import Counts, Data, Score
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp, whole_batches
+from harness.frameworks.tensorflow.record import FIT_BY_XLA
 from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import CLASSES
 
@@ -84,11 +85,11 @@ class TensorFlowIdiomatic(TensorFlowMlp):
 
     def begin_predictions(self, batch_size: int) -> int:
         self._questions = whole_batches(self._test_images, batch_size)
-        self.predict(0)
         return len(self._questions)
 
-    def predict(self, number: int) -> None:
-        self.model.predict_on_batch(self._questions[number])
+    def predict(self, number: int) -> Floats:
+        logits: Floats = self.model.predict_on_batch(self._questions[number])
+        return logits
 
     def plant(self, share: float) -> None:
         raise NotDivisible(f"`fit` cannot be made {share:.0%} slower: nothing gets in between its steps")
@@ -139,4 +140,4 @@ class TensorFlowIdiomatic(TensorFlowMlp):
 
     def _step_kind(self) -> str:
         compiled = bool(self.model.jit_compile)
-        return "fit (XLA)" if compiled else "fit (tf.function)"
+        return FIT_BY_XLA if compiled else "fit (tf.function)"

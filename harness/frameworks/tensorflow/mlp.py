@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.frameworks.base import Counts, Data, Score
+from harness.frameworks.base import TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.planted import slowed
 from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth, probe
 from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
 from harness.frameworks.tensorflow.precision import loss_scale, scaling, set_precision
 from harness.frameworks.tensorflow.testimony import TensorFlowTestimony
-from harness.work.recipe import Inputs, Order, Weights, batches
+from harness.work.recipe import Floats, Inputs, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 
@@ -115,12 +115,12 @@ class TensorFlowMlp(TensorFlowTestimony):
         inputs = np.concatenate([batch.numpy() for batch, _ in self._test_batches])
         with tf.device(self.device):
             self._questions = [tf.constant(part) for part in whole_batches(inputs, batch_size)]
-        self.predict(0)
         return len(self._questions)
 
-    def predict(self, number: int) -> None:
+    def predict(self, number: int) -> Floats:
         with tf.device(self.device):
-            self._forward(self._questions[number])
+            logits: Floats = self._forward(self._questions[number]).numpy()
+        return logits
 
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._train_step, share)
@@ -145,9 +145,15 @@ class TensorFlowMlp(TensorFlowTestimony):
             "compute": self._compute(),
             "tf32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "loss_scale": f"{loss_scale(self.optimizer):g}",
+            "denormals": self._denormals(),
             "memory_growth": str(memory_growth()),
             "step": self._step_kind(),
         }
+
+    def _denormals(self) -> str:
+        """What the device makes of a product too small for a normal number."""
+        with tf.device(self.device):
+            return denormals(float((tf.constant(TINY) * tf.constant(TENTH)).numpy()))
 
     def _logits(self, inputs: tf.Tensor) -> tf.Tensor:
         """Outside the model's own precision, so softmax and loss are never of 16 bits."""

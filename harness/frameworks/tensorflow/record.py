@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.frameworks.record import EVERYWHERE, ON_GPU, Framework, Look, Package, Variables
+from harness.frameworks.record import EVERYWHERE, ON_GPU, Framework, Log, Look, Package, Variables
 from harness.work.workload import Mode, Precision
 
 # By its default a process takes nearly all memory of a GPU at once.
 _GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
+_LOG_LEVEL: Final = "TF_CPP_MIN_LOG_LEVEL"
+
+# What mode idiomatic records of its step where Keras turned XLA on.
+FIT_BY_XLA: Final = "fit (XLA)"
 
 RECORD: Final = Framework(
     name="tensorflow",
@@ -46,7 +50,7 @@ RECORD: Final = Framework(
             # On: the default where it matters (AVX-512 CPUs), made the same everywhere.
             "TF_ENABLE_ONEDNN_OPTS": "1",
             _GROWTH: "true",
-            "TF_CPP_MIN_LOG_LEVEL": "1",
+            _LOG_LEVEL: "1",
         },
         # Keras reads number format and backend from keras.json in its home.
         folders={"KERAS_HOME": "keras"},
@@ -54,4 +58,15 @@ RECORD: Final = Framework(
         telling=r"(XLA|KERAS)_\w+|TF2?_(?!VAR_|CLI_|LOG|DATA_DIR|WORKSPACE|INPUT|REGISTRY|TOKEN)\w+",
     ),
     default_memory={_GROWTH: "false"},
+    log=Log(
+        variables={_LOG_LEVEL: "0"},
+        # Date, time, thread and place, or time, level and place.
+        prefix=r"([\d-]{10} [\d:.]+: )?([IWEF]\d{4} [\d:.]+ +\d+|[IWEF]) [^ ]+:\d+\] ",
+    ),
+    cautions={
+        FIT_BY_XLA: (
+            "Mode idiomatic on a GPU: Keras has XLA compile what `fit` runs, by itself; a loop such as "
+            "PyTorch's is eager. That is what people type in each, not one way of execution in both."
+        ),
+    },
 )

@@ -119,6 +119,14 @@ def warnings(frames: Frames) -> tuple[str, ...]:
             "Measured in spite of a failed certificate, so without a verdict: "
             f"{words.listed(words.plain(case_id) for case_id in touched)}."
         )
+    said += [
+        caution
+        for one in registry.records()
+        for recorded, caution in one.cautions.items()
+        if trials.loc[trials["framework"].eq(one.name), "effective_json"]
+        .str.contains(recorded, regex=False, na=False)
+        .any()
+    ]
     failed = int((trials["status"] != "ok").sum())
     if failed:
         said.append(f"{failed} of {words.plural(len(trials), 'trial')} failed; see Failures.")

@@ -10,6 +10,8 @@ History of `SCHEMA_VERSION`:
     4   a certificate belongs to one framework: findings have `framework` and `found` where they had a column
         for each of two frameworks; what watching a trial's program took, and how many
         threads worked; why a run has no commit
+    5   the energy of training is that of blocks of their own, with their samples and seconds; until then it
+        was that of the rounds, whose turns are too short to be told apart
 """
 
 from typing import Final
@@ -31,7 +33,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"

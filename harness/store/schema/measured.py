@@ -85,6 +85,8 @@ TRIALS: Final = pa.schema(
         ("gpu_uuid", pa.string()),
         ("gpu_energy_source", pa.string()),
         ("gpu_train_energy_j", pa.float64()),
+        ("gpu_energy_samples", pa.int64()),
+        ("gpu_energy_s", pa.float64()),
         ("gpu_samples", pa.int32()),
         ("gpu_sample_s", pa.float64()),
         ("gpu_ended_because", pa.string()),

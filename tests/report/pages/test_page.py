@@ -273,3 +273,11 @@ def test_drawing_needs_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_where_keras_has_xla_compile_fit_the_page_says_that_two_executions_are_compared(frames):
+    ordinary = frames(modes=(Mode.IDIOMATIC,))
+    compiled = ordinary.trials.assign(effective_json='{"step": "fit (XLA)"}')
+    (said,) = context.warnings(replace(ordinary, trials=compiled))
+    assert "Keras has XLA compile" in said
+    assert context.warnings(ordinary) == ()

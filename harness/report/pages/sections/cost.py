@@ -61,33 +61,37 @@ def memory(shown: Evidence, pictures: Path) -> Section:
 
 
 def energy(shown: Evidence, pictures: Path) -> Section:
-    """Joules of the training rounds; only a GPU tells them."""
-    measured = shown.comparable[shown.comparable["gpu_train_energy_j"].notna()]
+    """Joules of training in blocks of seconds; only a GPU tells them."""
+    # Older files have the energy of rounds, in which the sides mix, and no samples beside it.
+    told = shown.comparable[["gpu_train_energy_j", "gpu_energy_samples"]].notna().all(axis=1)
+    measured = shown.comparable[told]
     untold = (
         "Only GPUs tell their energy, and nothing ran on one."
         if shown.comparable["device"].eq("cpu").all()
         else "The card tells neither its energy nor its power."
     )
-    sources = {"counter": "the card's energy counter", "power": "the card's power, integrated over samples"}
-    told = words.listed(sources[source] for source in sorted(set(measured["gpu_energy_source"]))) or "NVML"
+    names = {"counter": "the card's energy counter", "power": "the card's power, integrated over samples"}
+    source = words.listed(names[name] for name in sorted(set(measured["gpu_energy_source"]))) or "NVML"
     return drawn(
         pictures,
         "energy",
         title="Energy",
-        intro="The whole card's energy in a side's own training rounds, the memory of the idle side and the "
-        f"card's idle power included; from {told}. Medians over the replicates, with a line from "
-        f"the lowest to the highest.{shown.left_out if len(measured) else ''}",
+        intro="The whole card's energy while a side trains for seconds on end, apart from the rounds of "
+        "speed, which are too short for a card's sensors; the memory of the idle side and the card's idle "
+        f"power included; from {source}. Medians over the replicates, with a line from the lowest to the "
+        f"highest.{shown.left_out if len(measured) else ''}",
         reason=shown.nothing_to_draw or (None if len(measured) else untold),
         draw=lambda: figures.taken(
             _by_work(measured), {"epoch_j": "J an epoch", "million_j": "J a million samples"}
         ),
         table=context.table(
-            "Energy of each trial's training rounds",
+            "Energy of each trial's training",
             _by_work(measured),
             (
                 *TRIAL,
                 ("J an epoch", "epoch_j", words.number),
                 ("J a million samples", "million_j", words.number),
+                ("measured for, s", "gpu_energy_s", words.number),
                 ("from", "gpu_energy_source", None),
             ),
         ),
@@ -95,10 +99,11 @@ def energy(shown: Evidence, pictures: Path) -> Section:
 
 
 def _by_work(measured: pd.DataFrame) -> pd.DataFrame:
-    """Joules of an epoch and of a million samples beside the trials' own."""
-    energy_j, epochs = measured["gpu_train_energy_j"].astype("float64"), measured["epochs"].astype("float64")
-    samples = measured["train_samples"].astype("float64") * epochs
-    return measured.assign(epoch_j=energy_j / epochs, million_j=energy_j / samples * 1e6)
+    """Joules of an epoch and of a million samples, from those of a trial's blocks."""
+    sample_j = measured["gpu_train_energy_j"].astype("float64") / measured["gpu_energy_samples"].astype(
+        "float64"
+    )
+    return measured.assign(epoch_j=sample_j * measured["train_samples"], million_j=sample_j * 1e6)
 
 
 def startup(shown: Evidence, pictures: Path) -> Section:

@@ -32,7 +32,7 @@ def latency(shown: Evidence, pictures: Path) -> Section:
         pictures,
         "latency",
         title="Latency of predictions",
-        intro="Time from asking for the predictions of one batch until the device has them, call by call: "
+        intro="Time from asking for the predictions of one batch until the host has them, call by call: "
         "half of the calls are done within p50, 95 % within p95, 99 % within p99. Medians over the "
         "replicates, on a logarithmic axis; less is faster."
         + (f" Of fewer than {_ENOUGH_CALLS} calls, p99 is hardly more than the slowest." if few else "")
