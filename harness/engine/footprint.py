@@ -62,7 +62,9 @@ def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], *, grows:
         TrialError: the worker did not answer, or could not use the device.
     """
     with scratch.folder("footprint") as place:
-        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        conditions = environment(
+            framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+        )
         conditions[GROWTH] = str(grows).lower()
         sampler = GpuSampler(gpu)
         try:

@@ -49,7 +49,9 @@ def require_frameworks() -> None:
 def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
     with scratch.folder("probe") as place:
-        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        conditions = environment(
+            framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+        )
         try:
             with WorkerProcess(conditions, place / "log") as worker:
                 reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
@@ -67,7 +69,7 @@ def compiles(passed: Sequence[str] = ()) -> Probed:
     with scratch.folder("compile") as place, (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *ISOLATED, COMPILING],
-            env=environment(device="cpu", threads=1, compile_cache=place, passed=passed),
+            env=environment(framework=PYTORCH, device="cpu", threads=1, compile_cache=place, passed=passed),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=log,

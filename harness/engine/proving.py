@@ -138,7 +138,7 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
         "gpus": [] if case.device == "cpu" else [gpu.name for gpu in nvml.probe().devices],
-        "environment": lasting(device=case.device, threads=threads, passed=passed),
+        "environment": lasting(framework=framework, device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
         "framework": framework,
@@ -154,6 +154,7 @@ def _testimonies(
             framework: stack.enter_context(
                 WorkerProcess(
                     environment(
+                        framework=framework,
                         device=case.device,
                         threads=conditions.threads,
                         compile_cache=scratch / "compiled",

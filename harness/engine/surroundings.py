@@ -1,4 +1,7 @@
-"""A worker's surroundings are made, not inherited: its environment, the same for both sides."""
+"""A worker's surroundings are made, not inherited: its environment, the same for both sides.
+
+But for one thing: on a GPU, TensorFlow is told where its own CUDA libraries lie.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import DeviceUnavailable
-from harness.measure import nvml
+from harness.measure import nvml, tensorflow_cuda
 from harness.measure.variables import COMPILE_CACHE, KERAS_HOME, VISIBLE, bearing, fixed, inherited
+from harness.work.workload import TENSORFLOW
 
 
 def environment(
-    *, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
+    *, framework: str, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
 ) -> dict[str, str]:
     """Environment of a worker: what is allowed or `passed` of the user's own, and every setting fixed."""
     # A cache of its own for each run: compile time does not depend on what ran before it.
     cache = compile_cache.absolute()
+    let_in = inherited(os.environ, passed)
+    uses_own_cuda = framework == TENSORFLOW and device != "cpu"
     return {
-        **inherited(os.environ, passed),
+        **let_in,
         **fixed(threads),
+        **(tensorflow_cuda.variables(let_in) if uses_own_cuda else {}),
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         VISIBLE: visible_devices(device, os.environ.get(VISIBLE)),
         COMPILE_CACHE: str(cache),
@@ -28,9 +35,13 @@ def environment(
     }
 
 
-def lasting(*, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
+def lasting(*, framework: str, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
     """What of a worker's environment outlasts a run and may bear on one: on this a certificate depends."""
-    return bearing(environment(device=device, threads=threads, compile_cache=Path(os.sep), passed=passed))
+    nowhere = Path(os.sep)
+    made = environment(
+        framework=framework, device=device, threads=threads, compile_cache=nowhere, passed=passed
+    )
+    return bearing(made)
 
 
 def visible_devices(device: str, already: str | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import psutil
 
 import harness
-from harness.measure import host, nvml
+from harness.measure import host, nvml, tensorflow_cuda
 from harness.measure.variables import recorded
 
 _GIT_TIMEOUT_S: Final = 10
@@ -64,7 +64,7 @@ def _gpus() -> dict[str, Any]:
 
 
 def _software() -> dict[str, Any]:
-    packages = {one.name: one.version for one in distributions() if one.name}
+    packages = {one.name: one.version for one in distributions() if one.name} | tensorflow_cuda.installed()
     return {
         "python_version": platform.python_version(),
         "harness_version": harness.__version__,

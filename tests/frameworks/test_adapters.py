@@ -28,8 +28,8 @@ ALIKE = [mode for mode in Mode if mode is not Mode.ARTICLE]
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2, seed=5)
 
 
-def conditions_of(mode, folder):
-    given = environment(device="cpu", threads=1, compile_cache=folder / "compiled")
+def conditions_of(framework, mode, folder):
+    given = environment(framework=framework, device="cpu", threads=1, compile_cache=folder / "compiled")
     return given | (UNCAPTURED if mode is Mode.GRAPH else {})
 
 
@@ -47,7 +47,7 @@ def trials(synthetic_root, tmp_path_factory):
     def answers(framework, mode):
         case = Case(workload=WORK, device="cpu", mode=mode)
         spec = TrialSpec(framework=framework, case=case, threads=1, data_root=str(synthetic_root))
-        conditions = conditions_of(mode, folder)
+        conditions = conditions_of(framework, mode, folder)
         with WorkerProcess(conditions, folder / f"{framework}-{mode}.log") as worker:
             yield worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             for epoch in range(WORK.epochs):
@@ -74,7 +74,7 @@ def open_worker(synthetic_root, tmp_path):
                 data_root=str(synthetic_root),
                 planted_share=planted_share,
             )
-            conditions = conditions_of(mode, tmp_path)
+            conditions = conditions_of(framework, mode, tmp_path)
             worker = stack.enter_context(WorkerProcess(conditions, tmp_path / f"{planted_share}.log"))
             worker.started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             return worker

@@ -39,7 +39,9 @@ def trial(synthetic_root, tmp_path):
         spec = TrialSpec(
             framework=contender.framework, case=contender.case, threads=1, data_root=str(synthetic_root)
         )
-        conditions = environment(device="cpu", threads=1, compile_cache=tmp_path)
+        conditions = environment(
+            framework=contender.framework, device="cpu", threads=1, compile_cache=tmp_path
+        )
         with WorkerProcess(conditions, tmp_path / "log") as worker:
             started = worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             trained = worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
