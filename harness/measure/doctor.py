@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
 
-from harness.measure import host, nvml
+from harness.measure import host, nvml, tensorflow_cuda
 
 _BUSY_SHARE: Final = 0.1
 _NEEDED_BYTES: Final = 2 * 1024**3
@@ -50,6 +50,7 @@ def checks(
         _package("tensorflow", "every comparison"),
         _package("torch", "every comparison"),
         _package("torchvision", "mode idiomatic, and one source of the data"),
+        *_cuda_libraries(),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
         *([] if compiled is None else [_compiler(compiled)]),
@@ -74,6 +75,14 @@ def _probed(name: str, answer: Probed) -> Check:
         return Check(name=name, state="ok", said=answer.said)
     device = name.rpartition(" ")[2]
     return Check(name=name, state="missing", said=answer.said, disables=f"DEVICE={device}")
+
+
+def _cuda_libraries() -> list[Check]:
+    both = tensorflow_cuda.overwritten()
+    if not both:
+        return []
+    said = f"{', '.join(both)}: there twice, for CUDA 12 and 13, each over the other's files; set up anew"
+    return [Check(name="cuda libraries", state="warn", said=said, disables="equal terms on a GPU")]
 
 
 def _nvml() -> Check:

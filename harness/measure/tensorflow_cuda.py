@@ -28,6 +28,13 @@ def installed() -> dict[str, str]:
     return {one.name: one.version for one in distributions(path=[str(FOLDER)]) if one.name}
 
 
+def overwritten() -> list[str]:
+    """Packages that the environment has for CUDA 12 and for 13: both own the same files."""
+    names = {one.name for one in distributions() if one.name}
+    stems = {name.removesuffix("-cu12") for name in names if name.endswith("-cu12")}
+    return sorted(stem for stem in stems if f"{stem}-cu13" in names)
+
+
 def variables(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables by which TensorFlow finds the folder; none where there is none.
 

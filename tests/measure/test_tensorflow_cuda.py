@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,3 +56,11 @@ def test_versions_of_what_lies_there_are_known(folder):
 def test_the_folder_is_the_one_that_make_fills():
     (named,) = re.findall(r"^TENSORFLOW_CUDA := \$\(VENV\)/(.*)$", MAKEFILE.read_text(), flags=re.MULTILINE)
     assert named == tensorflow_cuda.FOLDER.name
+
+
+def test_packages_of_both_cudas_in_one_environment_are_named(monkeypatch):
+    names = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cufft-cu12", "torch")
+    monkeypatch.setattr(
+        tensorflow_cuda, "distributions", lambda: [SimpleNamespace(name=name) for name in names]
+    )
+    assert tensorflow_cuda.overwritten() == ["nvidia-cudnn"]

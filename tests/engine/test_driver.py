@@ -1,0 +1,57 @@
+"""What is said where a driver is there and cannot be used: the real frameworks, on a driver that pretends."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.engine import probing
+from tests.test_cli import harness  # noqa: F401  (a fixture)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def said(driver_stub, monkeypatch):
+    """A function that gives what a framework says of a GPU, on a driver that is as the words tell."""
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(driver_stub))
+
+    def ask(framework, **stub):
+        names = {f"CUDA_STUB_{name.upper()}": str(value) for name, value in stub.items()}
+        for name, value in names.items():
+            monkeypatch.setenv(name, value)
+        answer = probing.ask(framework, "cuda", tuple(names))
+        assert not answer.usable
+        assert len(answer.said.splitlines()) == 1
+        return answer.said
+
+    return ask
+
+
+def test_a_driver_too_old_for_pytorchs_cuda_is_called_that(said):
+    assert "driver on your system is too old (found version 12040)" in said("pytorch", version=12040)
+
+
+def test_a_driver_that_does_not_start_is_named_by_its_own_error(said):
+    assert "for the driver says CUDA_ERROR_NO_DEVICE" in said("tensorflow", init=100)
+    assert "No CUDA GPUs are available" in said("pytorch", init=100)
+
+
+def test_a_driver_that_takes_its_time_is_waited_for(said):
+    """Without nvidia-persistenced it is loaded anew by each first process that asks."""
+    assert "operation not supported" in said("pytorch", init_s=3)
+
+
+def test_without_a_driver_that_is_what_is_said(monkeypatch, tmp_path):
+    (tmp_path / "libcuda.so.1").write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    assert "for there is no driver (libcuda.so.1)" in probing.ask("tensorflow", "cuda").said
+
+
+def test_a_run_on_a_gpu_that_one_of_both_cannot_use_ends_with_one_line(harness, driver_stub):  # noqa: F811
+    found = {"LD_LIBRARY_PATH": str(driver_stub)}
+    done = harness("bench", "--device", "cuda", "--dataset", "synthetic", scripts={"tensorflow": {}}, **found)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("harness: DEVICE=cuda: not available. ")
+    assert "PyTorch " in line
+    assert line.endswith("; NVML: driver 580.00. Use DEVICE=cpu")
