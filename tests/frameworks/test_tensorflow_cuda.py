@@ -64,6 +64,12 @@ def test_tensorflow_opens_every_library_from_its_own_folder_and_registers_the_gp
     assert places == {driver_stub}
 
 
+def test_a_driver_that_takes_its_time_is_waited_for(loads):
+    """Without nvidia-persistenced it is loaded anew by each first process that asks."""
+    gpus, _ = loads(TENSORFLOW, CUDA_STUB_INIT_S="3")
+    assert gpus == 1
+
+
 def test_xlas_compiler_and_its_library_are_where_xla_is_told(monkeypatch):
     told = tensorflow_cuda.variables({})["XLA_FLAGS"].partition("=")[2].strip('"')
     assert Path(told, "bin", "ptxas").is_file()

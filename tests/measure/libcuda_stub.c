@@ -5,9 +5,9 @@
  *   CUDA_STUB_INIT        error of the start (100: no device, 803: its two halves do not fit)
  *   CUDA_STUB_INIT_S      seconds that the start takes, as without nvidia-persistenced
  *
- * TensorFlow asks for what is defined here before it registers a GPU. CUDA's runtime asks cuGetProcAddress for
- * every function that it knows (418 in 12.9) and gives up where one is not there; each that is not here is
- * answered by one that refuses, and with that the first work on the device fails.
+ * TensorFlow calls what is defined here before it registers a GPU. CUDA's runtime asks cuGetProcAddress for
+ * every function that it knows (419 times in 12.9) and gives up where one is not there; for each that is not
+ * here it is given one that refuses, and with that the first work on the device fails.
  */
 #include <stddef.h>
 #include <stdint.h>
