@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 def said(driver_stub, monkeypatch):
     """A function that gives what a framework says of a GPU, on a driver that is as the words tell."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(driver_stub))
+    monkeypatch.setattr(probing, "_TIMEOUT_S", 600.0)  # a busy machine imports for minutes
 
     def ask(framework, **stub):
         names = {f"CUDA_STUB_{name.upper()}": str(value) for name, value in stub.items()}
