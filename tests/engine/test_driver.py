@@ -5,16 +5,21 @@ from __future__ import annotations
 import pytest
 
 from harness.engine import probing
-from tests.test_cli import harness  # noqa: F401  (a fixture)
+from harness.errors import DeviceUnavailable
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine imports a framework for minutes."""
+    monkeypatch.setattr(probing, "_TIMEOUT_S", 600.0)
 
 
 @pytest.fixture
 def said(driver_stub, monkeypatch):
     """A function that gives what a framework says of a GPU, on a driver that is as the words tell."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(driver_stub))
-    monkeypatch.setattr(probing, "_TIMEOUT_S", 600.0)  # a busy machine imports for minutes
 
     def ask(framework, **stub):
         names = {f"CUDA_STUB_{name.upper()}": str(value) for name, value in stub.items()}
@@ -48,11 +53,10 @@ def test_without_a_driver_that_is_what_is_said(monkeypatch, tmp_path):
     assert "for there is no driver (libcuda.so.1)" in probing.ask("tensorflow", "cuda").said
 
 
-def test_a_run_on_a_gpu_that_one_of_both_cannot_use_ends_with_one_line(harness, driver_stub):  # noqa: F811
-    found = {"LD_LIBRARY_PATH": str(driver_stub)}
-    done = harness("bench", "--device", "cuda", "--dataset", "synthetic", scripts={"tensorflow": {}}, **found)
-    assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("harness: DEVICE=cuda: not available. ")
-    assert "PyTorch " in line
-    assert line.endswith("; NVML: driver 580.00. Use DEVICE=cpu")
+def test_a_device_that_one_of_both_cannot_use_is_refused_in_one_line(said, monkeypatch):
+    monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", "harness.frameworks.scripted")
+    with pytest.raises(DeviceUnavailable) as refusal:
+        probing.require_device("cuda")
+    (line,) = str(refusal.value).splitlines()
+    assert line.startswith("DEVICE=cuda: not available. scripted on cuda; PyTorch ")
+    assert line.endswith(". Use DEVICE=cpu")
