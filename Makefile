@@ -118,10 +118,12 @@ told = $$($(VENV)/bin/python -m pip config list 2>/dev/null | sed -n "s/^[a-z:]*
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(call told,index-url)}}" \
   SSL_CERT_FILE="$${SSL_CERT_FILE:-$(call told,cert)}" $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
+# Only what the first lock does not have: the rest of TensorFlow is in the environment.
+ADDED = $$(sed -n 's/^\([a-z0-9][^= ]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
 lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
-	@$(COMPILE) --upgrade --extra dev --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
+	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade -c requirements.lock $(ADDED) - -o requirements-cuda.lock
 	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
 clean: ## Remove .venv, caches and built files; results and reports stay
@@ -159,8 +161,13 @@ $(VENV)/.installed: requirements-setup.lock requirements.lock pyproject.toml $(i
 	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
 	@mv $(UNFINISHED) $@
 
+# A folder of their own, found by harness/frameworks/tensorflow/cuda.py: in one place with PyTorch's, the wheels
+# of CUDA 12 and 13 overwrite each other's files.
+TENSORFLOW_CUDA := $(VENV)/tensorflow-cuda
+
 $(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
-	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
+	@echo "adding TensorFlow's CUDA libraries in $(TENSORFLOW_CUDA) (once)"
 	@$(MARK)
-	@$(INSTALL) -r requirements-cuda.lock || $(HINT)
+	@rm -rf $(TENSORFLOW_CUDA)
+	@$(INSTALL) --target $(TENSORFLOW_CUDA) -r requirements-cuda.lock || $(HINT)
 	@mv $(UNFINISHED) $@

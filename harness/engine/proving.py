@@ -142,8 +142,8 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
         "packages": {name: _version(name) for name in packages},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
-        "gpus": None if case.device == "cpu" else _gpus(),
-        "environment": lasting(device=case.device, threads=threads, passed=passed),
+        "gpus": None if case.device == "cpu" else _gpus(framework),
+        "environment": lasting(framework=framework, device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
         "framework": framework,
@@ -151,13 +151,13 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def _gpus() -> dict[str, object]:
+def _gpus(framework: str) -> dict[str, object]:
     """What a kernel is made and run by. Where libraries are looked for is among the surroundings."""
     driver = nvml.probe()
     return {
         "driver": driver.driver_version,
         "devices": [gpu.name for gpu in driver.devices],
-        "packages": provenance.cuda_packages(),
+        "packages": provenance.cuda_packages(framework),
     }
 
 
@@ -169,6 +169,7 @@ def _testimonies(
             framework: stack.enter_context(
                 WorkerProcess(
                     environment(
+                        framework=framework,
                         device=case.device,
                         threads=conditions.threads,
                         compile_cache=scratch / "compiled",
