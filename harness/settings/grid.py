@@ -149,6 +149,14 @@ def plan(settings: Settings) -> Plan:
     return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
 
 
+def ways(device: str) -> list[tuple[Mode, Precision]]:
+    """Every mode that can have a certificate on a device, in every number format that there is."""
+    left_out = _NOT_ON_A_CPU if device == "cpu" else {}
+    modes = [mode for mode in Mode if mode is not Mode.ARTICLE and mode not in left_out.get("MODE", ())]
+    formats = [one for one in Precision if one not in left_out.get("PRECISION", ())]
+    return list(product(modes, formats))
+
+
 def _require_on_a_cpu(option: str, asked: Sequence[StrEnum]) -> None:
     elsewhere = _NOT_ON_A_CPU[option]
     for value in asked:

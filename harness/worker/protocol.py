@@ -29,6 +29,7 @@ class Do(StrEnum):
     PREDICT = "predict"
     FINISH = "finish"
     PROVE = "prove"
+    HOLD = "hold"
 
 
 def dump(message: Message) -> bytes:

@@ -52,6 +52,7 @@ MAY_EXIT = {
     "harness.cli.explain",
     "harness.cli.measure",
     "harness.cli.results",
+    "harness.cli.selfcheck",
     "harness.data.torchvision_download",
     "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",

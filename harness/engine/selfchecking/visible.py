@@ -1,0 +1,144 @@
+"""What is installed and visible, and what asking the driver costs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from statistics import median
+from typing import Any, Final
+
+import pynvml
+
+from harness.engine import probing
+from harness.engine.selfchecking.outcome import Outcome, Reading, State
+from harness.engine.selfchecking.workers import CheckConditions, Workers
+from harness.errors import NvmlError
+from harness.measure import doctor, nvml
+from harness.measure.gpu import SAMPLE_EVERY_S, GpuSampler
+from harness.measure.variables import kept_out
+from harness.work.workload import FRAMEWORKS
+
+# Everything that the sampler asks of a device.
+QUESTIONS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
+    ("nvmlDeviceGetMemoryInfo", ()),
+    ("nvmlDeviceGetUtilizationRates", ()),
+    ("nvmlDeviceGetClockInfo", (pynvml.NVML_CLOCK_SM,)),
+    ("nvmlDeviceGetPowerUsage", ()),
+    ("nvmlDeviceGetTotalEnergyConsumption", ()),
+    ("nvmlDeviceGetTemperature", (pynvml.NVML_TEMPERATURE_GPU,)),
+    ("nvmlDeviceGetCurrentClocksThrottleReasons", ()),
+    ("nvmlDeviceGetComputeRunningProcesses", ()),
+)
+_ASKED: Final = 10
+
+# A sample that takes more than half of the time between two leaves the sampler always at work, and a
+# turn's edges, at which it looks too, late by as much.
+_MOST_SHARE: Final = 0.5
+
+_WATCHED_S: Final = 1.0
+_SMI_TIMEOUT_S: Final = 30.0
+
+
+def installed(conditions: CheckConditions, _workers: Workers) -> Outcome:
+    """Every framework that is installed can use the device, and so can NVML where it is a GPU."""
+    with ThreadPoolExecutor() as pool:
+        probes = dict(
+            zip(
+                conditions.frameworks,
+                pool.map(
+                    lambda name: probing.ask(name, conditions.device, conditions.passed),
+                    conditions.frameworks,
+                ),
+                strict=True,
+            )
+        )
+    _keep_what_nvidia_smi_says(conditions)
+    found = doctor.checks(
+        conditions.folder,
+        {f"{name} on {conditions.device}": answer for name, answer in probes.items()},
+        None,
+        kept_out(os.environ, conditions.passed),
+    )
+    readings = tuple(Reading(what=one.name, value=one.said) for one in found)
+    problems = [f"{name}: {answer.said}" for name, answer in probes.items() if not answer.usable]
+    if conditions.on_gpu and conditions.gpu is None:
+        problems.append(f"NVML: {conditions.gpu_reason}")
+    if problems:
+        return Outcome(state=State.FAILED, sentence="; ".join(problems), readings=readings)
+    said = [answer.said for answer in probes.values()]
+    missing = [name for name in FRAMEWORKS if name not in conditions.frameworks]
+    alone = [f"{name} is not installed, so that the other stands in both places" for name in missing]
+    return Outcome(state=State.PASSED, sentence="; ".join([*said, *alone]), readings=readings)
+
+
+def asking(conditions: CheckConditions, _workers: Workers) -> Outcome:
+    """What each of NVML's answers takes, and a whole sample of the sampler's."""
+    assert conditions.gpu is not None
+    try:
+        with nvml.session():
+            handle = nvml.handle_of(conditions.gpu)
+            readings = [_cost(name, (handle, *rest)) for name, rest in QUESTIONS]
+    except NvmlError as error:
+        return Outcome(state=State.FAILED, sentence=f"NVML: {error}")
+    sampler = GpuSampler(conditions.gpu)
+    time.sleep(_WATCHED_S)
+    sampler.stop()
+    use = sampler.use("nobody")
+    if use.ended_because is not None or use.sample_s is None:
+        return Outcome(
+            state=State.FAILED,
+            sentence=f"the sampler ended by itself: {use.ended_because}",
+            readings=tuple(readings),
+        )
+    most_s = _MOST_SHARE * SAMPLE_EVERY_S
+    readings.append(
+        Reading(what="a sample", value=1e3 * use.sample_s, unit="ms", allowed=f"at most {1e3 * most_s:g} ms")
+    )
+    return Outcome(
+        state=State.FAILED if use.sample_s > most_s else State.PASSED,
+        sentence=f"a sample takes {1e3 * use.sample_s:.2g} ms of the {1e3 * SAMPLE_EVERY_S:g} ms between two",
+        readings=tuple(readings),
+    )
+
+
+def _cost(name: str, arguments: tuple[Any, ...]) -> Reading:
+    """Milliseconds of one question; in words where this card, driver or user cannot ask it."""
+    costs_s = []
+    for _ in range(_ASKED):
+        began_s = time.perf_counter()
+        answer = nvml.told(getattr(pynvml, name), *arguments)
+        costs_s.append(time.perf_counter() - began_s)
+    what = name.removeprefix("nvmlDeviceGet")
+    if answer is None:
+        return Reading(what=what, value="not told")
+    return Reading(what=what, value=1e3 * median(costs_s), unit="ms")
+
+
+def _keep_what_nvidia_smi_says(conditions: CheckConditions) -> None:
+    program = shutil.which("nvidia-smi")
+    if conditions.on_gpu and program is not None:
+        with suppress(OSError, subprocess.SubprocessError):
+            said = subprocess.run([program, "-q"], capture_output=True, timeout=_SMI_TIMEOUT_S, check=False)
+            (conditions.folder / "logs" / "nvidia-smi.txt").write_bytes(said.stdout + said.stderr)
+
+
+def smi_used_bytes(conditions: CheckConditions) -> int | None:
+    """Bytes in use on the device as nvidia-smi tells them; None where it is not there or does not tell."""
+    program = shutil.which("nvidia-smi")
+    if program is None or conditions.gpu is None:
+        return None
+    asked = [
+        program,
+        f"--id={conditions.gpu.uuid}",
+        "--query-gpu=memory.used",
+        "--format=csv,noheader,nounits",
+    ]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=_SMI_TIMEOUT_S, check=True)
+        return int(said.stdout.strip()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
