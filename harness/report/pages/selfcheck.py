@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +61,7 @@ def _answers(checked: Sequence[Checked]) -> Iterator[Answer]:
         yield Answer(
             where=one.title,
             says="failed",
-            sure=words.plain(one.outcome.sentence),
+            sure=_said(one),
             verdict=None,
         )
 
@@ -78,7 +79,7 @@ def _overview(checked: Sequence[Checked]) -> Section:
                 (
                     one.title,
                     one.outcome.state.value,
-                    words.plain(one.outcome.sentence),
+                    _said(one),
                     f"{one.wall_s:.1f}",
                     f"{one.limit_s:.0f}",
                 )
@@ -91,14 +92,13 @@ def _overview(checked: Sequence[Checked]) -> Section:
 
 
 def _section(one: Checked) -> Section:
-    said = words.plain(one.outcome.sentence).removeprefix("could not: ")
     return Section(
         name=f"step-{one.name}",
         title=one.title,
-        intro=f"{one.outcome.state.value[0].upper()}{one.outcome.state.value[1:]}: {said}.",
+        intro=f"{one.outcome.state.value[0].upper()}{one.outcome.state.value[1:]}: {_said(one)}.",
         table=Table(
             caption=f"{one.title}: what was read",
-            headers=("what", "read", "", "held against"),
+            headers=("what", "read", "unit", "held against"),
             rows=tuple(_cells(reading) for reading in one.outcome.readings),
             numeric=(False, any(_is_number(reading) for reading in one.outcome.readings), False, False),
         ),
@@ -106,12 +106,24 @@ def _section(one: Checked) -> Section:
     )
 
 
+def _said(one: Checked) -> str:
+    """A step's sentence, beside a word that says already what state it is in."""
+    return _named(words.plain(one.outcome.sentence).removeprefix(f"{State.COULD_NOT}: "))
+
+
+def _named(text: str) -> str:
+    """The frameworks by the names that readers know them by, where a sentence is about one."""
+    for name, known in words.FRAMEWORK_NAMES.items():
+        text = re.sub(rf"\b{name}(?=:? )", known, text)
+    return text
+
+
 def _cells(reading: Reading) -> tuple[str, str, str, str]:
     value = (
         words.number(reading.value, 4) if _is_number(reading) else words.plain(reading.value or words.MISSING)
     )
     unit = reading.unit if reading.value is not None else ""
-    return words.plain(reading.what), value, unit, words.plain(reading.allowed)
+    return _named(words.plain(reading.what)), value, unit, words.plain(reading.allowed)
 
 
 def _is_number(reading: Reading) -> bool:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import time
@@ -65,6 +66,9 @@ class Acting(Scripted):
         self._ended_s = time.monotonic()
         if self._on_gpu:
             self.gauge = Device()
+            _tell_the_driver(_BASE_BYTES)
+            if FAULT != "keeps memory":
+                atexit.register(_tell_the_driver, _BASE_BYTES)
         if FAULT == "the clock runs fast":
             _run_fast(time.perf_counter)
         if FAULT == "leaves a process":
@@ -82,9 +86,8 @@ class Acting(Scripted):
         if not self._on_gpu:
             super().hold(size_bytes)
             return
-        kept = FAULT == "keeps memory"
         if size_bytes > TOTAL_BYTES:
-            _tell_the_driver(_BASE_BYTES + 2**30 * kept)
+            _tell_the_driver(_BASE_BYTES + 2**30)
             raise MemoryError("more than the device has")
         self.gauge.held_bytes = size_bytes
         _tell_the_driver(_BASE_BYTES + size_bytes)
@@ -94,7 +97,7 @@ class Acting(Scripted):
         super().train_epoch()
         share = {"tires in a pause": 0.3 * (began_s - self._ended_s > _PAUSED_S),
                  "minds its partner": 0.3 * (FAULT == "minds its partner" and _partners() > 1),
-                 "minds the sampler": 0.1 * (FAULT == "minds the sampler" and Path(ARGUMENT).exists()),
+                 "minds the sampler": 0.3 * (FAULT == "minds the sampler" and Path(ARGUMENT).exists()),
                  }.get(FAULT, 0)  # fmt: skip
         time.sleep(share * (time.monotonic() - began_s))
         self._ended_s = time.monotonic()
