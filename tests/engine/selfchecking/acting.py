@@ -95,11 +95,13 @@ class Acting(Scripted):
     def train_epoch(self):
         began_s = time.monotonic()
         super().train_epoch()
-        share = {"tires in a pause": 0.3 * (began_s - self._ended_s > _PAUSED_S),
-                 "minds its partner": 0.3 * (FAULT == "minds its partner" and _partners() > 1),
-                 "minds the sampler": 0.3 * (FAULT == "minds the sampler" and Path(ARGUMENT).exists()),
-                 }.get(FAULT, 0)  # fmt: skip
-        time.sleep(share * (time.monotonic() - began_s))
+        slowed = {
+            "tires in a pause": lambda: began_s - self._ended_s > _PAUSED_S,
+            "minds its partner": lambda: _partners() > 1,
+            "minds the sampler": lambda: Path(ARGUMENT).exists(),
+        }.get(FAULT, lambda: False)()
+        if slowed:
+            time.sleep(0.5 * (time.monotonic() - began_s))
         self._ended_s = time.monotonic()
 
     def train_loss(self):

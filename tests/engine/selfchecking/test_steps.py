@@ -64,7 +64,10 @@ def one_framework(conditions):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["installed", "memory", "shortage", "ways", "pauses", "paired"])
-def test_a_step_passes_where_nothing_is_wrong(conditions, acting, name):
+def test_a_step_passes_where_nothing_is_wrong(conditions, acting, monkeypatch, name):
+    # A test's machine may be busy, and how well a quiet one is resolved is not this test's subject.
+    monkeypatch.setattr(speed, "PAUSE_BOUND", 0.4)
+    monkeypatch.setattr(speed, "PARTNER_BOUND", 0.4)
     acting()
     (outcome,) = found(conditions, name)
     assert outcome.state is State.PASSED, outcome
@@ -102,9 +105,7 @@ def _a_round(monkeypatch):
 @pytest.mark.slow
 def test_watching_that_costs_little_passes(conditions, monkeypatch):
     _a_round(monkeypatch)
-    monkeypatch.setattr(
-        speed, "WATCHING_BOUND", 0.5
-    )  # a busy machine's clock tick is not this test's subject
+    monkeypatch.setattr(speed, "WATCHING_BOUND", 0.4)
     assert [one.state for one in found(conditions, "watching")] == [State.PASSED]
 
 
@@ -285,3 +286,10 @@ def test_when_the_whole_time_is_over_the_rest_is_not_begun(conditions):
 def test_every_step_has_a_name_of_its_own_and_a_limit():
     assert len(BY_NAME) == len(STEPS)
     assert all(0 < one.limit_s <= 300 for one in STEPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["memory", "shortage", "ways"])
+def test_real_frameworks_pass(conditions, name):
+    (outcome,) = found(conditions, name)
+    assert outcome.state is State.PASSED, outcome
