@@ -87,8 +87,8 @@ class Workers:
         self._over = False
 
     def left_s(self) -> float:
-        """Seconds that the step still has; a little above 0 when it has none."""
-        return max(0.001, self._until_s - time.monotonic())
+        """Seconds that the step still has, as they are told; a little above 0 when it has none."""
+        return max(0.001, round(self._until_s - time.monotonic(), 1))
 
     @contextmanager
     def open(self, framework: str) -> Iterator[Hand]:
