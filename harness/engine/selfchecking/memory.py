@@ -92,7 +92,7 @@ def _on_gpu(framework: str, conditions: CheckConditions, workers: Workers) -> Ou
             ),
             _Count(
                 "the device, by nvidia-smi",
-                grown["the device, by nvidia-smi"],
+                None if device_bytes is None else grown["the device, by nvidia-smi"],
                 (device_bytes or 0) - _SMI_WITHIN_BYTES,
                 (device_bytes or 0) + _SMI_WITHIN_BYTES,
             ),
