@@ -77,8 +77,8 @@ class Acting(Scripted):
     def hold(self, size_bytes):
         if FAULT == "holds half":
             size_bytes //= 2
-        if FAULT == "does not give back" and size_bytes == 0:
-            return
+        if FAULT == "does not give back":
+            self._leak = [*getattr(self, "_leak", []), getattr(self, "_ballast", None)]
         if FAULT == "gets what there is not" and size_bytes > TOTAL_BYTES:
             return
         if FAULT == "says it in other words" and size_bytes > TOTAL_BYTES:

@@ -83,7 +83,7 @@ def test_a_step_passes_where_nothing_is_wrong(conditions, acting, monkeypatch, n
         ("installed", "cannot use the device", "scripted not to use cpu"),
         ("clocks", "the clock runs fast", "beyond what the parent waited"),
         ("memory", "holds half", "resident memory says 512 MiB of 1 GiB"),
-        ("memory", "does not give back", "left when given back says 1024 MiB"),
+        ("memory", "does not give back", "given back and taken again says 2048 MiB"),
         ("shortage", "gets what there is not", "got more memory than there is"),
         ("shortage", "says it in other words", "told as 'raised', not as out of memory"),
         ("shortage", "leaves a process", "1 of its processes outlived it"),
