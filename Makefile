@@ -16,6 +16,8 @@ CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--repl
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
+SELFCHECK_OPTIONS := DEVICE=--device STEPS=--steps BUDGET=--budget THREADS=--threads PASS_ENV=--pass-env RESULTS=--results
+
 EXPLAIN_OPTIONS := REPLICATES=--replicates BUDGET=--budget EPOCHS=--epochs DEVICE=--device SEED=--seed THREADS=--threads \
   TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
@@ -46,7 +48,7 @@ else
   endif
 endif
 
-.PHONY: help setup bench calibrate explain report data doctor test check lock clean again
+.PHONY: help setup bench calibrate explain report data doctor selfcheck test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
@@ -72,6 +74,7 @@ help: ## Show this page
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
+	@echo '  STEPS          selfcheck: only these steps, such as "clocks,memory"'
 	@echo '  PLANTED        calibrate: slow-downs, such as "0%,5%"; 0% is none'
 	@echo '  TRAIN_SAMPLES  train on the first N samples only'
 	@echo '  EVAL_BATCH     batch size of an evaluation pass'
@@ -102,6 +105,9 @@ data: $(READY) ## Find or fetch the data set and verify it
 
 doctor: $(READY) ## Say what is there, what is missing and what that disables
 	@$(RUN) -m harness doctor $(call options,$(DOCTOR_OPTIONS))
+
+selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
+	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
 
 test: $(READY) ## Run every test
 	@$(RUN) -m pytest

@@ -123,6 +123,7 @@ def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone)
             "report",
             "data",
             "doctor",
+            "selfcheck",
             "test",
             "check",
             "lock",
@@ -141,7 +142,7 @@ def test_an_option_that_is_not_given_is_not_passed(clone):
 def test_every_variable_in_the_help_reaches_an_option_of_a_command_that_measures(clone):
     variables = [name for name in variables_in_help(clone) if name not in {"PYTHON", "CASES"}]
     reached = set()
-    for target in ("bench", "calibrate", "explain"):
+    for target in ("bench", "calibrate", "explain", "selfcheck"):
         given = clone.harness(target, *(f"{name}=value-of-{name}" for name in variables))
         assert set(given[1::2]) == options_of(target)
         reached |= set(given[2::2])
