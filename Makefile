@@ -16,6 +16,8 @@ CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--repl
   SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
+SELFCHECK_OPTIONS := DEVICE=--device STEPS=--steps BUDGET=--budget THREADS=--threads PASS_ENV=--pass-env RESULTS=--results
+
 EXPLAIN_OPTIONS := REPLICATES=--replicates BUDGET=--budget EPOCHS=--epochs DEVICE=--device SEED=--seed THREADS=--threads \
   TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
@@ -46,7 +48,7 @@ else
   endif
 endif
 
-.PHONY: help setup bench calibrate explain report data doctor test check lock clean again
+.PHONY: help setup bench calibrate explain report data doctor selfcheck test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
@@ -72,6 +74,7 @@ help: ## Show this page
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
+	@echo '  STEPS          selfcheck: only these steps, such as "clocks,memory"'
 	@echo '  PLANTED        calibrate: slow-downs, such as "0%,5%"; 0% is none'
 	@echo '  TRAIN_SAMPLES  train on the first N samples only'
 	@echo '  EVAL_BATCH     batch size of an evaluation pass'
@@ -103,6 +106,9 @@ data: $(READY) ## Find or fetch the data set and verify it
 doctor: $(READY) ## Say what is there, what is missing and what that disables
 	@$(RUN) -m harness doctor $(call options,$(DOCTOR_OPTIONS))
 
+selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
+	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
+
 # Two at a time, each file's by one: most of a test's time is a framework's import, on one core.
 test: $(READY) ## Run every test
 	@$(RUN) -m pytest -n 2 --dist loadfile
@@ -119,10 +125,12 @@ told = $$($(VENV)/bin/python -m pip config list 2>/dev/null | sed -n "s/^[a-z:]*
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(call told,index-url)}}" \
   SSL_CERT_FILE="$${SSL_CERT_FILE:-$(call told,cert)}" $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
+# Only what the first lock does not have: the rest of TensorFlow is in the environment.
+ADDED = $$(sed -n 's/^\([a-z0-9][^= ]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
 lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
-	@$(COMPILE) --upgrade --extra dev --extra cuda -c requirements.lock pyproject.toml -o requirements-cuda.lock
+	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade -c requirements.lock $(ADDED) - -o requirements-cuda.lock
 	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
 clean: ## Remove .venv, caches and built files; results and reports stay
@@ -160,8 +168,13 @@ $(VENV)/.installed: requirements-setup.lock requirements.lock pyproject.toml $(i
 	@$(UV) pip install --quiet --python $(VENV) --offline --no-deps --no-build-isolation --editable .
 	@mv $(UNFINISHED) $@
 
+# A folder of their own, found by harness/frameworks/tensorflow/cuda.py: in one place with PyTorch's, the wheels
+# of CUDA 12 and 13 overwrite each other's files.
+TENSORFLOW_CUDA := $(VENV)/tensorflow-cuda
+
 $(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
-	@echo "adding TensorFlow's CUDA libraries to $(VENV) (once)"
+	@echo "adding TensorFlow's CUDA libraries in $(TENSORFLOW_CUDA) (once)"
 	@$(MARK)
-	@$(INSTALL) -r requirements-cuda.lock || $(HINT)
+	@rm -rf $(TENSORFLOW_CUDA)
+	@$(INSTALL) --target $(TENSORFLOW_CUDA) -r requirements-cuda.lock || $(HINT)
 	@mv $(UNFINISHED) $@

@@ -99,7 +99,9 @@ def measure(settings: config.Settings, rounds: int) -> Iterator[Turn]:
     case = Case(workload=workload, device=device, mode=Mode.LOOP)
     for replicate, framework in product(range(settings.replicates), FRAMEWORKS):
         with tempfile.TemporaryDirectory(prefix="evenmatch-sampling-") as folder:
-            conditions = environment(device=device, threads=settings.threads, compile_cache=Path(folder))
+            conditions = environment(
+                framework=framework, device=device, threads=settings.threads, compile_cache=Path(folder)
+            )
             with WorkerProcess(conditions, Path(folder) / "log") as worker:
                 spec = TrialSpec(
                     framework=framework, case=case, threads=settings.threads, data_root=str(root)

@@ -36,10 +36,14 @@ TIMEOUT_S = 600.0
 def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, int, Finding]]:
     """Every finding of every framework's proof with every seed."""
     root = mnist.locate(options.dataset, data_dir=None, cache=cache.cache_folder()).root
-    conditions = environment(device="cpu", threads=1, compile_cache=scratch)
     with ExitStack() as stack, ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
         workers = {
-            name: stack.enter_context(WorkerProcess(conditions, scratch / f"{name}.log"))
+            name: stack.enter_context(
+                WorkerProcess(
+                    environment(framework=name, device="cpu", threads=1, compile_cache=scratch),
+                    scratch / f"{name}.log",
+                )
+            )
             for name in FRAMEWORKS
         }
 

@@ -76,7 +76,9 @@ def main() -> None:
         for framework in FRAMEWORKS:
             path = Path(scratch) / f"{framework}.csv"
             given = ["--framework", framework, *sys.argv[1:], "--out", str(path)]
-            surroundings = environment(device="cpu", threads=1, compile_cache=Path(scratch))
+            surroundings = environment(
+                framework=framework, device="cpu", threads=1, compile_cache=Path(scratch)
+            )
             run([sys.executable, "-m", "studies.timed_margins", *given], check=True, env=surroundings)
             parts.append(pd.read_csv(path))
     found = pd.concat(parts).groupby(["framework", "epoch", "check", "quantity"], sort=False)

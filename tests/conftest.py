@@ -25,6 +25,17 @@ def synthetic_root(tmp_path_factory):
     return mnist.locate(Dataset.SYNTHETIC, data_dir=None, cache=cache).root
 
 
+def built(folder, source, name):
+    """A folder with a library that stands in for one of the driver's."""
+    if COMPILER is None:
+        pytest.skip("no C compiler to build the stub library with")
+    source = Path(__file__).parent / "measure" / source
+    subprocess.run(
+        [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", folder / name, source], check=True
+    )
+    return folder
+
+
 @pytest.fixture(scope="session")
 def lasting_worker(tmp_path_factory):
     """A function that gives a framework's worker, ready to start another trial."""
@@ -33,7 +44,9 @@ def lasting_worker(tmp_path_factory):
 
         @cache
         def worker(framework, *more):
-            conditions = environment(device="cpu", threads=1, compile_cache=folder / "compiled")
+            conditions = environment(
+                framework=framework, device="cpu", threads=1, compile_cache=folder / "compiled"
+            )
             log = folder / f"{framework}{len(more)}.log"
             beside = {"PYTHONPATH": str(Path(__file__).parents[1])}
             return stack.enter_context(LastingWorker(conditions | beside | dict(more), log))
@@ -44,10 +57,11 @@ def lasting_worker(tmp_path_factory):
 @pytest.fixture(scope="session")
 def nvml_stub(tmp_path_factory):
     """A folder for LD_LIBRARY_PATH with a management library that answers as NVML_STUB_… say."""
-    if COMPILER is None:
-        pytest.skip("no C compiler to build the stub library with")
-    folder = tmp_path_factory.mktemp("nvml")
-    source = Path(__file__).parent / "measure" / "libnvidia_ml_stub.c"
-    target = folder / "libnvidia-ml.so.1"
-    subprocess.run([COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", target, source], check=True)
-    return folder
+    return built(tmp_path_factory.mktemp("nvml"), "libnvidia_ml_stub.c", "libnvidia-ml.so.1")
+
+
+@pytest.fixture(scope="session")
+def driver_stub(tmp_path_factory):
+    """A folder for LD_LIBRARY_PATH with both libraries of a driver, which answer as …_STUB_… say."""
+    folder = built(tmp_path_factory.mktemp("driver"), "libnvidia_ml_stub.c", "libnvidia-ml.so.1")
+    return built(folder, "libcuda_stub.c", "libcuda.so.1")

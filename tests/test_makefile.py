@@ -125,6 +125,7 @@ def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone)
             "report",
             "data",
             "doctor",
+            "selfcheck",
             "test",
             "check",
             "lock",
@@ -143,7 +144,7 @@ def test_an_option_that_is_not_given_is_not_passed(clone):
 def test_every_variable_in_the_help_reaches_an_option_of_a_command_that_measures(clone):
     variables = [name for name in variables_in_help(clone) if name not in {"PYTHON", "CASES"}]
     reached = set()
-    for target in ("bench", "calibrate", "explain"):
+    for target in ("bench", "calibrate", "explain", "selfcheck"):
         given = clone.harness(target, *(f"{name}=value-of-{name}" for name in variables))
         assert set(given[1::2]) == options_of(target)
         reached |= set(given[2::2])
@@ -402,13 +403,41 @@ def test_a_lock_pins_versions_and_hashes_and_no_address(name):
     assert not re.search(r"://|index|find-links|file:|@", text)
 
 
-def test_the_cuda_lock_only_adds_to_the_first():
-    pins = [
-        set(
-            re.findall(
-                r"^[a-z0-9].*==.*$", (REPOSITORY / name).read_text(encoding="utf-8"), flags=re.MULTILINE
-            )
-        )
-        for name in ("requirements.lock", "requirements-cuda.lock")
-    ]
-    assert pins[0] < pins[1]
+def names_in(lock):
+    text = (REPOSITORY / lock).read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z0-9][\w.-]*)(?:\[.*\])?==", text, flags=re.MULTILINE))
+
+
+def test_the_cuda_lock_has_tensorflows_cuda_12_libraries_and_nothing_that_the_environment_has():
+    environment, cuda = names_in("requirements.lock"), names_in("requirements-cuda.lock")
+    assert {
+        "nvidia-cublas-cu12",
+        "nvidia-cudnn-cu12",
+        "nvidia-cusolver-cu12",
+        "nvidia-cuda-nvcc-cu12",
+    } <= cuda
+    assert not cuda & environment
+    assert {name for name in environment | cuda if name.endswith("-cu12")} == cuda
+
+
+def test_no_step_lays_packages_of_both_cudas_in_one_place(clone):
+    """Wheels of CUDA 12 and 13 own files of the same name: nvidia/cudnn/lib/libcudnn.so.9."""
+    places = {}
+    for command in clone.asked("setup", "DEVICE=cuda"):
+        if "install" in command and "uv" in command[0]:
+            at = command.index("--target") + 1 if "--target" in command else command.index("--python") + 1
+            places.setdefault(command[at], set()).update(set(LOCKS) & set(command))
+    assert places == {
+        ".venv": {"requirements.lock"},
+        ".venv/tensorflow-cuda": {"requirements-cuda.lock"},
+    }
+
+
+def test_a_changed_cuda_lock_leaves_no_library_of_the_old_one(clone):
+    clone.asked("setup", "DEVICE=cuda")
+    left = clone.folder / ".venv" / "tensorflow-cuda" / "libcublas.so.11"
+    left.parent.mkdir()
+    left.touch()
+    clone.change("requirements-cuda.lock")
+    assert clone.lock_files_installed("setup", "DEVICE=cuda") == ["requirements-cuda.lock"]
+    assert not left.exists()

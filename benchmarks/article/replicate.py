@@ -54,7 +54,7 @@ def measure(
     Raises:
         TrialError: a side did not do its part.
     """
-    own = environment(device="cpu", threads=threads, compile_cache=scratch / "compiled")
+    own = environment(framework=framework, device="cpu", threads=threads, compile_cache=scratch / "compiled")
     # What the harness sets by a call, TensorFlow also reads from its environment.
     plain = own | {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1"}
     work = Workload(dataset=Dataset.MNIST, epochs=EPOCHS, seed=seed)

@@ -82,7 +82,10 @@ class Replicate:
         self._number = number
         self._seed = f"{setting.framework}-b{setting.batch_size}-r{number}"
         self._environment = environment(
-            device="cpu", threads=setting.threads, compile_cache=setting.scratch / "compiled"
+            framework=setting.framework,
+            device="cpu",
+            threads=setting.threads,
+            compile_cache=setting.scratch / "compiled",
         )
         self._open = ExitStack()
         self._trains: dict[str, Train] = {}

@@ -17,9 +17,11 @@ from harness import __version__
 from harness.cli.explain import explain
 from harness.cli.measure import bench, calibrate, data, doctor, parity
 from harness.cli.results import compare, export, history, import_, report
+from harness.cli.selfcheck import selfcheck
 from harness.errors import HarnessError
 
-_COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, data, doctor)
+_COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, data, doctor,
+             selfcheck)  # fmt: skip
 
 # SIGHUP is not everywhere.
 _ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))

@@ -72,7 +72,10 @@ def _use(framework: str, device: str, gpu: Gpu, passed: Sequence[str], memory: M
         TrialError: the worker did not answer, or could not use the device.
     """
     with scratch.folder("footprint") as place:
-        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed) | dict(memory)
+        conditions = environment(
+            framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+        )
+        conditions |= memory
         sampler = GpuSampler(gpu)
         try:
             with WorkerProcess(conditions, place / "log") as worker:

@@ -55,7 +55,9 @@ def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
     """What the framework, in a process of its own, says about a device."""
     log = registry.record(framework).log
     with scratch.folder("probe") as place:
-        conditions = environment(device=device, threads=1, compile_cache=place, passed=passed)
+        conditions = environment(
+            framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+        )
         if log is not None:
             conditions |= log.variables
         try:
@@ -76,7 +78,7 @@ def _quoted(log: Path, prefix: str) -> str:
     return f" (its log ends: {words[-_QUOTED_CHARACTERS:]})" if words else ""
 
 
-def tries(ability: Ability, device: str, passed: Sequence[str] = ()) -> Probed:
+def tries(framework: str, ability: Ability, device: str, passed: Sequence[str] = ()) -> Probed:
     """Whether a framework can do there what it may be unable to, tried in a worker's surroundings.
 
     Raises:
@@ -85,7 +87,9 @@ def tries(ability: Ability, device: str, passed: Sequence[str] = ()) -> Probed:
     with scratch.folder("ability") as place, (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *ISOLATED, ability.module, Place.of(device)],
-            env=environment(device=device, threads=1, compile_cache=place, passed=passed),
+            env=environment(
+                framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+            ),
             cwd=place,
             stdin=subprocess.DEVNULL,
             stdout=log,

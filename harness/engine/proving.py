@@ -116,11 +116,31 @@ def prove(
             id=ids[framework],
             case=case,
             framework=framework,
-            findings=(_no_evidence(answer),) if isinstance(answer, TrialError) else judge.judge(answer),
+            findings=findings(answer),
             wall_s=time.monotonic() - begin_s,
         )
         for framework, answer in answers.items()
     ]
+
+
+def testimony(
+    worker: WorkerProcess, spec: TrialSpec, scratch: Path, *, timeout_s: float
+) -> evidence.Evidence | TrialError:
+    """What a worker testifies about a case, the first or a later one; one that cannot is ended."""
+    path = scratch / f"{spec.framework}.npz"
+    path.unlink(missing_ok=True)
+    try:
+        worker.ask(Do.PROVE, timeout_s=timeout_s, spec=dump_spec(spec), path=str(path))
+        return evidence.read(path)
+    except TrialError as error:
+        # Silent or not, it has nothing more to say, and leaving would wait for it.
+        worker.kill()
+        return error
+
+
+def findings(answer: evidence.Evidence | TrialError) -> tuple[Finding, ...]:
+    """A testimony judged; where there is none, the one check that fails."""
+    return (_no_evidence(answer),) if isinstance(answer, TrialError) else judge.judge(answer)
 
 
 def _at_hand(
@@ -142,8 +162,8 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
         "packages": {name: _version(name) for name in packages},
         "python": python_version(),
         "machine": [machine(), host.cpu_model()],
-        "gpus": None if case.device == "cpu" else _gpus(),
-        "environment": lasting(device=case.device, threads=threads, passed=passed),
+        "gpus": None if case.device == "cpu" else _gpus(framework),
+        "environment": lasting(framework=framework, device=case.device, threads=threads, passed=passed),
         "threads": threads,
         "case": asdict(case),
         "framework": framework,
@@ -151,13 +171,13 @@ def identify(case: Case, framework: str, threads: int, passed: Sequence[str] = (
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def _gpus() -> dict[str, object]:
+def _gpus(framework: str) -> dict[str, object]:
     """What a kernel is made and run by. Where libraries are looked for is among the surroundings."""
     driver = nvml.probe()
     return {
         "driver": driver.driver_version,
         "devices": [gpu.name for gpu in driver.devices],
-        "packages": provenance.cuda_packages(),
+        "packages": provenance.cuda_packages(framework),
     }
 
 
@@ -169,6 +189,7 @@ def _testimonies(
             framework: stack.enter_context(
                 WorkerProcess(
                     environment(
+                        framework=framework,
                         device=case.device,
                         threads=conditions.threads,
                         compile_cache=scratch / "compiled",
@@ -187,17 +208,7 @@ def _testimonies(
                 threads=conditions.threads,
                 data_root=str(conditions.data_root.absolute()),
             )
-            path = scratch / f"{framework}.npz"
-            path.unlink(missing_ok=True)
-            try:
-                workers[framework].ask(
-                    Do.PROVE, timeout_s=conditions.timeout_s, spec=dump_spec(spec), path=str(path)
-                )
-                return evidence.read(path)
-            except TrialError as error:
-                # Silent or not, it has nothing more to say, and leaving would wait for it.
-                workers[framework].kill()
-                return error
+            return testimony(workers[framework], spec, scratch, timeout_s=conditions.timeout_s)
 
         try:
             return dict(zip(frameworks, pool.map(ask, frameworks), strict=True))

@@ -74,6 +74,7 @@ class Side:
             planted_share=self._planted_share,
         )
         surroundings = environment(
+            framework=self.framework,
             device=device,
             threads=conditions.threads,
             compile_cache=conditions.compile_cache,

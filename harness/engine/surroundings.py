@@ -1,4 +1,7 @@
-"""A worker's surroundings are made, not inherited: its environment, the same for both sides."""
+"""A worker's surroundings are made, not inherited: its environment, the same for both sides.
+
+But for one thing: on a GPU, a framework that has libraries of its own is told where they lie.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import DeviceUnavailable
+from harness.frameworks import registry
+from harness.frameworks.record import Place
 from harness.measure import nvml
 from harness.measure.variables import VISIBLE, bearing, fixed, folders, inherited
 
 
 def environment(
-    *, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
+    *, framework: str, device: str, threads: int, compile_cache: Path, passed: Sequence[str] = ()
 ) -> dict[str, str]:
     """Environment of a worker: what is allowed or `passed` of the user's own, and every setting fixed."""
     cache = compile_cache.absolute()
+    let_in = inherited(os.environ, passed)
+    own = None if Place.of(device) is Place.CPU else registry.libraries(framework)
     return {
-        **inherited(os.environ, passed),
+        **let_in,
         **fixed(threads),
+        **({} if own is None else own.variables(let_in)),
         # CUDA and NVML number devices differently, a UUID is one to both; what is hidden cannot be used.
         VISIBLE: visible_devices(device, os.environ.get(VISIBLE)),
         **{name: str(cache / place) for name, place in folders().items()},
     }
 
 
-def lasting(*, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
+def lasting(*, framework: str, device: str, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
     """What of a worker's environment outlasts a run and may bear on one: on this a certificate depends."""
-    return bearing(environment(device=device, threads=threads, compile_cache=Path(os.sep), passed=passed))
+    nowhere = Path(os.sep)
+    made = environment(
+        framework=framework, device=device, threads=threads, compile_cache=nowhere, passed=passed
+    )
+    return bearing(made)
 
 
 def visible_devices(device: str, already: str | None) -> str:

@@ -183,6 +183,14 @@ class Adapter(ABC):
             NotDivisible: the mode does not let anyone in between its steps.
         """
 
+    def hold(self, size_bytes: int) -> None:
+        """Keep so many bytes on the device, all written to, in place of those that were kept; 0 for none.
+
+        For the self-check: a known amount, to be found by whatever counts memory.
+        """
+        self._ballast = None
+        self._ballast = np.ones(size_bytes, np.uint8)
+
     @abstractmethod
     def synchronise(self) -> None:
         """Return once the device has finished everything that was asked of it."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from harness.work.workload import Mode, Precision
 
@@ -118,6 +118,19 @@ class Log:
     prefix: str
 
 
+class Libraries(Protocol):
+    """A GPU's libraries that a framework has for itself, and of which its workers on a GPU alone are told.
+
+    A module is one, imported by name in the parent, too: it imports no framework.
+    """
+
+    def variables(self, environment: Mapping[str, str], /) -> Mapping[str, str]:
+        """Of a worker's environment, the variables by which the framework finds them; empty without them."""
+
+    def installed(self) -> Mapping[str, str]:
+        """Version by package; empty without them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framework:
     """One framework.
@@ -137,6 +150,7 @@ class Framework:
         default_memory: the variables with which it takes a GPU's memory as it does by default, where trials
             have it otherwise; what that is has a column of its own.
         abilities: what is tried on this machine by `harness doctor`.
+        libraries: the module that is its `Libraries`, if it has any beside the environment's packages.
         log: what it writes for itself, if a refusal is to quote that.
         cautions: what its adapter may record of itself, with what a reader has to be told where it does.
 
@@ -158,6 +172,7 @@ class Framework:
     variables: Variables = field(default_factory=Variables)
     default_memory: Mapping[str, str] = field(default_factory=dict)
     abilities: tuple[Ability, ...] = ()
+    libraries: str | None = None
     log: Log | None = None
     cautions: Mapping[str, str] = field(default_factory=dict)
 

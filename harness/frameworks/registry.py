@@ -17,11 +17,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import harness
 from harness.errors import FrameworkMissing
-from harness.frameworks.record import Framework, Look
+from harness.frameworks.record import Framework, Libraries, Look
 
 GROUP: Final = "evenmatch.frameworks"
 
@@ -71,6 +71,16 @@ def record(name: str) -> Framework:
         if one.name == name:
             return one
     raise FrameworkMissing(f"framework {name}: none is called so; use {', '.join(names())}, or install it")
+
+
+def libraries(name: str) -> Libraries | None:
+    """The libraries for a GPU that a framework has for itself, if it has any.
+
+    Raises:
+        FrameworkMissing: what `record` raises.
+    """
+    module = record(name).libraries
+    return None if module is None else cast(Libraries, importlib.import_module(module))
 
 
 def label(name: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from harness.frameworks.record import Ability, Framework, Package
-from harness.measure import host, nvml
+from harness.measure import host, libraries, nvml
 
 _BUSY_SHARE: Final = 0.1
 _NEEDED_BYTES: Final = 2 * 1024**3
@@ -59,6 +59,7 @@ def checks(
             for package in one.packages
             if package.disables is not None
         ),
+        *_cuda_libraries(),
         *(_probed(name, answer) for name, answer in probes.items()),
         _nvml(),
         *(_ability(ability, device, tried) for ability, device, tried in abilities),
@@ -85,6 +86,14 @@ def _probed(name: str, answer: Probed) -> Check:
         return Check(name=name, state="ok", said=answer.said)
     device = name.rpartition(" ")[2]
     return Check(name=name, state="missing", said=answer.said, disables=f"DEVICE={device}")
+
+
+def _cuda_libraries() -> list[Check]:
+    both = libraries.overwritten()
+    if not both:
+        return []
+    said = f"{', '.join(both)}: there twice, for CUDA 12 and 13, each over the other's files; set up anew"
+    return [Check(name="cuda libraries", state="warn", said=said, disables="equal terms on a GPU")]
 
 
 def _nvml() -> Check:

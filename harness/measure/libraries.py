@@ -1,8 +1,12 @@
-"""Which of CUDA's libraries a process has loaded, and from where: two of one name are two speeds."""
+"""CUDA's libraries: which a process has loaded, from where, and which overwrite others.
+
+Two of one name are two speeds.
+"""
 
 from __future__ import annotations
 
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 
@@ -22,3 +26,10 @@ def cudas(maps: Path = _MAPS) -> list[str]:
     # Address, permissions, offset, device and inode come before the path, which may hold spaces.
     paths = {words[5] for line in lines if len(words := line.split(maxsplit=5)) > 5}  # noqa: PLR2004
     return sorted(path for path in paths if _CUDAS.fullmatch(path.rpartition("/")[2]))
+
+
+def overwritten() -> list[str]:
+    """Packages that the environment has for CUDA 12 and for 13: both own the same files."""
+    names = {one.name for one in distributions() if one.name}
+    stems = {name.removesuffix("-cu12") for name in names if name.endswith("-cu12")}
+    return sorted(stem for stem in stems if f"{stem}-cu13" in names)

@@ -66,6 +66,8 @@ def _gpus() -> dict[str, Any]:
 
 def _software() -> dict[str, Any]:
     packages = {one.name: one.version for one in distributions() if one.name}
+    for framework in registry.names():
+        packages |= _own_libraries(framework)
     return {
         "python_version": platform.python_version(),
         "harness_version": harness.__version__,
@@ -78,11 +80,19 @@ def _software() -> dict[str, Any]:
     }
 
 
-def cuda_packages() -> dict[str, str]:
-    """Versions of the installed packages that hold CUDA's libraries, and of Triton, which writes kernels."""
-    installed = {one.name: one.version for one in distributions() if one.name}
+def cuda_packages(framework: str) -> dict[str, str]:
+    """Versions of the packages that hold CUDA's libraries, and of Triton, which writes kernels.
+
+    Those of the environment, and those that this framework alone is told of.
+    """
+    installed = {one.name: one.version for one in distributions() if one.name} | _own_libraries(framework)
     wanted = {name: installed[name] for name in sorted(installed) if name.startswith("nvidia-")}
     return wanted | {name: installed[name] for name in ("triton",) if name in installed}
+
+
+def _own_libraries(framework: str) -> dict[str, str]:
+    own = registry.libraries(framework)
+    return {} if own is None else dict(own.installed())
 
 
 def _version(distribution: str) -> str | None:

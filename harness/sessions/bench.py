@@ -235,7 +235,7 @@ def examine(settings: Settings) -> list[Check]:
         if Place.of(device) in one.places
     }
     tried = [
-        (ability, device, probing.tries(ability, device, passed))
+        (ability, device, probing.tries(one.name, ability, device, passed))
         for device in devices
         for one in installed
         for ability in one.abilities

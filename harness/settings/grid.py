@@ -155,6 +155,14 @@ def plan(settings: Settings) -> Plan:
     return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
 
 
+def ways(framework: str, device: str) -> list[tuple[Mode, Precision]]:
+    """Every mode in which a framework can have a certificate on a device, in every number format there."""
+    record, place = registry.record(framework), Place.of(device)
+    modes = [one for one in Mode if one is not Mode.ARTICLE and place in record.modes.get(one, frozenset())]
+    formats = [one for one in Precision if place in record.precisions.get(one, frozenset())]
+    return list(product(modes, formats))
+
+
 def require(
     frameworks: Sequence[str], device: str, modes: Sequence[Mode], precisions: Sequence[Precision]
 ) -> None:

@@ -54,6 +54,9 @@ CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
 # What an explanation takes where it is not told otherwise: so much of the data that a walk takes minutes.
 EXPLANATION_DEFAULTS: Final = {"mode": "article", "epochs": "1", "train_samples": "12000", "budget_s": "600"}
 
+# What a self-check takes where it is not told otherwise: ten minutes for all of its steps.
+SELFCHECK_DEFAULTS: Final = {"budget_s": "600"}
+
 PRESETS: Final[dict[Preset, dict[str, str]]] = {
     Preset.SMOKE: {"batch_size": "64", "epochs": "1", "train_samples": "6000", "replicates": "1"},
     Preset.DEFAULT: {},

@@ -30,6 +30,7 @@ class Do(StrEnum):
     BLOCK = "block"
     FINISH = "finish"
     PROVE = "prove"
+    HOLD = "hold"
 
 
 def dump(message: Message) -> bytes:

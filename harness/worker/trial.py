@@ -83,6 +83,9 @@ class Worker:
                 reply = self._finish()
             case Do.PROVE:
                 reply = self._prove(parse_spec(request["spec"]), Path(request["path"]))
+            case Do.HOLD:
+                self.adapter.hold(request["size_bytes"])
+                reply = self._memory()
         reply["idle_cpu_s"] = idle_cpu_s
         self._answered_cpu_s = time.process_time()
         return reply

@@ -30,14 +30,14 @@ def test_frameworks_that_are_not_installed_are_named_with_what_installs_them(mon
 def test_a_compiler_that_is_not_there_is_found_out_by_using_it(monkeypatch):
     made = probing.environment
     monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | {"CXX": "/nonexistent"})
-    answer = probing.tries(COMPILING, "cpu")
+    answer = probing.tries("pytorch", COMPILING, "cpu")
     assert not answer.usable
     assert "/nonexistent" in answer.said
 
 
 @pytest.mark.slow
 def test_a_step_that_is_compiled_names_its_compiler():
-    answer = probing.tries(COMPILING, "cpu")
+    answer = probing.tries("pytorch", COMPILING, "cpu")
     if not answer.usable:
         pytest.skip(f"nothing can be compiled here: {answer.said}")
     assert answer.said.startswith("/")
@@ -52,7 +52,7 @@ def test_a_compiler_that_hangs_is_given_up_and_ended(tmp_path, monkeypatch):
     made = probing.environment
     monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | {"CXX": str(hanging)})
     monkeypatch.setattr(probing, "_TIMEOUT_S", 20.0)
-    answer = probing.tries(COMPILING, "cpu")
+    answer = probing.tries("pytorch", COMPILING, "cpu")
     assert (answer.usable, answer.said) == (False, "it was not done within 20 s")
     until_s = time.monotonic() + 5  # the system's own first process may take a moment to bury it
     while pid.exists() and Path("/proc", pid.read_text().strip()).exists():
@@ -111,7 +111,7 @@ def test_what_triton_lacks_to_start_a_kernel_is_told_in_its_own_words(
         given = {"CC": str(compiler)}
     made = probing.environment
     monkeypatch.setattr(probing, "environment", lambda **of: made(**of) | given)
-    answer = probing.tries(COMPILING, "cuda:0")
+    answer = probing.tries("pytorch", COMPILING, "cuda:0")
     assert not answer.usable
     assert sentence in answer.said
     assert "\n" not in answer.said

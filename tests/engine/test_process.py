@@ -37,7 +37,7 @@ def start(tmp_path, synthetic_root, monkeypatch):
     def begin(**script):
         monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", "harness.frameworks.scripted")
         monkeypatch.setenv("EVENMATCH_SCRIPT_TENSORFLOW", json.dumps(script))
-        conditions = environment(device="cpu", threads=1, compile_cache=tmp_path)
+        conditions = environment(framework="tensorflow", device="cpu", threads=1, compile_cache=tmp_path)
         return WorkerProcess(conditions, tmp_path / "worker.log")
 
     return begin

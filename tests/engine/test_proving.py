@@ -74,7 +74,9 @@ def test_on_a_gpu_an_id_changes_with_driver_card_and_cudas_libraries(monkeypatch
         gpu = Gpu(index=0, name=name, uuid="GPU-0", total_bytes=1)
         seen = NvmlProbe(driver_version=driver, devices=(gpu,), reason=None)
         monkeypatch.setattr(nvml, "probe", lambda: seen)
-        monkeypatch.setattr(provenance, "cuda_packages", lambda: {"nvidia-cudnn-cu12": "9.1"} | packages)
+        monkeypatch.setattr(
+            provenance, "cuda_packages", lambda framework: {"nvidia-cudnn-cu12": "9.1"} | packages
+        )
         return [identify(replace(CASE, device=device), "pytorch", 1) for device in ("cpu", "cuda:0")]
 
     machines = [

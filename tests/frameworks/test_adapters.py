@@ -89,7 +89,9 @@ def open_worker(synthetic_root, tmp_path):
     with ExitStack() as stack:
 
         def start(framework, mode, **of):
-            conditions = environment(device="cpu", threads=1, compile_cache=tmp_path / "compiled")
+            conditions = environment(
+                framework=framework, device="cpu", threads=1, compile_cache=tmp_path / "compiled"
+            )
             log = tmp_path / f"{len(list(tmp_path.glob('*.log')))}.log"
             worker = stack.enter_context(WorkerProcess(conditions, log))
             spec = spec_of(framework, mode, synthetic_root, **of)

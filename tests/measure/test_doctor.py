@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.frameworks import registry
-from harness.measure import doctor, host, nvml
+from harness.measure import doctor, host, libraries, nvml
 
 (COMPILING,) = registry.record("pytorch").abilities
 COMPILED = doctor.Probed(said="/usr/bin/g++", usable=True)
@@ -59,6 +59,14 @@ def test_a_package_that_is_not_installed_is_missing(found, monkeypatch, package)
         (package, "missing", "not installed; `make setup` installs it")
     ]
     assert missing[0].disables
+
+
+def test_cuda_libraries_that_overwrite_each_other_are_a_warning(found, monkeypatch):
+    assert "cuda libraries" not in found()
+    monkeypatch.setattr(libraries, "overwritten", lambda: ["nvidia-cudnn", "nvidia-nccl"])
+    check = found()["cuda libraries"]
+    assert check.state == "warn"
+    assert check.said.startswith("nvidia-cudnn, nvidia-nccl: there twice, for CUDA 12 and 13")
 
 
 def test_without_nvml_its_own_words_are_given_and_cuda_is_off(found, monkeypatch):

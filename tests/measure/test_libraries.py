@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from harness.measure import libraries
 from harness.measure.libraries import cudas
 
 LINE = "7f00-7f10 r-xp 00000000 08:01 42                         "
@@ -52,3 +55,9 @@ def test_other_files_are_not(told, path):
 
 def test_a_system_that_lists_nothing_has_none(tmp_path):
     assert cudas(tmp_path / "none") == []
+
+
+def test_packages_of_both_cudas_in_one_environment_are_named(monkeypatch):
+    names = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cufft-cu12", "torch")
+    monkeypatch.setattr(libraries, "distributions", lambda: [SimpleNamespace(name=name) for name in names])
+    assert libraries.overwritten() == ["nvidia-cudnn"]

@@ -29,7 +29,8 @@ WORKERS = """
 import json, os
 from pathlib import Path
 from harness.engine.surroundings import environment
-print(json.dumps(environment(device="{device}", threads=1, compile_cache=Path())["CUDA_VISIBLE_DEVICES"]))
+made = environment(framework="tensorflow", device="{device}", threads=1, compile_cache=Path())
+print(json.dumps(made["CUDA_VISIBLE_DEVICES"]))
 """
 
 

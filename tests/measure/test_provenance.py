@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from harness.frameworks.tensorflow import cuda
 from harness.measure import provenance
 from harness.store.schema import RUNS
 
@@ -125,8 +126,20 @@ def test_the_packages_that_hold_cudas_libraries_are_told_from_others(monkeypatch
         "distributions",
         lambda: [SimpleNamespace(name=n, version=v) for n, v in installed.items()],
     )
-    assert provenance.cuda_packages() == {
+    assert provenance.cuda_packages("pytorch") == {
         "nvidia-cublas": "13.1",
         "nvidia-cudnn-cu12": "9.1",
         "triton": "3.8",
     }
+
+
+def test_what_a_framework_has_of_cuda_for_itself_is_recorded_and_counts_as_its_own_alone(
+    tmp_path, monkeypatch
+):
+    about = tmp_path / "nvidia_cublas_cu12-12.9.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nvidia-cublas-cu12\nVersion: 12.9\n")
+    monkeypatch.setattr(cuda, "FOLDER", tmp_path)
+    assert json.loads(provenance.columns(threads=1)["packages_json"])["nvidia-cublas-cu12"] == "12.9"
+    assert provenance.cuda_packages("tensorflow")["nvidia-cublas-cu12"] == "12.9"
+    assert "nvidia-cublas-cu12" not in provenance.cuda_packages("pytorch")

@@ -59,7 +59,7 @@ def evidence_in(folder, data_root, precision):
     for framework in FRAMEWORKS:
         subprocess.run(
             [sys.executable, "-m", "tests.parity.testify_all", framework, data_root, folder, precision],
-            env=environment(device="cpu", threads=1, compile_cache=folder),
+            env=environment(framework=framework, device="cpu", threads=1, compile_cache=folder),
             check=True,
             capture_output=True,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import BadOption
 from harness.settings import config
-from harness.settings.grid import Pair, plan
+from harness.settings.grid import Pair, plan, ways
 from harness.work.records import Role
 
 
@@ -130,3 +130,25 @@ def test_a_pair_that_measures_a_change_is_counted_under_it(tmp_path):
     assert pair.role is Role.CHANGE
     assert pair.id == "02-batch-size-r1"
     assert pair.cases == (case, other)
+
+
+@pytest.mark.parametrize(
+    ("device", "modes", "formats"),
+    [
+        ("cpu", {"loop", "eager", "compiled", "idiomatic"}, {"fp32", "bf16", "fp64"}),
+        (
+            "cuda:0",
+            {"loop", "eager", "compiled", "idiomatic", "graph"},
+            {"fp32", "tf32", "bf16", "fp16", "fp64"},
+        ),
+    ],
+)
+def test_the_ways_of_a_framework_are_all_that_can_have_a_certificate_on_a_device(
+    tmp_path, device, modes, formats
+):
+    found = ways("pytorch", device)
+    assert len(found) == len(set(found)) == len(modes) * len(formats)
+    assert {mode for mode, _ in found} == modes
+    assert {precision for _, precision in found} == formats
+    for mode, precision in found:
+        assert planned(tmp_path, device=device, mode=mode.value, precision=precision.value).cases

@@ -32,7 +32,7 @@ def watching(work=WORK, mode=Mode.LOOP):
 def said_by(module, tmp_path, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
-        env=environment(device="cpu", threads=1, compile_cache=tmp_path),
+        env=environment(framework="pytorch", device="cpu", threads=1, compile_cache=tmp_path),
         capture_output=True,
         text=True,
         check=True,

@@ -144,6 +144,11 @@ class TorchMlp(TorchTestimony):
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._step, share)
 
+    def hold(self, size_bytes: int) -> None:
+        self._ballast = None
+        self._ballast = torch.ones(size_bytes, dtype=torch.uint8, device=self.device)
+        self.synchronise()
+
     def synchronise(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)

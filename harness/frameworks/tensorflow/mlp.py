@@ -125,6 +125,13 @@ class TensorFlowMlp(TensorFlowTestimony):
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._train_step, share)
 
+    def hold(self, size_bytes: int) -> None:
+        self._ballast = None
+        with tf.device(self.device):
+            # Kernels that fill are there for float32 on every device.
+            self._ballast = tf.fill([size_bytes // tf.float32.size], tf.constant(1.0, tf.float32))
+        self.synchronise()
+
     def synchronise(self) -> None:
         if self.device == "/GPU:0":
             tf.test.experimental.sync_devices()

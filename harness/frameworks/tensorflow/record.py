@@ -58,6 +58,7 @@ RECORD: Final = Framework(
         telling=r"(XLA|KERAS)_\w+|TF2?_(?!VAR_|CLI_|LOG|DATA_DIR|WORKSPACE|INPUT|REGISTRY|TOKEN)\w+",
     ),
     default_memory={_GROWTH: "false"},
+    libraries="harness.frameworks.tensorflow.cuda",
     log=Log(
         variables={_LOG_LEVEL: "0"},
         # Date, time, thread and place, or time, level and place.
