@@ -20,8 +20,11 @@ _BLOCKS: Final = 2
 
 
 def measure_energy(sides: Mapping[str, Side], seed: str) -> None:
-    """Blocks of whole epochs in turns; none where a side has failed."""
-    if any(side.failure for side in sides.values()):
+    """Blocks of whole epochs in turns; none where a side has failed.
+
+    Nor for a listing as printed: its `fit` runs the epochs that it was told, and has ended.
+    """
+    if any(side.failure or side.case.as_printed for side in sides.values()):
         return
     for names in turns((SIDES[0], SIDES[1]), _BLOCKS, seed):
         for name in names:

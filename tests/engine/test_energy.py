@@ -7,12 +7,16 @@ from types import SimpleNamespace
 from harness.engine.energy import measure_energy
 
 
-def sides(failure=None):
+def sides(failure=None, *, as_printed=False):
     """Two sides that note in one list whose block it was and for how long."""
     blocks = []
 
     def side(name, failed):
-        return SimpleNamespace(failure=failed, train_block=lambda least_s: blocks.append((name, least_s)))
+        return SimpleNamespace(
+            failure=failed,
+            case=SimpleNamespace(as_printed=as_printed),
+            train_block=lambda least_s: blocks.append((name, least_s)),
+        )
 
     return {"a": side("a", None), "b": side("b", failure)}, blocks
 
@@ -27,5 +31,11 @@ def test_each_side_goes_first_once_and_trains_longer_than_the_sensors_take_to_se
 
 def test_a_side_that_failed_leaves_nothing_to_compare():
     both, blocks = sides(failure="out of memory")
+    measure_energy(both, "seed")
+    assert blocks == []
+
+
+def test_a_listing_has_no_epochs_beyond_its_own_to_train_on():
+    both, blocks = sides(as_printed=True)
     measure_energy(both, "seed")
     assert blocks == []
