@@ -140,8 +140,8 @@ class NumpyMlp(Witness):
         self._questions = np.split(self._data.test_inputs[: whole * batch_size], whole)
         return whole
 
-    def predict(self, number: int) -> None:
-        self._forward(self._questions[number])
+    def predict(self, number: int) -> Floats:
+        return self._forward(self._questions[number])
 
     def plant(self, share: float) -> None:
         self._train_step = slowed(self._step, share)
@@ -202,6 +202,9 @@ class NumpyMlp(Witness):
                 array[...] = copy
         self._steps = kept.steps
         self._rng.bit_generator.state = kept.random
+
+    def random_state(self) -> bytes:
+        return repr(self._rng.bit_generator.state).encode()
 
     def next_mask(self, rows: int) -> Floats:
         random = self._rng.bit_generator.state
