@@ -20,8 +20,9 @@ import pandas as pd
 
 from harness.data import cache, mnist
 from harness.engine.surroundings import environment
-from harness.parity.judge import DURING, judge
-from harness.parity.timed import evidence_of, prove_steps
+from harness.parity.judge import DURING, MADE, judge
+from harness.parity.settings import ask_settings
+from harness.parity.timed import evidence_of, prove_steps, prove_whole, trained
 from harness.settings.presets import FRAMEWORKS
 from harness.work import recipe
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
@@ -45,11 +46,13 @@ def ask_again_and_again(framework: str, options: argparse.Namespace) -> pd.DataF
     rows: list[dict[str, Any]] = []
     for epoch in range(work.epochs):
         for part in np.array_split(recipe.batch_order(work, epoch), options.proofs):
-            witness.begin_epoch(part)
-            witness.train_epoch()
+            before = witness.keep()
+            trained(witness, part)
             evidence = evidence_of(work)
+            prove_whole(evidence, witness, before, part, rng)
+            ask_settings(evidence, witness)
             prove_steps(evidence, witness, samples, STEPS, rng)
-            for one in judge(evidence, checks=DURING):
+            for one in judge(evidence, checks=DURING | MADE):
                 share = one.difference / one.bound if one.bound else 0.0
                 rows.append(
                     {"framework": framework, "epoch": epoch + 1, "check": one.check}

@@ -143,11 +143,12 @@ def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     second = (within.second_moment, within.second_moment)
     yield from _each(STEP, "second_moments", evidence, second, _OF_LARGEST)
     yield from _each(STEP, "weights", evidence, (within.update, within.update), _OF_LARGEST_WEIGHT)
-    for quantity, drawn in (("dropout rate", "draws"), ("dropped twice", "drawn twice")):
-        # One step alone drops nothing twice.
-        if f"{STEP}/{drawn}" in evidence.measured:
-            draws = int(evidence.measured[f"{STEP}/{drawn}"])
-            yield _within((STEP, quantity), evidence, bounds.rate_of(draws), _ABSOLUTE)
+    draws = int(evidence.measured[f"{STEP}/draws"])
+    yield _within((STEP, "dropout rate"), evidence, bounds.rate_of(draws), _ABSOLUTE)
+    # One step alone drops nothing twice.
+    if f"{STEP}/drawn twice" in evidence.measured:
+        twice = int(evidence.measured[f"{STEP}/drawn twice"])
+        yield _within((STEP, "dropped twice"), evidence, bounds.rate_of(twice), _ABSOLUTE)
 
 
 def _whole(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:

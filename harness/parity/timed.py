@@ -82,7 +82,7 @@ def prove_whole(
     mean = np.average(losses, weights=[len(part) for part in parts])
     evidence.measure(f"{WHOLE}/loss", loss, mean)
     led_to = arrays(witness.weights())
-    for place, name in enumerate(recipe.initial_weights(witness.workload).named()):
+    for place, name in enumerate(recipe.PARAMETERS):
         evidence.measure(f"{WHOLE}/weights/{name}", whole[place], led_to[place])
     witness.put_back(after)
 
@@ -152,14 +152,13 @@ def _steps(
         masks.append(mask)
         evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
         before, moments = after, now
-    _write(evidence, found, expected, work)
+    _write(evidence, found, expected)
     _drops(evidence, masks, work.dropout_rate)
 
 
-def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step], work: Workload) -> None:
+def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step]) -> None:
     evidence.measure(f"{STEP}/loss", [one.loss for one in found], [one.loss for one in expected])
-    names = recipe.initial_weights(work).named()
-    for place, name in enumerate(names):
+    for place, name in enumerate(recipe.PARAMETERS):
         for quantity in ("gradients", "second_moments", "weights"):
             evidence.measure(
                 f"{STEP}/{quantity}/{name}",

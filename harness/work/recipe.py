@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -45,12 +45,11 @@ class Weights:
     output_bias: Floats
 
     def named(self) -> dict[str, Floats]:
-        return {
-            "hidden_kernel": self.hidden_kernel,
-            "hidden_bias": self.hidden_bias,
-            "output_kernel": self.output_kernel,
-            "output_bias": self.output_bias,
-        }
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+
+# Names of the parameters, in the order in which every list of them is.
+PARAMETERS: Final = tuple(field.name for field in fields(Weights))
 
 
 def dtype_of(precision: Precision) -> FloatType:

@@ -7,11 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Final
-
-import numpy as np
 
 from harness.errors import (
     DeviceUnavailable,
@@ -21,7 +17,7 @@ from harness.errors import (
     WorkerFailed,
     WrongDevice,
 )
-from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts
+from harness.frameworks.base import Adapter, Counts
 from harness.frameworks.witness import Witness
 from harness.measure import host, libraries
 from harness.measure.disturbance import Watch
@@ -30,16 +26,12 @@ from harness.parity.testimony import testify
 from harness.work import recipe
 from harness.work.listings import program_of
 from harness.work.program import Initial
-from harness.work.recipe import Floats
 from harness.work.workload import TEST_SAMPLES, TrialSpec
+from harness.worker import beside
 from harness.worker.adapters import adapter_module, adapter_name
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
 from harness.worker.watching import Watching
-
-# Predictions are timed call by call for so long, or so many calls.
-_PREDICT_S: Final = 0.3
-_MOST_CALLS: Final = 2000
 
 
 class Worker:
@@ -76,9 +68,9 @@ class Worker:
             case Do.EVALUATE:
                 reply = self._evaluate(request["passes"])
             case Do.PREDICT:
-                reply = self._predict(request["batch_size"])
+                reply = beside.predictions(self.adapter, self.watching, request["batch_size"])
             case Do.BLOCK:
-                reply = self._block(request["least_s"])
+                reply = beside.block(self.adapter, request["least_s"])
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
@@ -219,55 +211,6 @@ class Worker:
         disturbance = watch.end(own_cpu_s=timing.cpu_s)
         return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
 
-    def _predict(self, batch_size: int) -> Message:
-        """Time calls one by one: many for the percentiles' sake, but no longer than a round.
-
-        An answer on the host ends a call. Waiting for the device would end it, too, but a framework's way
-        to wait may take longer than a small network.
-        """
-        ready = self.adapter.begin_predictions(batch_size)
-        for _ in range(self.adapter.warming_passes):
-            self.adapter.predict(0)
-        batches = min(ready, max(1, ASKED_SAMPLES // batch_size))
-        calls_s: list[float] = []
-        answers: list[Floats] = []
-
-        def predict(number: int) -> None:
-            answers[:] = (self.adapter.predict(number),)
-
-        until_s = time.perf_counter() + _PREDICT_S
-        while len(calls_s) < _MOST_CALLS and time.perf_counter() < until_s:
-            number = len(calls_s) % batches
-            calls_s.append(timed(partial(predict, number), _answered).wall_s)
-        self.watching.predicted(number, batch_size, *answers)
-        p50_s, p95_s, p99_s = np.percentile(calls_s, [50, 95, 99]).tolist()
-        return {
-            "batch_size": batch_size,
-            "calls": len(calls_s),
-            "p50_s": p50_s,
-            "p95_s": p95_s,
-            "p99_s": p99_s,
-        }
-
-    def _block(self, least_s: float) -> Message:
-        """Train whole epochs on end for so long: nothing but the device's work, made ready once."""
-        assert self._spec is not None
-        order = recipe.batch_order(self._spec.case.workload, 0)
-        adapter, samples = self.adapter, 0
-        adapter.begin_epoch(order)
-
-        def on_end() -> None:
-            nonlocal samples
-            until_s = time.perf_counter() + least_s
-            while time.perf_counter() < until_s:
-                adapter.train_epoch()
-                # Else the host would ask for more than the device can do by then.
-                adapter.synchronise()
-                samples += len(order)
-
-        timing = timed(on_end, adapter.synchronise)
-        return {"started_s": timing.started_s, "wall_s": timing.wall_s, "samples": samples}
-
     def _finish(self) -> Message:
         worked = host.threads_worked(self._cpu_s_by_thread)
         self.watching.finished()
@@ -308,10 +251,6 @@ class Worker:
 def _loaded(spec: TrialSpec) -> dict[str, str]:
     """On a GPU: CUDA's libraries as the process has them, whatever was meant to be found."""
     return {} if spec.case.device == "cpu" else {"cuda_libraries": os.pathsep.join(libraries.cudas())}
-
-
-def _answered() -> None:
-    """Nothing is left to wait for."""
 
 
 def _require_place(adapter: Adapter) -> None:

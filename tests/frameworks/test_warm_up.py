@@ -11,7 +11,7 @@ from harness.frameworks.base import Adapter
 from harness.frameworks.scripted import Script, Scripted
 from harness.work.recipe import batches
 from harness.work.workload import TEST_SAMPLES, Case, Dataset, Mode, TrialSpec, Workload
-from harness.worker.trial import Worker
+from harness.worker import beside
 from harness.worker.watching import Watching
 
 # A shape's first call compiles it; on a GPU its second records a CUDA graph, and only then it is replayed.
@@ -79,7 +79,6 @@ def test_on_a_gpu_a_shape_has_been_replayed_once_before_it_is_timed():
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_predictions_are_settled_before_the_first_call_that_counts(device):
-    adapter, worker = warmed(device, batch_size=64), Worker()
-    worker._adapter, worker._watching = adapter, Watching(adapter.spec, adapter)
-    said = worker._predict(batch_size=1)
+    adapter = warmed(device, batch_size=64)
+    said = beside.predictions(adapter, Watching(adapter.spec, adapter), batch_size=1)
     assert adapter.ran["predict"] - said["calls"] >= SETTLED_AFTER[device]

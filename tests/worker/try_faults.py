@@ -13,7 +13,7 @@ import sys
 
 from harness.work.listings import TENSORFLOW
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
-from harness.worker import trial
+from harness.worker import beside
 from harness.worker.protocol import Do, dump_spec
 from harness.worker.trial import Worker
 from tests.worker.late_faults import FAULTS, TORCH_ONLY
@@ -24,7 +24,7 @@ WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, ep
 
 def main(framework: str, modes: str, data_root: str, *named: str) -> None:
     # A few calls are as good as many here.
-    trial._PREDICT_S = 0.1
+    beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
     for mode in map(Mode, modes.split(",")):
         case = Case(workload=WORK, device="cpu", mode=mode)

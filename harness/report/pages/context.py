@@ -11,7 +11,6 @@ import pandas as pd
 
 from harness.analysis.of_trials import pair_of
 from harness.frameworks import registry
-from harness.frameworks.record import Package
 from harness.report import words
 from harness.report.sentences.answer import Answer
 from harness.store.frames import Frames
@@ -219,10 +218,6 @@ def _version(run: pd.Series, framework: str) -> str:
     """A framework's own version; that of one which is not installed here any more is not looked up."""
     found = [one.version_column for one in registry.records() if one.name == framework]
     return words.plain(run[found[0]]) if found else "of an unknown version"
-
-
-def _versions(run: pd.Series, packages: Sequence[Package]) -> str:
-    return _joined(run, [package.column for package in packages])
 
 
 def _gpus(run: pd.Series) -> list[str]:
