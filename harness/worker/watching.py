@@ -5,6 +5,7 @@ Everything here is off the clock. What differs ends the trial: its failure is `o
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -84,7 +85,8 @@ class Watching:
             self._require_state(self._left, "between two rounds")
             self._left = None
             if self._workload.dropout_rate:
-                drawn_from = self._witness.random_state()
+                # Kept as digests: a generator's state may be thousands of bytes, and rounds are many.
+                drawn_from = hashlib.sha256(self._witness.random_state()).digest()
                 if drawn_from in self._drawn_from:
                     raise OtherWork("dropout: a round is to draw what an earlier one has drawn")
                 self._drawn_from.add(drawn_from)
