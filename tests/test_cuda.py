@@ -105,7 +105,7 @@ def test_auto_without_a_gpu_takes_the_cpu_and_says_why(on_stub, tmp_path):
 
 
 def test_a_gpu_that_is_lost_in_the_middle_loses_nothing_that_was_measured(on_stub, tmp_path):
-    """The case and its control are two pairs: the second finds the device gone."""
+    """The case and its control are two matches: the second finds the device gone."""
     rounds_folder = tmp_path / "results" / "rounds"
     done = on_stub("bench", "--device", "cuda", *SMALL, lost_when=rounds_folder, pid="children", used=5)
     assert done.returncode == 0, done.stderr

@@ -94,7 +94,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, rule: Rule | None = None) -> pd.Da
     cases = a.loc[a["case_id"].isin(shared), CASE].drop_duplicates("case_id")
     rows: list[dict[str, Any]] = []
     for phase in Phase:
-        speeds = [log_speeds(side, phase).droplevel(["run_id", "pair_id"]) for side in (a, b)]
+        speeds = [log_speeds(side, phase).droplevel(["run_id", "match_id"]) for side in (a, b)]
         found = [_row(case_id, framework, speeds) for case_id in cases["case_id"] for framework in FRAMEWORKS]
         rows += [{"phase": str(phase), **row} for row in _called(found, rule)]
     judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)

@@ -1,6 +1,6 @@
-"""What the workers of a pair do to their GPU, sampled by a thread of the parent.
+"""What the workers of a match do to their GPU, sampled by a thread of the parent.
 
-Both workers live on the same device, so whatever is the device's is counted for the side whose turn it
+All of them live on the same device, so whatever is the device's is counted for the one whose turn it
 is: `begin` and `end` enclose a turn and take samples of their own at its edges.
 """
 
@@ -54,8 +54,8 @@ class Sample:
 
 
 @dataclass(slots=True)
-class _Side:
-    """What is known of one side's worker so far."""
+class _Seen:
+    """What is known of one worker so far."""
 
     process_peak_bytes: int | None = None
     process_reason: str | None = "NVML never listed the worker's process (a container may hide it)"
@@ -63,7 +63,7 @@ class _Side:
     device_peak_bytes: int | None = None
 
 
-# One turn of a side: the samples from its beginning to its end.
+# One turn of a worker: the samples from its beginning to its end.
 Turn = tuple[Sample, ...]
 
 
@@ -73,7 +73,7 @@ class GpuSampler:
     def __init__(self, gpu: Gpu, every_s: float = SAMPLE_EVERY_S) -> None:
         self._gpu = gpu
         self._every_s = every_s
-        self._sides: dict[str, _Side] = {}
+        self._seen: dict[str, _Seen] = {}
         self._workers: dict[int, str] = {}
         self._strangers: set[int] = set()
         self._turn_of: str | None = None
@@ -99,16 +99,16 @@ class GpuSampler:
         self._baseline_bytes = self._last_bytes
         self._thread.start()
 
-    def follow(self, side: str, pid: int) -> None:
-        """Count the memory of this process, and of those it starts, for a side."""
-        self._sides[side] = _Side()
-        self._workers[pid] = side
+    def follow(self, name: str, pid: int) -> None:
+        """Count the memory of this process, and of those it starts, under this name."""
+        self._seen[name] = _Seen()
+        self._workers[pid] = name
 
-    def begin(self, side: str) -> None:
-        """A side's turn on the device begins."""
+    def begin(self, name: str) -> None:
+        """Its turn on the device begins."""
         with self._lock:
             sample = self._sample()
-            self._turn_of, self._turn = side, [sample] if sample else []
+            self._turn_of, self._turn = name, [sample] if sample else []
 
     def end(self) -> Turn:
         """The turn ends; what was sampled in it, empty where NVML has ended before."""
@@ -130,9 +130,9 @@ class GpuSampler:
         except NvmlError as error:
             self._ended_because = self._ended_because or str(error)
 
-    def use(self, side: str) -> GpuUse:
-        """What a side took, so far or, after `stop`, in all."""
-        seen = self._sides.get(side, _Side())
+    def use(self, name: str) -> GpuUse:
+        """What a worker took, so far or, after `stop`, in all."""
+        seen = self._seen.get(name, _Seen())
         return GpuUse(
             name=self._gpu.name,
             uuid=self._gpu.uuid,
@@ -145,6 +145,18 @@ class GpuSampler:
             sample_s=fmean(self._costs_s) if self._costs_s else None,
             ended_because=self._ended_because,
         )
+
+    @property
+    def total_bytes(self) -> int | None:
+        """All memory of the device; None where it does not tell."""
+        return self._gpu.total_bytes
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What nobody held of it when last looked at; None where it does not tell."""
+        if self._gpu.total_bytes is None or self._last_bytes is None:
+            return None
+        return self._gpu.total_bytes - self._last_bytes
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_s):
@@ -168,7 +180,7 @@ class GpuSampler:
         return sample
 
     def _count_device(self, sample: Sample) -> None:
-        """Give what the device's memory has grown by to the side whose turn it is."""
+        """Give what the device's memory has grown by to the worker whose turn it is."""
         self._energy_source = (
             "counter" if sample.energy_j is not None else "power" if sample.power_w is not None else None
         )
@@ -178,36 +190,36 @@ class GpuSampler:
         grown_bytes = sample.device_bytes - before_bytes
         self._last_bytes = sample.device_bytes
         if self._turn_of is not None:
-            seen = self._sides[self._turn_of]
+            seen = self._seen[self._turn_of]
             seen.grown_bytes += grown_bytes
             seen.device_peak_bytes = max(seen.device_peak_bytes or 0, seen.grown_bytes)
 
     def _count_processes(self) -> None:
         used: dict[str, list[int | None]] = {}
         for process in told(pynvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []:
-            side = self._side_of(process.pid)
-            if side is not None:
-                used.setdefault(side, []).append(process.usedGpuMemory)
-        for side, shares in used.items():
-            seen = self._sides[side]
+            name = self._name_of(process.pid)
+            if name is not None:
+                used.setdefault(name, []).append(process.usedGpuMemory)
+        for name, shares in used.items():
+            seen = self._seen[name]
             known_bytes = [share for share in shares if share is not None]
             if len(known_bytes) < len(shares):
                 seen.process_reason = "the driver hides the memory of single processes"
             else:
                 seen.process_peak_bytes = max(seen.process_peak_bytes or 0, sum(known_bytes))
 
-    def _side_of(self, pid: int) -> str | None:
-        """The side that a process works for. Asked of the system once a process: it is slow to tell."""
+    def _name_of(self, pid: int) -> str | None:
+        """Whom a process works for. Asked of the system once a process: it is slow to tell."""
         if pid not in self._workers and pid not in self._strangers:
             try:
                 parents = [parent.pid for parent in psutil.Process(pid).parents()]
             except psutil.Error:
                 parents = []
-            side = next((self._workers[parent] for parent in parents if parent in self._workers), None)
-            if side is None:
+            name = next((self._workers[parent] for parent in parents if parent in self._workers), None)
+            if name is None:
                 self._strangers.add(pid)
             else:
-                self._workers[pid] = side
+                self._workers[pid] = name
         return self._workers.get(pid)
 
     def _await_release(self) -> None:
@@ -250,7 +262,7 @@ def _look(handle: object, at_s: float) -> Sample:
 
 
 def summarised(turns: Sequence[Turn]) -> GpuRound:
-    """One or several turns of a side as the figures of its round."""
+    """One or several turns of a worker as the figures of its round."""
     samples = [sample for turn in turns for sample in turn]
 
     def over(name: str, summary: Callable[[Sequence[float]], float]) -> float | None:

@@ -10,6 +10,9 @@ History of `SCHEMA_VERSION`:
     4   a certificate belongs to one framework: findings have `framework` and `found` where they had a column
         for each of two frameworks; what watching a trial's program took, and how many
         threads worked; why a run has no commit
+    5   a match holds any number of contenders: `match_id`, `seat` and `contender` where there were `pair_id`
+        and `side`, a round's `place` where there was `turn`; the part of a match that memory split; a try of
+        a calibration calls the first or the second contender faster
 """
 
 from typing import Final
@@ -31,7 +34,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"

@@ -43,9 +43,9 @@ def _intro(changes: pd.DataFrame) -> str:
     between = f"From {' to '.join(ends(changes))}" if len(whole) else "From one program to the other"
     failed = int(changes["failure_reason"].notna().sum())
     said = (
-        f"{between}, one change at a time: {words.plural(walks, 'walk')}, each in an order of its own, each "
-        "change a pair of fresh processes that take turns. A bar is a change's mean over the walks, the line "
-        "its interval; what a change does can depend on what was changed before: the table has the range. "
+        f"{between}, one change at a time: {words.plural(walks, 'walk')}, each in an order of its own, "
+        "all programs on its way taking turns in one match. A bar is a change's mean over the walks, the "
+        "line its interval; what one does can depend on what was changed before: the table has the range. "
         "No certificate stands behind this: the two programs do different work, and no verdict is given."
     )
     return f"{said} {words.plural(failed, 'change')} failed." if failed else said

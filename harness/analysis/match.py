@@ -1,0 +1,126 @@
+"""A match reduced to one effect a contender: times in, log speeds out, pure functions on arrays.
+
+All contenders of a match took the same turns, so one number a contender stands for all its ratios: the
+log-ratio of two is the difference of their effects, and ratios close, A over B times B over C being A over
+C. Two such numbers are told. The typical effect gives way to no burst; the total counts every second, so a
+cost that hits few of a contender's rounds shows in it alone. Why these and no others is measured in
+docs/decisions/0005-effects-of-a-match.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Interval, ratio_interval
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def typical_effects(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None) -> FloatArray:
+    """Reduce a match to the typical log speed of each contender.
+
+    Every two contenders have a median log-ratio over the turns that both took. The effects are their least
+    squares, each median weighted by its turns: where all took all turns, a contender's effect is the mean
+    of its medians against every contender. For two it is their median, and no contender, however wild,
+    moves the ratio of two others further than one of their own turns shows.
+
+    Args:
+        sample_s: (turns, contenders) seconds a sample, each contender once a turn.
+        left_out: (turns, contenders) true where a round does not count, as in its warm-up; None for nowhere.
+
+    Returns:
+        (contenders,) log speeds about a mean of 0: `effects[a] - effects[b]` is the log of a's throughput
+        over b's. NaN for a contender without a round that counts, or with one whose time is not a finite
+        number above zero, because it was not measured; the others do without it. All NaN where the measured
+        contenders do not hang together by turns that two of them share.
+
+    Raises:
+        ValueError: no turns, fewer than two contenders, or `left_out` of another shape.
+    """
+    log_s, counted = _log_times(sample_s, left_out)
+    measured = np.flatnonzero(_measured(log_s, counted))
+    effects = np.full(log_s.shape[1], np.nan)
+    log_s, counted = log_s[:, measured], counted[:, measured]
+    shared = counted.T.astype(np.float64) @ counted
+    np.fill_diagonal(shared, 0.0)
+    laplacian = np.diag(shared.sum(axis=1)) - shared
+    if measured.size == 0 or np.linalg.matrix_rank(laplacian) < measured.size - 1:
+        return effects
+    medians = np.zeros_like(shared)
+    for one, other in np.argwhere(np.triu(shared) > 0):
+        both = counted[:, one] & counted[:, other]
+        medians[one, other] = np.median(log_s[both, other] - log_s[both, one])
+        medians[other, one] = -medians[one, other]
+    # The constant that effects are free by is settled by the added matrix: their sum is 0.
+    effects[measured] = np.linalg.solve(laplacian + 1.0, (shared * medians).sum(axis=1))
+    return effects
+
+
+def total_effects(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None) -> FloatArray:
+    """Reduce a match to the log speed of each contender over all its turns together.
+
+    Arguments, raised errors and the meaning of what is returned as in `typical_effects`, with the sum of
+    seconds a sample over the turns that all measured contenders took in place of the medians; all NaN where
+    there is no such turn.
+    """
+    log_s, counted = _log_times(sample_s, left_out)
+    measured = _measured(log_s, counted)
+    effects = np.full(log_s.shape[1], np.nan)
+    together = counted[:, measured].all(axis=1)
+    if measured.any() and together.any():
+        totals = -np.log(np.exp(log_s[together][:, measured]).sum(axis=0))
+        effects[measured] = totals - totals.mean()
+    return effects
+
+
+def gap_interval(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+    """By what factor the ratio of totals is above the typical ratio of two contenders.
+
+    Args:
+        typical: (replicates,) typical log-ratios of two contenders, one a match.
+        totals: (replicates,) log-ratios of their totals in the same matches.
+        confidence: the share of such intervals that hold the true factor, in (0, 1).
+
+    Returns:
+        Student's t-interval on the differences. Both ratios of a match share the speed of its processes,
+        which therefore falls out.
+
+    Raises:
+        ValueError: no replicates, arrays of different length, a log-ratio that is not finite, or a
+            confidence outside (0, 1).
+    """
+    typical, totals = np.asarray(typical, dtype=np.float64), np.asarray(totals, dtype=np.float64)
+    if typical.shape != totals.shape:
+        raise ValueError(f"{typical.size} typical log-ratios and {totals.size} of totals are not of the same")
+    return ratio_interval(totals - typical, confidence)
+
+
+def totals_differ(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: float = 0.95) -> bool:
+    """Whether the two ratios differ by more than the interval of their difference; see `gap_interval`.
+
+    Never with fewer than `MIN_REPLICATES`.
+    """
+    gap = gap_interval(typical, totals, confidence)
+    if gap.low is None or gap.high is None or gap.replicates < MIN_REPLICATES:
+        return False
+    return gap.low > 1 or gap.high < 1
+
+
+def _log_times(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None) -> tuple[FloatArray, BoolArray]:
+    """Log seconds, NaN where a time is none, and which cells count."""
+    times_s = np.asarray(sample_s, dtype=np.float64)
+    fewest = 2
+    if times_s.ndim != fewest or times_s.shape[0] == 0 or times_s.shape[1] < fewest:
+        raise ValueError(f"times of shape {times_s.shape} are not turns of two contenders or more")
+    counted = np.ones(times_s.shape, np.bool_) if left_out is None else ~np.asarray(left_out, np.bool_)
+    if counted.shape != times_s.shape:
+        raise ValueError(f"what is left out has shape {counted.shape}, the times have {times_s.shape}")
+    proper = np.isfinite(times_s) & (times_s > 0)
+    return np.log(times_s, where=proper, out=np.full(times_s.shape, np.nan)), counted
+
+
+def _measured(log_s: FloatArray, counted: BoolArray) -> BoolArray:
+    """Which contenders have rounds that count, all of them proper."""
+    broken = (counted & np.isnan(log_s)).any(axis=0)
+    return np.asarray(counted.any(axis=0) & ~broken)
