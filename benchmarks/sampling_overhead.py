@@ -21,7 +21,8 @@ from typing import Final
 import pandas as pd
 from rich.console import Console
 
-from harness.analysis.statistics import ratio_interval, replicate_log_ratio
+from harness.analysis.match import typical_effects
+from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part, faster, plan_rounds
@@ -79,9 +80,8 @@ def main() -> None:
 
 def told(rounds: pd.DataFrame) -> str:
     """The speed with the sampler over the speed without, of one framework's turns; below 1, it costs time."""
-    ratio = ratio_interval(
-        [replicate_log_ratio(one["on_s"], one["off_s"]) for _, one in rounds.groupby("replicate")]
-    )
+    effects = [typical_effects(one[["on_s", "off_s"]]) for _, one in rounds.groupby("replicate")]
+    ratio = ratio_interval([on - off for on, off in effects])
     bounds = "" if ratio.low is None else f" [{ratio.low:.4f}, {ratio.high:.4f}]"
     return (
         f"speed with the sampler over without {ratio.estimate:.4f}{bounds}, {ratio.replicates} replicates, "

@@ -1,18 +1,20 @@
-"""Simulated pairs on noisy machines: the logarithms of the round times a harness would have measured.
+"""Simulated matches on noisy machines: the logarithms of the round times a harness would have measured.
 
 A round's log-time is the sum of what disturbs it: the speed its process was born with, the machine's
-state at the moment it ran, and its own jitter. The two sides take turns as the harness makes them
-(AB or BA, balanced in blocks of two turns), so each round sees the machine at its own moment. Noise is
-sized after what turn-taking pairs on a busy two-core machine showed: a few percent between replicates.
+state at the moment it ran, and its own jitter. The contenders take turns in random order, an order and
+its reverse in every block of two turns (for two: AB and BA, as the harness makes them), so each round sees
+the machine at its own moment. Noise is sized after what turn-taking pairs on a busy two-core machine
+showed: a few percent between replicates.
 
-The true log-ratio is 0 in every scenario; all candidate intervals are shift-equivariant, so this says
-nothing less than any other value would.
+All true log-ratios are 0 in every scenario; all candidates are shift-equivariant, so this says nothing less
+than any other values would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -23,28 +25,32 @@ PROCESS_SD = 0.02
 SECOND_SPEED = 0.08
 BURSTS_A_SLOT = 0.1
 BAD_PROCESSES = 0.05
-SIDES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """How much is simulated: arrays are (simulations, replicates, rounds, sides)."""
+    """How much is simulated: arrays are (simulations, replicates, rounds, contenders)."""
 
     simulations: int
     replicates: int
     rounds: int
+    contenders: int = 2
 
     @property
-    def sides(self) -> tuple[int, int, int, int]:
-        return (self.simulations, self.replicates, self.rounds, SIDES)
+    def cells(self) -> tuple[int, int, int, int]:
+        return (self.simulations, self.replicates, self.rounds, self.contenders)
 
     @property
     def processes(self) -> tuple[int, int, int, int]:
-        return (self.simulations, self.replicates, 1, SIDES)
+        return (self.simulations, self.replicates, 1, self.contenders)
 
     @property
     def slots(self) -> tuple[int, int, int]:
-        return (self.simulations, self.replicates, self.rounds * SIDES)
+        return (self.simulations, self.replicates, self.rounds * self.contenders)
+
+    def first_only(self, share: float, others: float = 0.0) -> FloatArray:
+        """(contenders,): one value for the first contender, another for all others."""
+        return np.array([share] + [others] * (self.contenders - 1))
 
 
 Noise = Callable[[np.random.Generator, Shape], FloatArray]
@@ -52,7 +58,7 @@ Noise = Callable[[np.random.Generator, Shape], FloatArray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A kind of machine; `even` when chance treats both sides alike, so that 0 is the only fair truth."""
+    """A kind of machine; `even` when chance treats all contenders alike, so that 0 is the only fair truth."""
 
     name: str
     describes: str
@@ -61,7 +67,7 @@ class Scenario:
 
 
 def jitter(rng: np.random.Generator, shape: Shape) -> FloatArray:
-    return rng.normal(0, ROUND_SD, shape.sides)
+    return rng.normal(0, ROUND_SD, shape.cells)
 
 
 def born(rng: np.random.Generator, shape: Shape) -> FloatArray:
@@ -70,13 +76,13 @@ def born(rng: np.random.Generator, shape: Shape) -> FloatArray:
 
 
 def when_it_ran(rng: np.random.Generator, machine: FloatArray, shape: Shape) -> FloatArray:
-    """Deal the machine's state, one value a slot in time, to the sides as they took turns."""
+    """Deal the machine's state, one value a slot in time, to the contenders as they took turns."""
+    orders = np.array(list(permutations(range(shape.contenders))))
     blocks = -(-shape.rounds // 2)
-    first = rng.integers(0, 2, (shape.simulations, shape.replicates, blocks))
-    leads = np.stack([first, 1 - first], axis=-1).reshape(shape.simulations, shape.replicates, -1)
-    leads = leads[..., : shape.rounds]
-    pairs = machine.reshape(shape.sides)
-    return np.take_along_axis(pairs, np.stack([leads, 1 - leads], axis=-1), axis=-1)
+    there = orders[rng.integers(0, len(orders), (shape.simulations, shape.replicates, blocks))]
+    places = np.stack([there, shape.contenders - 1 - there], axis=-2)
+    places = places.reshape(shape.simulations, shape.replicates, -1, shape.contenders)[..., : shape.rounds, :]
+    return np.take_along_axis(machine.reshape(shape.cells), places, axis=-1)
 
 
 def white(rng: np.random.Generator, shape: Shape) -> FloatArray:
@@ -89,7 +95,7 @@ def between_processes(rng: np.random.Generator, shape: Shape) -> FloatArray:
 
 def drift(rng: np.random.Generator, shape: Shape) -> FloatArray:
     slope = rng.normal(0, 0.02, (shape.simulations, shape.replicates, 1))
-    machine = slope * np.arange(shape.rounds * SIDES)
+    machine = slope * np.arange(shape.slots[-1])
     return between_processes(rng, shape) + when_it_ran(rng, machine, shape)
 
 
@@ -98,7 +104,7 @@ def autocorrelated(rng: np.random.Generator, shape: Shape) -> FloatArray:
     own = np.stack(
         [
             _autoregressive(rng, (*shape.slots[:2], shape.rounds), correlation=0.7, sd=ROUND_SD)
-            for _ in range(SIDES)
+            for _ in range(shape.contenders)
         ],
         axis=-1,
     )
@@ -118,12 +124,12 @@ def bursts(rng: np.random.Generator, shape: Shape) -> FloatArray:
 
 
 def one_sided_bursts(rng: np.random.Generator, shape: Shape) -> FloatArray:
-    hit = rng.random(shape.sides) < np.array([0.15, 0.0])
-    return between_processes(rng, shape) + np.where(hit, rng.exponential(0.5, shape.sides), 0.0)
+    hit = rng.random(shape.cells) < shape.first_only(0.15)
+    return between_processes(rng, shape) + np.where(hit, rng.exponential(0.5, shape.cells), 0.0)
 
 
 def heavy_rounds(rng: np.random.Generator, shape: Shape) -> FloatArray:
-    return born(rng, shape) + ROUND_SD * rng.standard_t(1.5, shape.sides)
+    return born(rng, shape) + ROUND_SD * rng.standard_t(1.5, shape.cells)
 
 
 def bad_processes(rng: np.random.Generator, shape: Shape) -> FloatArray:
@@ -144,13 +150,13 @@ def skewed_processes(rng: np.random.Generator, shape: Shape) -> FloatArray:
 
 
 def one_sided_skew(rng: np.random.Generator, shape: Shape) -> FloatArray:
-    skewed: FloatArray = rng.exponential(1.5 * PROCESS_SD, shape.processes) * np.array([1.0, 0.0])
-    steady: FloatArray = rng.normal(0, 0.5 * PROCESS_SD, shape.processes) * np.array([0.0, 1.0])
+    skewed: FloatArray = rng.exponential(1.5 * PROCESS_SD, shape.processes) * shape.first_only(1.0)
+    steady: FloatArray = rng.normal(0, 0.5 * PROCESS_SD, shape.processes) * shape.first_only(0.0, 1.0)
     return jitter(rng, shape) + skewed + steady
 
 
 def one_sided_two_speeds(rng: np.random.Generator, shape: Shape) -> FloatArray:
-    slow = rng.random(shape.processes) < np.array([1 / 2, 0.0])
+    slow = rng.random(shape.processes) < shape.first_only(1 / 2)
     speeds: FloatArray = np.where(slow, SECOND_SPEED, 0.0)
     return jitter(rng, shape) + speeds
 
@@ -196,7 +202,7 @@ SCENARIOS = (
     Scenario(name="two speeds", describes="half of all processes are 8 % slower for life", noise=two_speeds),
     Scenario(
         name="skewed processes",
-        describes="processes are slow by an exponential amount, both sides alike",
+        describes="processes are slow by an exponential amount, all contenders alike",
         noise=skewed_processes,
     ),
     Scenario(
@@ -206,19 +212,19 @@ SCENARIOS = (
     ),
     Scenario(
         name="one-sided bursts",
-        describes="15 % of one side's rounds are slow by an exponential amount (mean 0.5)",
+        describes="15 % of one contender's rounds are slow by an exponential amount (mean 0.5)",
         noise=one_sided_bursts,
         even=False,
     ),
     Scenario(
         name="one-sided skew",
-        describes="one side's processes are exponential, the other's normal and steady",
+        describes="one contender's processes are exponential, the others' normal and steady",
         noise=one_sided_skew,
         even=False,
     ),
     Scenario(
         name="one-sided two speeds",
-        describes="half of one side's processes are 8 % slower for life",
+        describes="half of one contender's processes are 8 % slower for life",
         noise=one_sided_two_speeds,
         even=False,
     ),

@@ -7,7 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from harness.analysis.statistics import Interval, ratio_interval, replicate_log_ratio
+from harness.analysis.match import typical_effects
+from harness.analysis.statistics import Interval, ratio_interval
 from harness.work.workload import FULL_TRAIN_SAMPLES
 
 # The harness may be at most so much slower or faster than the plain program.
@@ -45,11 +46,11 @@ def fidelities(epochs: pd.DataFrame, learned: pd.DataFrame) -> list[Fidelity]:
 
 
 def _fidelity(framework: str, epochs: pd.DataFrame, learned: pd.DataFrame) -> Fidelity:
-    seeds = [one for _, one in epochs.groupby("seed")]
+    effects = [typical_effects(one[["harness_s", "plain_s"]]) for _, one in epochs.groupby("seed")]
     return Fidelity(
         framework=framework,
         plain_samples_per_s=float(FULL_TRAIN_SAMPLES / epochs["plain_s"].median()),
-        speed=ratio_interval([replicate_log_ratio(one["harness_s"], one["plain_s"]) for one in seeds]),
+        speed=ratio_interval([harness - plain for harness, plain in effects]),
         plain_accuracy=float(learned["plain_accuracy"].mean()),
         plain_sd=float(learned["plain_accuracy"].std()),
         harness_accuracy=float(learned["harness_accuracy"].mean()),

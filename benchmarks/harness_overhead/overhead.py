@@ -8,7 +8,8 @@ from typing import Final
 
 import pandas as pd
 
-from harness.analysis.statistics import Interval, ratio_interval, replicate_log_ratio
+from harness.analysis.match import typical_effects
+from harness.analysis.statistics import Interval, ratio_interval
 from harness.engine.warming import warm_up_rounds
 
 # The harness may be at most so much slower, or faster, than the script.
@@ -69,7 +70,8 @@ def log_ratio(rounds: pd.DataFrame, clock: str = "s") -> float:
         warm_up_rounds((ordered[f"{side}_s"] / ordered["samples"]).tolist()) for side in ("bare", "harness")
     )
     kept = ordered[dropped:]
-    return replicate_log_ratio(kept[f"harness_{clock}"], kept[f"bare_{clock}"])
+    harness, bare = typical_effects(kept[[f"harness_{clock}", f"bare_{clock}"]])
+    return float(harness - bare)
 
 
 def _overhead(rounds: pd.DataFrame) -> Overhead:

@@ -1,9 +1,9 @@
 """How a verdict is reached: pure functions on arrays, times in, judgements out.
 
-The unit of independence is the replicate: one fresh pair of processes, whose rounds took turns. Each
-replicate is reduced to one number, its log-ratio; everything after that is a Student t on those few
-numbers. Why this interval and not another is measured in docs/decisions/0002-the-interval.md; the
-reasoning for a doubting reader is in docs/METHOD.md.
+The unit of independence is the replicate: one match of fresh processes, whose rounds took turns. `match`
+reduces each to one log-ratio of two contenders; everything after that is a Student t on those few numbers.
+Why this interval and not another is measured in docs/decisions/0002-the-interval.md; the reasoning for a
+doubting reader is in docs/METHOD.md.
 
 Ratios are TensorFlow's throughput over PyTorch's: above 1, TensorFlow is faster.
 """
@@ -65,41 +65,19 @@ class Interval:
 class Judgement:
     """The verdict of one case with its evidence; `reason` is a sentence for the reader.
 
+    `verdict` is a `Verdict`, or names the faster of many contenders (`questions.judge_questions`).
+
     The p-values, raw and adjusted over the family, are None when the replicates did not allow a test.
     `interval` is None when no log-ratio could be computed; it is never adjusted.
     """
 
-    verdict: Verdict
+    verdict: str
     reason: str
     interval: Interval | None
     p_difference: float | None = None
     p_difference_adjusted: float | None = None
     p_equivalence: float | None = None
     p_equivalence_adjusted: float | None = None
-
-
-def replicate_log_ratio(wall_tensorflow_s: npt.ArrayLike, wall_pytorch_s: npt.ArrayLike) -> float:
-    """Reduce one replicate's paired rounds to its log throughput ratio.
-
-    Args:
-        wall_tensorflow_s: (rounds,) seconds each of TensorFlow's rounds took.
-        wall_pytorch_s: (rounds,) seconds of PyTorch's rounds; round i of both took turns.
-
-    Returns:
-        The median over rounds of log(wall_pytorch / wall_tensorflow); NaN when a time is not a finite
-        number above zero, because a replicate with a broken round was not measured.
-
-    Raises:
-        ValueError: no rounds, or sides of different length.
-    """
-    tensorflow_s = np.asarray(wall_tensorflow_s, dtype=np.float64)
-    pytorch_s = np.asarray(wall_pytorch_s, dtype=np.float64)
-    if tensorflow_s.ndim != 1 or tensorflow_s.shape != pytorch_s.shape or tensorflow_s.size == 0:
-        raise ValueError(f"rounds of shape {tensorflow_s.shape} and {pytorch_s.shape} cannot be paired")
-    times_s = np.stack([tensorflow_s, pytorch_s])
-    if not (np.isfinite(times_s) & (times_s > 0)).all():
-        return math.nan
-    return float(np.median(np.log(pytorch_s) - np.log(tensorflow_s)))
 
 
 def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Interval:
@@ -150,10 +128,10 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     Step-down Bonferroni (Holm 1979); holds whatever the dependence between the tests.
 
     Args:
-        p_values: (tests,) raw p-values, any order.
+        p_values: (..., tests) raw p-values, any order; each row is a family.
 
     Returns:
-        (tests,) adjusted p-values in the same order, at most 1.
+        (..., tests) adjusted p-values in the same order, at most 1.
 
     Raises:
         ValueError: a value outside [0, 1], or not a number.
@@ -161,10 +139,10 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     raw = np.asarray(p_values, dtype=np.float64)
     if not ((raw >= 0) & (raw <= 1)).all():
         raise ValueError(f"p-values {raw} are not all between 0 and 1")
-    order = np.argsort(raw, kind="stable")
-    stepped = raw[order] * np.arange(raw.size, 0, -1)
+    order = np.argsort(raw, axis=-1, kind="stable")
+    stepped = np.take_along_axis(raw, order, axis=-1) * np.arange(raw.shape[-1], 0, -1)
     adjusted = np.empty_like(raw)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
+    np.put_along_axis(adjusted, order, np.minimum(np.maximum.accumulate(stepped, axis=-1), 1.0), axis=-1)
     return adjusted
 
 

@@ -29,7 +29,10 @@ from harness.work.contender import Contender
 from harness.work.records import Attempt, Phase, Trial
 from harness.work.workload import FRAMEWORKS, Case
 
-_SAYS: Final = {Verdict.TENSORFLOW_FASTER: Says.FIRST_FASTER, Verdict.PYTORCH_FASTER: Says.SECOND_FASTER}
+_SAYS: Final[dict[str, Says]] = {
+    Verdict.TENSORFLOW_FASTER: Says.FIRST_FASTER,
+    Verdict.PYTORCH_FASTER: Says.SECOND_FASTER,
+}
 
 
 class CalibrationObserver(Observer, Protocol):

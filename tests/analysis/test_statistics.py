@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from harness.analysis.match import typical_effects
 from harness.analysis.statistics import (
     MIN_REPLICATES,
     Verdict,
@@ -19,14 +20,10 @@ from harness.analysis.statistics import (
     judge,
     judge_family,
     ratio_interval,
-    replicate_log_ratio,
 )
 
 MARGIN = 0.03
 
-round_times_s = st.lists(st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)), min_size=1, max_size=20).map(
-    lambda rounds: np.array(rounds).T
-)
 samples = st.lists(st.floats(-2, 2), min_size=MIN_REPLICATES, max_size=12).map(np.array)
 
 OPPOSITE = {
@@ -41,46 +38,6 @@ def spread_around(centre, sd, replicates=8, seed=0):
     """Log-ratios with exactly this mean and standard deviation."""
     noise = np.random.default_rng(seed).normal(size=replicates)
     return centre + sd * (noise - noise.mean()) / noise.std(ddof=1)
-
-
-# One replicate
-
-
-def test_a_side_that_takes_half_the_time_has_twice_the_throughput():
-    assert math.exp(replicate_log_ratio([1.0, 1.5, 2.0], [2.0, 3.0, 4.0])) == pytest.approx(2)
-
-
-def test_a_burst_that_hits_fewer_than_half_of_the_rounds_leaves_the_log_ratio_among_the_others():
-    quiet = np.random.default_rng(1).normal(1, 0.01, (2, 15))
-    hit = quiet.copy()
-    hit[0, :7] *= 50
-    untouched = np.log(quiet[1, 7:] / quiet[0, 7:])
-    assert untouched.min() <= replicate_log_ratio(*hit) <= untouched.max()
-
-
-@given(round_times_s)
-def test_swapping_the_sides_inverts_a_replicates_ratio(times_s):
-    tensorflow_s, pytorch_s = times_s
-    there, back = replicate_log_ratio(tensorflow_s, pytorch_s), replicate_log_ratio(pytorch_s, tensorflow_s)
-    assert there == pytest.approx(-back, abs=1e-12)
-
-
-@given(round_times_s, st.floats(1e-3, 1e3))
-def test_a_machine_that_is_slower_for_both_sides_changes_nothing(times_s, slowdown):
-    tensorflow_s, pytorch_s = times_s
-    slowed = replicate_log_ratio(tensorflow_s * slowdown, pytorch_s * slowdown)
-    assert slowed == pytest.approx(replicate_log_ratio(tensorflow_s, pytorch_s), abs=1e-9)
-
-
-@pytest.mark.parametrize("broken_s", [math.nan, math.inf, 0.0, -1.0])
-def test_a_replicate_with_a_broken_round_was_not_measured(broken_s):
-    assert math.isnan(replicate_log_ratio([1.0, broken_s], [1.0, 1.0]))
-
-
-@pytest.mark.parametrize(("tensorflow_s", "pytorch_s"), [([], []), ([1.0], [1.0, 2.0]), ([[1.0]], [[1.0]])])
-def test_rounds_that_cannot_be_paired_are_refused(tensorflow_s, pytorch_s):
-    with pytest.raises(ValueError, match="cannot be paired"):
-        replicate_log_ratio(tensorflow_s, pytorch_s)
 
 
 # The interval and the tests
@@ -154,8 +111,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_when_processes_differ_
     wall_s = np.exp(born + bursts + rng.normal(0, 0.03, bursts.shape))
     wall_s[..., 0] /= math.exp(truth)
     held = 0
-    for pairs in wall_s:
-        interval = ratio_interval([replicate_log_ratio(*pair.T) for pair in pairs])
+    for matches in wall_s:
+        interval = ratio_interval([first - second for first, second in map(typical_effects, matches)])
         held += interval.low <= math.exp(truth) <= interval.high
     # Three Monte Carlo standard errors of 95 % in 2000 are 1.5 %.
     assert 0.935 <= held / simulations <= 0.965
@@ -169,6 +126,13 @@ def test_holm_agrees_with_published_examples():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     # stdlib.io, documentation of padjust
     assert holm([0.319, 0.201, 0.4, 0.374, 0.113]) == pytest.approx([0.957, 0.804, 0.957, 0.957, 0.565])
+
+
+def test_holm_corrects_each_row_of_a_table_as_a_family_of_its_own():
+    table = np.random.default_rng(5).random((4, 3, 6))
+    adjusted = holm(table)
+    for place in np.ndindex(4, 3):
+        assert adjusted[place] == pytest.approx(holm(table[place]))
 
 
 def test_holm_rejects_the_three_hypotheses_that_benjamini_and_hochberg_1995_report_for_their_trial():
