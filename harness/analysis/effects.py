@@ -34,8 +34,9 @@ def effects(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a trial and phase in which it was timed, matches in order of appearance: `case_id`, `run_id`,
         `match_id`, `seat`, `contender` and `framework`, and `log_speed` about the match's mean
-        (`match.typical_effects`). In a match and phase the difference of two is the log of one's throughput
-        over the other's, so ratios close. Matches in which fewer than two contenders finished are left out.
+        (`match.typical_effects`), NaN where a round has no proper time. In a match and phase the difference
+        of two is the log of one's throughput over the other's, so ratios close. Matches in which fewer than
+        two contenders finished are left out.
     """
     finished = trials[trials["status"] == Status.OK].reset_index(drop=True)
     match = finished.groupby(MATCH, sort=False).ngroup()
@@ -102,6 +103,5 @@ def _effects_of(phase: Hashable, timed: pd.DataFrame) -> pd.DataFrame | None:
         np.ones((len(turns), len(trials)), np.bool_),
     )
     sample_s[turn, seat], left_out[turn, seat] = timed["sample_s"], timed["warm_up"]
-    log_speeds = typical_effects(sample_s, left_out)
-    measured = np.isfinite(log_speeds)
-    return pd.DataFrame({"trial": trials[measured], "phase": phase, "log_speed": log_speeds[measured]})
+    log_speeds, counts = typical_effects(sample_s, left_out), ~left_out.all(axis=0)
+    return pd.DataFrame({"trial": trials[counts], "phase": phase, "log_speed": log_speeds[counts]})

@@ -90,7 +90,7 @@ def test_curves_further_apart_than_seeds_are_told_with_their_epoch():
     assert row.reason.startswith("in epoch 2 the mean losses lie")
 
 
-def test_one_pair_says_nothing():
+def test_one_match_says_nothing():
     row = only(*run(replicates=1))
     assert row.reason == "1 finished match; at least 2 are needed"
     assert pd.isna(row.accuracies_agree)
@@ -98,7 +98,7 @@ def test_one_pair_says_nothing():
     assert not pd.isna(row.accuracy_difference)
 
 
-def test_a_pair_with_a_failed_side_does_not_count():
+def test_a_match_with_a_failed_trial_does_not_count():
     trials, rounds = run(replicates=3)
     trials.loc[0, ["status", "final_accuracy"]] = ["failed", np.nan]
     assert only(trials, rounds).replicates == 2
@@ -120,7 +120,7 @@ def test_scripted_trials_without_any_spread_get_no_test():
 
 def test_cases_are_judged_apart_and_in_order():
     first, second = run(case_id="b"), run(case_id="a", accuracy_gap=0.1)
-    trials, rounds = (pd.concat(pair) for pair in zip(first, second, strict=True))
+    trials, rounds = (pd.concat(both) for both in zip(first, second, strict=True))
     table = agreement(trials, rounds)
     assert list(table["case_id"]) == ["b", "a"]
     assert list(table["accuracies_agree"]) == [True, False]

@@ -162,7 +162,7 @@ def test_sides_whose_rounds_differ_in_samples_are_compared_by_throughput():
     assert verdicts(run.trials, rounds)["speed_ratio"].to_numpy() == pytest.approx(untouched)
 
 
-def test_a_pair_with_a_failed_side_does_not_count_and_the_reason_says_why():
+def test_a_match_with_a_failed_trial_does_not_count_and_the_reason_says_why():
     run = Records().measure("a", 1.2, replicates=MIN_REPLICATES)
     run.fail("run-a-r1-pytorch", "no answer in 30 s")
     row = of(verdicts(run.trials, run.rounds), "a")
@@ -198,7 +198,7 @@ def test_rounds_that_only_one_side_ran_are_left_out():
     )
 
 
-def test_pairs_of_different_runs_with_the_same_name_are_different_replicates():
+def test_matches_of_different_runs_with_the_same_name_are_different_replicates():
     run = Records().measure("a", replicates=3, run_id="monday").measure("a", replicates=3, run_id="tuesday")
     assert of(verdicts(run.trials, run.rounds), "a")["replicates"] == 6
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise, permutations
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
+from harness.analysis.effects import effects, ratios
 from harness.engine import match as engine
 from harness.engine.conditions import Conditions
 from harness.engine.match import Interrupted, run_match
 from harness.engine.ratios import Ratios
 from harness.settings.grid import Match, between
+from harness.store.reader import read
+from harness.store.writer import Store
 from harness.work.contender import Contender
 from harness.work.records import Phase
 from harness.work.workload import FRAMEWORKS, Case, Dataset, Mode, Workload
@@ -133,7 +138,7 @@ def test_the_rounds_are_planned_for_the_fastest_of_all(run):
     assert {trial.rounds[0].samples for trial in trials} == {500}
 
 
-def test_one_of_four_that_fails_leaves_the_others_to_finish(run, monkeypatch):
+def test_one_of_four_that_fails_leaves_the_others_to_finish(run):
     # Only the contenders of batch size 50 are told to fail.
     odd = Contender(
         framework="pytorch",
@@ -146,9 +151,9 @@ def test_one_of_four_that_fails_leaves_the_others_to_finish(run, monkeypatch):
     match = Match(contenders=(*FOUR.contenders[:3], odd), replicate=0)
     trials = run({"train_s": 0.02}, {"train_s": 0.02, "events": {"start 50": "kill"}}, match)
     assert [trial.failure is None for trial in trials] == [True, True, True, False]
-    ratios = Ratios(trials)
-    assert ratios.log_ratio(0, 2) is not None
-    assert ratios.log_ratio(0, 3) is None
+    shown = Ratios(trials)
+    assert shown.log_ratio(0, 2) is not None
+    assert shown.log_ratio(0, 3) is None
 
 
 def test_interrupted_it_keeps_what_all_have_measured(run):
@@ -164,10 +169,31 @@ def test_interrupted_it_keeps_what_all_have_measured(run):
 
 
 def test_ratios_of_every_three_of_four_contenders_close(run):
-    ratios = Ratios(run({"train_s": 0.002}, {"train_s": 0.003}, FOUR, enough_s=0.05))
+    shown = Ratios(run({"train_s": 0.002}, {"train_s": 0.003}, FOUR, enough_s=0.05))
     for a, b, c in permutations(FOUR.seats, 3):
-        around = ratios.log_ratio(a, b) + ratios.log_ratio(b, c) + ratios.log_ratio(c, a)
+        around = shown.log_ratio(a, b) + shown.log_ratio(b, c) + shown.log_ratio(c, a)
         assert math.exp(around) == pytest.approx(1, abs=1e-9)
+
+
+def test_ratios_of_four_contenders_close_as_they_are_stored(run, tmp_path):
+    store = Store(tmp_path / "results")
+    store.prepare()
+    store.save_run({"run_id": "run", "status": "finished"})
+    for replicate in range(3):
+        match = replace(FOUR, replicate=replicate)
+        for trial in run({"train_s": 0.002}, {"train_s": 0.003}, match, enough_s=0.05):
+            store.save_trial(trial)
+    frames = read(store.folder)
+    found = effects(frames.trials, frames.rounds)
+    names = [one.id for one in FOUR.contenders]
+    assert set(found["contender"]) == set(names)
+    log_ratio = {
+        two: ratios(found, "contender", *two)["log_ratio"].to_numpy() for two in permutations(names, 2)
+    }
+    for a, b, c in permutations(names, 3):
+        around = log_ratio[a, b] + log_ratio[b, c] + log_ratio[c, a]
+        assert around.shape == (3,)
+        assert np.exp(around) == pytest.approx(1, abs=1e-9)
 
 
 def test_more_contenders_than_memory_holds_meet_in_parts_that_share_the_first(run, monkeypatch):
@@ -179,11 +205,11 @@ def test_more_contenders_than_memory_holds_meet_in_parts_that_share_the_first(ru
     assert set(parts[0]) | set(parts[1]) == set(FOUR.seats)
     assert len({trial.match_id for trial in trials}) == 2
     assert len({trial.trial_id for trial in trials}) == 5
-    ratios = Ratios(trials)
-    assert ratios.parts == 2
+    shown = Ratios(trials)
+    assert shown.parts == 2
     apart, other = (next(seat for seat in part if seat != 0) for part in parts)
-    through_the_first = ratios.log_ratio(apart, 0) + ratios.log_ratio(0, other)
-    assert ratios.log_ratio(apart, other) == pytest.approx(through_the_first)
+    through_the_first = shown.log_ratio(apart, 0) + shown.log_ratio(0, other)
+    assert shown.log_ratio(apart, other) == pytest.approx(through_the_first)
 
 
 def test_two_contenders_meet_however_little_memory_there_is(run, monkeypatch):

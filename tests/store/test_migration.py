@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +139,7 @@ def test_rows_that_schema_4_packed_are_brought_in(tmp_path):
     packed |= {name: pq.read_table(SCHEMA_4 / name).to_pylist() for name in ("runs", "trials", "rounds")}
     for rows in (packed["runs"], packed["trials"]):
         for row in rows:
-            row.update({name: at.isoformat() for name, at in row.items() if isinstance(at, pd.Timestamp)})
+            row.update({name: at.isoformat() for name, at in row.items() if isinstance(at, datetime)})
     unpack(packed, tmp_path)
     there, here = read(tmp_path), read(SCHEMA_4)
     for name in ("trials", "rounds", "controls", "control_rounds"):

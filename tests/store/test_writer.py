@@ -284,6 +284,6 @@ def test_gathering_one_run_leaves_the_files_of_others(store):
     store.gather("r1")
     assert sorted(path.name for path in (store.folder / "trials").iterdir()) == [
         "r1.parquet",
-        "r2-p-pytorch.parquet",
+        "r2-m-pytorch.parquet",
     ]
     assert len(read(store.folder, ["all"]).trials) == 2
