@@ -103,5 +103,5 @@ def _effects_of(phase: Hashable, timed: pd.DataFrame) -> pd.DataFrame | None:
         np.ones((len(turns), len(trials)), np.bool_),
     )
     sample_s[turn, seat], left_out[turn, seat] = timed["sample_s"], timed["warm_up"]
-    log_speeds, counts = typical_effects(sample_s, left_out), ~left_out.all(axis=0)
+    log_speeds, counts = typical_effects(sample_s, left_out), np.flatnonzero(~left_out.all(axis=0))
     return pd.DataFrame({"trial": trials[counts], "phase": phase, "log_speed": log_speeds[counts]})

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from harness.analysis.statistics import Judgement, Verdict
+from harness.analysis.statistics import Judgement
 from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Match, Plan
@@ -106,7 +106,7 @@ class RunDisplay(_Display):
         self._live = redraws(self._console)
         self._begin_s = time.monotonic()
         self._plan = plan
-        self._said: dict[str, Verdict] = {}
+        self._said: dict[str, str] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
