@@ -59,7 +59,7 @@ def median_polish(log_times: FloatArray) -> FloatArray:
 
 
 def least_absolute_deviations(log_times: FloatArray) -> FloatArray:
-    """The two-way layout of least absolute residuals, by reweighting: near the exact one (see the study)."""
+    """The two-way layout of least absolute residuals, by reweighting: near it, not exact."""
     return _reweighted(log_times, lambda scaled: 1 / np.maximum(scaled, 1e-3), sweeps=3 * SWEEPS)
 
 

@@ -2,7 +2,7 @@
 
 Simulates cases of two, four and eight contenders on the machines of `noise.py`, reduces every match to its
 effects, stops as the harness stops (`engine/stopping.py`: `Target`), and judges every two by Holm's
-correction as `analysis/questions.py` does. Seeded, one process, some minutes on one core. Writes
+correction as `analysis/questions.py` does. Seeded, one process. Writes
 `families.csv`.
 """
 

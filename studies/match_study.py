@@ -3,7 +3,7 @@
 Simulates matches of two, four and eight contenders on the machines of `noise.py`, gives every estimator of
 `effect_candidates.py` the same data, and lays Student's t over replicates, as for two contenders
 (`interval_study.py`). Each is held against the median of the two contenders' own turns, which no other
-contender touches, but which does not close. Seeded, one process, some minutes on one core. Writes
+contender touches, but which does not close. Seeded, one process. Writes
 `estimators.csv`, `planted.csv` and `disturbed.csv`.
 """
 

@@ -21,9 +21,9 @@ def typical_effects(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = No
     """Reduce a match to the typical log speed of each contender.
 
     Every two contenders have a median log-ratio over the turns that both took. The effects are their least
-    squares, each median weighted by its turns: where all took all turns, a contender's effect is the mean
-    of its medians against every contender. For two it is their median, and no contender, however wild,
-    moves the ratio of two others further than one of their own turns shows.
+    squares, each median weighted by its turns. For two contenders their ratio is the median. Where all took
+    all turns, an effect is the mean of a contender's medians against every contender, and none, however
+    wild, moves the ratio of two others out of what their own turns show.
 
     Args:
         sample_s: (turns, contenders) seconds a sample, each contender once a turn.
