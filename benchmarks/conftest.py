@@ -22,7 +22,7 @@ import pytest
 
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
-from harness.engine.match import run_match
+from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
 from harness.engine.rounds import Rounds

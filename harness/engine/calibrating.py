@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
-from harness.engine.match import Observer, run_match
+from harness.engine.playing import Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
 from harness.engine.seat import Seat

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Final, Protocol
 
 from harness.engine.conditions import Conditions
-from harness.engine.match import Interrupted, Observer, run_match
+from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome, ended

@@ -25,7 +25,7 @@ class Ratios:
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
-        """`trials` are those of one match, by part (see `engine.match.run_match`)."""
+        """`trials` are those of one match, by part (see `engine.playing.run_match`)."""
         self._parts = [
             {trial.seat: trial for trial in part} for _, part in groupby(trials, key=attrgetter("part"))
         ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine.conditions import Conditions
-from harness.engine.match import Interrupted, Observer, run_match
+from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
 from harness.engine.stopping import Budget, Target

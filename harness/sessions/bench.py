@@ -19,7 +19,7 @@ from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
-from harness.engine.match import Observer
+from harness.engine.playing import Observer
 from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
 from harness.engine.rounds import WHOLE_EPOCHS
 from harness.engine.runner import Outcome, measure

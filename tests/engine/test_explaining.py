@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harness.analysis.explanation import ASIDE, UNEXPLAINED, explanation
-from harness.engine import match as engine
+from harness.engine import playing as engine
 from harness.engine.explaining import explain
 from harness.settings import config, presets
 from harness.store.reader import read_changes

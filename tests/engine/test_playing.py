@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from harness.analysis.effects import effects, ratios
-from harness.engine import match as engine
+from harness.engine import playing as engine
 from harness.engine.conditions import Conditions
-from harness.engine.match import Interrupted, run_match
+from harness.engine.playing import Interrupted, run_match
 from harness.engine.ratios import Ratios
 from harness.settings.grid import Match, between
 from harness.store.reader import read
