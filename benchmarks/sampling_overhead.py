@@ -24,10 +24,10 @@ from rich.console import Console
 from harness.analysis.match import typical_effects
 from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
-from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part, faster, plan_rounds
 from harness.engine.surroundings import environment
+from harness.engine.turns import turns
 from harness.errors import DeviceUnavailable, HarnessError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
