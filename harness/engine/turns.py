@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-Contender = TypeVar("Contender")
+Taker = TypeVar("Taker")
 
 
-def turns(contenders: Sequence[Contender], count: int, seed: str) -> Iterator[tuple[Contender, ...]]:
+def turns(contenders: Sequence[Taker], count: int, seed: str) -> Iterator[tuple[Taker, ...]]:
     """Order of two contenders or more in each of `count` turns, drawn in balanced blocks.
 
     A block is a Williams design (1949): each contender holds each place equally often, and follows each other
