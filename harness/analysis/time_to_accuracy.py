@@ -109,7 +109,7 @@ def time_to_accuracy_ratio(
     `time_to_accuracy`.
 
     Returns:
-        One row a case, in order of appearance: `replicates` (pairs whose two trials finished), `ratio`
+        One row a case, in order of appearance: `replicates` (matches in which both finished), `ratio`
         (geometric mean) and its interval. Null, with the `reason` beside it, unless every finished trial
         of both got there: the seconds of those that did are a selected sample.
     """

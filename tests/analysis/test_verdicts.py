@@ -144,7 +144,7 @@ def test_swapping_the_frameworks_names_inverts_every_ratio():
     there = verdicts(run.trials, run.rounds)
     swap = dict(zip(FRAMEWORKS, reversed(FRAMEWORKS), strict=True))
     back = verdicts(
-        run.trials.assign(framework=run.trials["framework"].map(swap)),
+        run.trials.assign(framework=run.trials["framework"].map(swap), seat=1 - run.trials["seat"]),
         run.rounds.assign(framework=run.rounds["framework"].map(swap)),
     )
     assert back["speed_ratio"].to_numpy() == pytest.approx(1 / there["speed_ratio"].to_numpy())

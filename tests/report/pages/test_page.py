@@ -234,8 +234,8 @@ def test_long_tables_are_cut_and_say_so():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("ink", "paper"),
-    [("ink", "paper"), ("muted", "paper"), ("muted", "raised"), ("tensorflow", "paper"),
-     ("pytorch", "paper"), ("warn", "warn-paper")],
+    [("ink", "paper"), ("muted", "paper"), ("muted", "raised"), ("of-tensorflow", "paper"),
+     ("of-pytorch", "paper"), ("warn", "warn-paper")],
 )  # fmt: skip
 def test_text_stands_out_from_its_ground_in_both_schemes(html, scheme, ink, paper):
     light, dark = (dict(re.findall(r"--([\w-]+): #(\w{6})\b", block)) for block in html.split("@media")[:2])
