@@ -22,8 +22,11 @@ _FEWEST: Final = 2
 
 
 def measure_energy(seats: Mapping[int, Seat], seed: str) -> None:
-    """Blocks of whole epochs in turns of all that have not failed; none where that leaves fewer than two."""
-    standing = sorted(number for number, seat in seats.items() if not seat.failure)
+    """Blocks of whole epochs in turns of all that have not failed; none where that leaves fewer than two.
+
+    Nor of a listing as printed: its `fit` runs the epochs that it was told, and has ended.
+    """
+    standing = sorted(number for number, seat in seats.items() if not (seat.failure or seat.case.as_printed))
     if len(standing) < _FEWEST:
         return
     for numbers in turns(standing, _BLOCKS, seed):

@@ -10,12 +10,16 @@ import pytest
 from harness.engine.energy import measure_energy
 
 
-def seated(*failures):
+def seated(*failures, as_printed=False):
     """Seats, one a failure or None, that note in one list whose block it was and for how long."""
     blocks = []
 
     def seat(number, failed):
-        return SimpleNamespace(failure=failed, train_block=lambda least_s: blocks.append((number, least_s)))
+        return SimpleNamespace(
+            failure=failed,
+            case=SimpleNamespace(as_printed=as_printed),
+            train_block=lambda least_s: blocks.append((number, least_s)),
+        )
 
     return {number: seat(number, failed) for number, failed in enumerate(failures)}, blocks
 
@@ -45,3 +49,9 @@ def test_one_of_three_that_failed_leaves_the_others_to_be_measured():
     seats, blocks = seated(None, "out of memory", None)
     measure_energy(seats, "seed")
     assert Counter(number for number, _ in blocks) == {0: 2, 2: 2}
+
+
+def test_a_listing_has_no_epochs_beyond_its_own_to_train_on():
+    seats, blocks = seated(None, None, as_printed=True)
+    measure_energy(seats, "seed")
+    assert blocks == []
