@@ -68,7 +68,7 @@ help: ## Show this page
 	@echo '  SEED           seed of the first replicate'
 	@echo '  THREADS        threads of each framework, or auto'
 	@echo '  BUDGET         seconds to measure for'
-	@echo '  REPLICATES     at most this many pairs of each case'
+	@echo '  REPLICATES     at most this many matches of each case'
 	@echo '  WITHIN         stop a case when its ratio is known within this, such as 2%'
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'

@@ -1,7 +1,7 @@
 """The same measurements for people who live in pytest: `pytest benchmarks/ --benchmark-json=FILE`.
 
-A case is measured once a session, the way `harness bench` does it: proven first, then fresh pairs whose
-rounds take turns. Each test hands one side's seconds to pytest-benchmark by moving its clock, so neither
+A case is measured once a session, the way `harness bench` does it: proven first, then fresh matches whose
+rounds take turns. Each test hands one framework's seconds to pytest-benchmark by moving its clock, so neither
 pipe nor parent is inside them. The file also holds the whole run, failures included, for `harness import`.
 """
 
@@ -22,9 +22,9 @@ import pytest
 
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
+from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
-from harness.engine.replicate import run_pair
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
 from harness.errors import HarnessError, UsageError
@@ -32,7 +32,7 @@ from harness.measure import scratch
 from harness.parity.certificate import Certificate
 from harness.sessions import rows
 from harness.settings import config
-from harness.settings.grid import Pair, plan
+from harness.settings.grid import Match, between, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.records import Certification, Trial
@@ -45,7 +45,7 @@ _OPTIONS = {
     "--mode": ("mode", "loop", "loop, eager, compiled, graph, idiomatic"),
     "--precision": ("precision", "fp32", "fp32, tf32, bf16, fp16 or fp64"),
     "--epochs": ("epochs", "5", "training epochs"),
-    "--replicates": ("replicates", "5", "fresh pairs of a case"),
+    "--replicates": ("replicates", "5", "fresh matches of a case"),
     "--dataset": ("dataset", "mnist", "mnist, fashion-mnist or synthetic"),
     "--train-samples": ("train_samples", "60000", "train on the first N samples only"),
     "--threads": ("threads", "auto", "threads of each framework"),
@@ -123,13 +123,13 @@ class Silent:
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None: ...
 
-    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None: ...
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None: ...
 
-    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None: ...
+    def turn_done(self, match: Match, *, done: int, rounds: int) -> None: ...
 
     def trial_done(self, trial: Trial) -> None: ...
 
-    def judged(self, pair: Pair, so_far: object) -> None: ...
+    def judged(self, match: Match, so_far: object) -> None: ...
 
     def notice(self, text: str) -> None: ...
 
@@ -183,8 +183,8 @@ class Session:
             known: dict[str, Rounds] = {}
             self._trials[case.id] = []
             for replicate in range(self._settings.replicates):
-                pair = Pair(case=case, replicate=replicate, frameworks=self._settings.frameworks)
-                for trial in run_pair(pair, conditions, Silent(), known):
+                match = between(case, replicate, self._settings.frameworks)
+                for trial in run_match(match, conditions, Silent(), known):
                     self._store.save_trial(trial)
                     self._trials[case.id].append(trial)
         return self._trials[case.id]
@@ -242,7 +242,7 @@ CLOCK = WorkerClock()
 
 
 @pytest.fixture
-def side(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[[], list[Trial]]:
+def finished_trials(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[[], list[Trial]]:
     """What a test asks for one framework's finished trials of a case; see `_measured`.
 
     Asked for in the test, so that a case that cannot be measured is the test's failure, and not an error

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from harness.parity.certificate import Certificate, Finding
-from harness.settings.grid import SIDES
 from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
 from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
+from harness.work.contender import Contender
 from harness.work.records import Role, Status
 from harness.work.workload import Case, Mode, Workload
 
@@ -70,10 +70,8 @@ def invent(results: Path, total: int) -> int:
         )
     replicates = max(1, round(total / (len(CASES) * len(FRAMEWORKS) * ROUNDS_A_TRIAL)))
     numbers = np.random.default_rng(0)
-    for case, replicate, (side, framework) in product(
-        CASES, range(replicates), zip(SIDES, FRAMEWORKS, strict=True)
-    ):
-        _invent_trial(results, case, replicate, (side, framework), numbers)
+    for case, replicate, seat in product(CASES, range(replicates), range(len(FRAMEWORKS))):
+        _invent_trial(results, case, replicate, seat, numbers)
     run = {
         "schema_version": SCHEMA_VERSION, "run_id": RUN_ID, "status": "finished", "synthetic": True,
         "started_at": datetime(2026, 1, 1, tzinfo=UTC), "finished_at": datetime(2026, 1, 2, tzinfo=UTC),
@@ -88,15 +86,14 @@ def invent(results: Path, total: int) -> int:
     return len(CASES) * replicates * len(FRAMEWORKS) * ROUNDS_A_TRIAL
 
 
-def _invent_trial(
-    results: Path, case: Case, replicate: int, who: tuple[str, str], numbers: np.random.Generator
-) -> None:
-    side, framework = who
-    pair_id = f"{RUN_ID}-{case.id}-r{replicate}"
+def _invent_trial(results: Path, case: Case, replicate: int, seat: int, numbers: np.random.Generator) -> None:
+    contender = Contender(framework=FRAMEWORKS[seat], case=case)
+    match_id = f"{RUN_ID}-{case.id}-r{replicate}"
     identity: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION, "run_id": RUN_ID, "pair_id": pair_id,
-        "trial_id": f"{pair_id}-{framework}", "role": Role.COMPARISON.value, "side": side, "case_id": case.id,
-        "framework": framework, "planted_share": 0.0, "device": "cpu", "mode": case.mode.value,
+        "schema_version": SCHEMA_VERSION, "run_id": RUN_ID, "match_id": match_id,
+        "trial_id": f"{match_id}-{seat}-{contender.framework}", "role": Role.COMPARISON.value, "seat": seat,
+        "contender": contender.id, "case_id": case.id, "framework": contender.framework,
+        "planted_share": 0.0, "device": "cpu", "mode": case.mode.value,
         "precision": "fp32", "dataset": "mnist", "synthetic": True, "batch_size": case.workload.batch_size,
         "epochs": EPOCHS, "replicate": replicate, "seed": replicate,
     }  # fmt: skip
@@ -107,7 +104,7 @@ def _invent_trial(
     columns: dict[str, Any] = {name: [value] * ROUNDS_A_TRIAL for name, value in identity.items()} | {
         "phase": np.where(evaluate, "evaluate", "train"),
         "round_index": np.where(evaluate, np.cumsum(evaluate), np.cumsum(~evaluate)) - 1,
-        "epoch": np.minimum(epochs, EPOCHS), "turn": np.zeros(ROUNDS_A_TRIAL, dtype=np.int8),
+        "epoch": np.minimum(epochs, EPOCHS), "place": np.zeros(ROUNDS_A_TRIAL, dtype=np.int8),
         "samples": np.full(ROUNDS_A_TRIAL, 6400), "steps": np.full(ROUNDS_A_TRIAL, 100),
         "started_s": np.cumsum(2 * wall_s), "wall_s": wall_s, "cpu_s": wall_s, "idle_cpu_s": 0 * wall_s,
         "samples_per_s": 6400 / wall_s, "loss": 0.3 + 0 * wall_s,

@@ -24,10 +24,10 @@ from rich.console import Console
 from harness.analysis.match import typical_effects
 from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
-from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
-from harness.engine.rounds import Part, faster, plan_rounds
+from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
+from harness.engine.turns import turns
 from harness.errors import DeviceUnavailable, HarnessError
 from harness.measure import nvml
 from harness.measure.gpu import GpuSampler
@@ -107,7 +107,7 @@ def measure(settings: config.Settings, rounds: int) -> Iterator[Turn]:
                     framework=framework, case=case, threads=settings.threads, data_root=str(root)
                 )
                 pace = worker.ask(Do.START, timeout_s=_TIMEOUT_S, spec=dump_spec(spec))["pace"]
-                parts = plan_rounds(case, faster(case, [pace]), ROUND_S).train[0]
+                parts = plan_rounds(case, fastest(case, [pace]), ROUND_S).train[0]
                 for number, names in enumerate(turns((ON, OFF), rounds, f"{framework}-{replicate}")):
                     taken = {name: _round(worker, parts, gpu if name == ON else None) for name in names}
                     yield Turn(

@@ -8,9 +8,9 @@ from benchmarks.conftest import CLOCK
 from harness.work.records import Phase
 
 
-def test_train(benchmark, side, case):
+def test_train(benchmark, finished_trials, case):
     """A round is one of the harness's timed rounds, warm-up left out; nothing is run twice."""
-    trials = side()
+    trials = finished_trials()
     rounds = _rounds(trials, Phase.TRAIN)
     _replay(benchmark, f"train {case.id}", [one.wall_s for one in rounds], trials)
     benchmark.extra_info |= {
@@ -20,17 +20,17 @@ def test_train(benchmark, side, case):
     }
 
 
-def test_evaluate(benchmark, side, case):
+def test_evaluate(benchmark, finished_trials, case):
     """A round is one or several passes over the test set, after an epoch."""
-    trials = side()
+    trials = finished_trials()
     rounds = _rounds(trials, Phase.EVALUATE)
     _replay(benchmark, f"evaluate {case.id}", [one.wall_s for one in rounds], trials)
     benchmark.extra_info["samples_per_s"] = median(one.samples_per_s for one in rounds)
 
 
-def test_start(benchmark, side, case):
+def test_start(benchmark, finished_trials, case):
     """A round is a fresh process: import, data, build and first steps."""
-    trials = side()
+    trials = finished_trials()
     _replay(benchmark, f"start {case.id}", [trial.startup.total_s for trial in trials], trials)
     for part in ("import_s", "data_s", "build_s", "first_step_s"):
         benchmark.extra_info[part] = median(getattr(trial.startup, part) for trial in trials)

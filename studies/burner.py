@@ -23,7 +23,7 @@ from harness.analysis.statistics import Judgement
 from harness.data import cache, mnist
 from harness.engine.calibrating import calibrate
 from harness.settings import config, presets
-from harness.settings.grid import SIDES, Pair, plan
+from harness.settings.grid import Match, plan
 from harness.work.records import Attempt, Trial
 from harness.work.workload import MOST_EPOCHS
 
@@ -39,18 +39,18 @@ class _Neighbour:
         self._burner: subprocess.Popen[bytes] | None = None
         self._ended = 0
 
-    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
         pass
 
-    def judged(self, pair: Pair, so_far: Judgement) -> None:
+    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def trial_done(self, trial: Trial) -> None:
         pass
 
-    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:  # noqa: ARG002  (its name is given)
-        # Of five pairs two are over and the third is under way.
-        if self._burner is None and self._ended == len(SIDES) * (self._replicates // 2) and done > 1:
+    def turn_done(self, match: Match, *, done: int, rounds: int) -> None:  # noqa: ARG002  (its name is given)
+        # Of five matches of two contenders two are over and the third is under way.
+        if self._burner is None and self._ended == 2 * (self._replicates // 2) and done > 1:
             self._burner = subprocess.Popen([sys.executable, "-c", _BURN])
 
     def save(self, trial: Trial) -> None:  # noqa: ARG002  (counted, not kept)

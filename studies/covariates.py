@@ -1,6 +1,6 @@
 """Does knowing what else the machine did narrow the interval? `python -m studies.covariates RESULTS...`
 
-Takes the pairs of calibrations, in which the true ratio is known, and gives the same rounds to the chosen
+Takes the matches of calibrations, in which the true ratio is known, and gives the same rounds to the chosen
 estimate and to some that use what was recorded beside the clock: processor time instead of wall time,
 wall time with the part that follows others' processor time and stolen time taken out (a control variate,
 its slope fitted within the try), and wall time without the rounds that were marked as disturbed. Counts
@@ -19,8 +19,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, ratio_interval
-from harness.analysis.usual import PAIRED
-from harness.settings.grid import SIDES
+from harness.analysis.usual import IN_TURNS
 from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION
 from harness.work.records import Phase
@@ -29,21 +28,21 @@ _NOISE: Final = ["others_cpu_s", "steal_s"]
 
 
 def turns(folder: Path) -> pd.DataFrame:
-    """One row a turn of the paired tries: log-ratios of wall and processor time, and differences in noise.
+    """One row a turn of the tries that took turns: log-ratios of wall and processor time, noise.
 
     Rounds of the warm-up are left out. Columns: calibration, try (`number`), replicate, planted_share,
-    `wall`, `cpu` (log of side b's over side a's), `others_cpu_s`, `steal_s` (shares of the round's wall
-    time, b's less a's) and `disturbed`.
+    `wall`, `cpu` (log of the second seat's over the first's), `others_cpu_s`, `steal_s` (shares of the
+    round's wall time, the second's less the first's) and `disturbed`.
     """
     rounds = pd.read_parquet(folder / CALIBRATION / "rounds")
     attempts = read_attempts(folder)
-    pairs = attempts[attempts["way"] == PAIRED].groupby("calibration_id")["replicates"].max()
-    rounds = rounds.assign(pairs=rounds["run_id"].map(pairs)).dropna(subset="pairs")
-    # The last replicate of a try is the one that was measured one side after the other.
-    in_turns = rounds["replicate"] % (rounds["pairs"] + 1) != rounds["pairs"]
+    matches = attempts[attempts["way"] == IN_TURNS].groupby("calibration_id")["replicates"].max()
+    rounds = rounds.assign(matches=rounds["run_id"].map(matches)).dropna(subset="matches")
+    # The last replicate of a try is the one that was measured one seat after the other.
+    in_turns = rounds["replicate"] % (rounds["matches"] + 1) != rounds["matches"]
     settled = rounds[(rounds["phase"] == Phase.TRAIN) & in_turns & ~rounds["warm_up"]]
     keys = ["run_id", "replicate", "round_index"]
-    a, b = (settled[settled["side"] == side].set_index(keys) for side in SIDES)
+    a, b = (settled[settled["seat"] == seat].set_index(keys) for seat in (0, 1))
     a, b = a.align(b, join="inner", axis=0)
     shares = {name: b[name] / b["wall_s"] - a[name] / a["wall_s"] for name in _NOISE}
     made = pd.DataFrame(
@@ -53,11 +52,11 @@ def turns(folder: Path) -> pd.DataFrame:
             "wall": np.log(b["wall_s"]) - np.log(a["wall_s"]),
             "cpu": np.log(b["cpu_s"]) - np.log(a["cpu_s"]),
             **shares,
-            "pairs": a["pairs"],
+            "matches": a["matches"],
             "disturbed": a["disturbed_by"].notna() | b["disturbed_by"].notna(),
         }
     ).reset_index()
-    return made.assign(number=made["replicate"] // (made["pairs"] + 1))
+    return made.assign(number=made["replicate"] // (made["matches"] + 1))
 
 
 def _wall(one: pd.DataFrame) -> pd.Series:

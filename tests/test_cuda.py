@@ -116,7 +116,7 @@ def test_auto_without_a_gpu_takes_the_cpu_and_says_why(on_stub, tmp_path):
 
 
 def test_a_gpu_that_is_lost_in_the_middle_loses_nothing_that_was_measured(on_stub, tmp_path):
-    """The case and its control are two pairs: the second finds the device gone."""
+    """The case and its control are two matches: the second finds the device gone."""
     rounds_folder = tmp_path / "results" / "rounds"
     done = on_stub("bench", "--device", "cuda", *SMALL, lost_when=rounds_folder, pid="children", used=5)
     assert done.returncode == 0, done.stderr
@@ -185,10 +185,10 @@ def test_auto_passes_over_a_gpu_for_one_process_only(on_stub, tmp_path):
     assert set(table(tmp_path, "trials")["device"]) == {"cpu"}
 
 
-def test_memory_that_runs_out_beside_the_other_worker_is_told_as_the_pairs(on_stub, tmp_path):
+def test_memory_that_runs_out_beside_the_other_workers_is_told_as_the_matchs(on_stub, tmp_path):
     scripts = {"tensorflow": {}, "pytorch": {"events": {"train 1": "memory"}}}
     on_stub("bench", "--device", "cuda", *SMALL, pid="children", used=700 * 2**20, scripts=scripts)
     trials = table(tmp_path, "trials")
     (reason,) = set(trials.loc[trials["framework"] == "pytorch", "failure_reason"].dropna())
-    assert "the other worker of the pair held 700 MiB of the card" in reason
+    assert "the other workers of the match held 700 MiB of the card" in reason
     assert set(trials.loc[trials["framework"] == "pytorch", "failure_kind"].dropna()) == {"out of memory"}

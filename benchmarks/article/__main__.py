@@ -40,7 +40,7 @@ def run(arguments: Sequence[str], progress: Console) -> list[Fidelity]:
         prog="python -m benchmarks.article",
         description="The article's listings, plain and in the harness's worker, in turns, on the CPU.",
     )
-    parser.add_argument("--seeds", default="5", help="fresh pairs of processes a framework (default: 5)")
+    parser.add_argument("--seeds", default="5", help="fresh processes a framework and program (default: 5)")
     parser.add_argument("--threads", default="auto", help="threads of each side; auto leaves one core free")
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS, help="only this one")
     parser.add_argument("--output", type=Path, default=Path(), help="folder for epochs.csv and accuracy.csv")

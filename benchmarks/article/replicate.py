@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.article.listing_process import EPOCHS, ListingProcess
-from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
+from harness.engine.turns import turns
 from harness.work.listings import listed
 from harness.work.workload import FULL_TRAIN_SAMPLES, Dataset, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec

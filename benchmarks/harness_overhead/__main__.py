@@ -30,7 +30,7 @@ from harness.settings.presets import FRAMEWORKS
 # Settings of `harness bench` that are options here too; it checks their values.
 _SHARED = {
     "batch_size": ("64,1024", "training batch sizes"),
-    "replicates": ("8", "fresh pairs of processes a framework and batch size"),
+    "replicates": ("8", "fresh processes a framework and batch size"),
     "dataset": ("mnist", "mnist, fashion-mnist or synthetic"),
     "threads": ("auto", "threads of each framework; auto leaves one core free"),
 }

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from benchmarks.harness_overhead.bare_process import BareProcess, Trained
-from harness.engine.pairing import turns
 from harness.engine.process import WorkerProcess
-from harness.engine.rounds import Part, faster, plan_rounds
+from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
+from harness.engine.turns import turns
 from harness.errors import HarnessError
 from harness.work.workload import MOST_EPOCHS, Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
@@ -106,7 +106,7 @@ class Replicate:
     def plan(self, count: int) -> tuple[tuple[Part, ...], ...]:
         """`count` rounds of at least `ROUND_S` at the pace that the worker has found."""
         case = self._setting.case
-        return plan_rounds(case, faster(case, [self._pace]), ROUND_S).train[:count]
+        return plan_rounds(case, fastest(case, [self._pace]), ROUND_S).train[:count]
 
     def take_turns(self, rounds: tuple[tuple[Part, ...], ...]) -> Iterator[Turns]:
         """Both sides at each round, in balanced random order.

@@ -22,7 +22,7 @@ from harness.work.records import Phase, Status
 # Half a percentage point of final accuracy, the largest difference that counts as none.
 ACCURACY_MARGIN: Final = 0.005
 
-_PAIR: Final = ["case_id", "run_id", "pair_id"]
+_MATCH: Final = ["case_id", "run_id", "match_id"]
 _FEWEST: Final = 2
 
 # What a row says, after the case, its replicates and each framework's mean accuracy.
@@ -43,7 +43,7 @@ _DTYPES: Final[dict[Hashable, str]] = {
 def agreement(
     trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = ACCURACY_MARGIN, alpha: float = 0.05
 ) -> pd.DataFrame:
-    """Compare what the two frameworks learned, over the pairs in which both finished.
+    """Compare what the two frameworks learned, over the matches in which both finished.
 
     Args:
         trials: one row a trial, columns as in `store.schema.TRIALS`.
@@ -61,19 +61,19 @@ def agreement(
         `reason` is null when both agree.
     """
     ended = trials[trials["status"] == Status.OK].pivot_table(
-        index=_PAIR, columns="framework", values="final_accuracy", dropna=False
+        index=_MATCH, columns="framework", values="final_accuracy", dropna=False
     )
     pair = pair_of(trials)
     ended = ended.reindex(columns=list(pair)).dropna()
     curves = _losses_by_epoch(trials, rounds).pivot_table(
-        index=[*_PAIR, "epoch"], columns="framework", values="loss"
+        index=[*_MATCH, "epoch"], columns="framework", values="loss"
     )
     curves = curves.reindex(columns=list(pair)).dropna()
-    curve_pairs = curves.reset_index("epoch").index
+    curve_matches = curves.reset_index("epoch").index
     rows = []
     for case_id in trials["case_id"].drop_duplicates():
         accuracies = ended[ended.index.get_level_values("case_id") == case_id]
-        losses = curves[curve_pairs.isin(accuracies.index)]
+        losses = curves[curve_matches.isin(accuracies.index)]
         row = {"case_id": case_id, "replicates": len(accuracies), "accuracy_margin": margin}
         row |= _accuracies(accuracies, pair, margin, alpha) | _losses(losses, pair)
         rows.append(row | {"reason": _reason(row, len(accuracies))})
@@ -93,7 +93,7 @@ def _losses_by_epoch(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame
     trial, epoch = trial_numbers(train, trials), train["epoch"].to_numpy()
     means = train["loss"].groupby([trial, epoch]).mean().rename_axis(["trial", "epoch"]).reset_index()
     means = means[means["trial"] >= 0]
-    whose = trials[[*_PAIR, "framework"]].iloc[means["trial"]].reset_index(drop=True)
+    whose = trials[[*_MATCH, "framework"]].iloc[means["trial"]].reset_index(drop=True)
     return whose.assign(epoch=means["epoch"].to_numpy(), loss=means["loss"].to_numpy())
 
 
@@ -143,7 +143,7 @@ def _losses(curves: pd.DataFrame, pair: tuple[str, str]) -> dict[str, Any]:
 
 def _reason(row: dict[str, Any], replicates: int) -> str | None:
     if replicates < _FEWEST:
-        return f"{replicates} finished pair{'s' * (replicates != 1)}; at least {_FEWEST} are needed"
+        return f"{replicates} finished match{'es' * (replicates != 1)}; at least {_FEWEST} are needed"
     reasons = []
     if "accuracies_agree" not in row:
         reasons.append("the accuracies of all seeds differ alike, so their noise cannot be judged")

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from scipy.stats import binomtest
 
 from harness.analysis.statistics import Verdict
-from harness.analysis.usual import PAIRED, Says
+from harness.analysis.usual import IN_TURNS, Says
 
 # A difference counts as resolved where so large a share of tries would find it.
 POWER: Final = 0.9
@@ -21,8 +21,8 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "try_s": "float64",
     "way": "str",
     "tries": "int32",
-    "a_faster": "int32",
-    "b_faster": "int32",
+    "first_faster": "int32",
+    "second_faster": "int32",
     "equivalent": "int32",
     "undecided": "int32",
     "wrong": "int32",
@@ -52,8 +52,8 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
 
     Returns:
         One row a planted share, length of a try (`try_s`) and way; the project's own way first. `wrong`
-        counts what the truth contradicts: a side called faster that is not, or `equivalent` where the
-        planted share is more than the margin. `found_share` is how often the slowed side was found, null
+        counts what the truth contradicts: a contender called faster that is not, or `equivalent` where the
+        planted share is more than the margin. `found_share` is how often the slowed one was found, null
         where nothing was planted. `covered` counts the intervals that hold the true ratio. Shares have
         Clopper and Pearson's (1934) interval of 95 %. `half_width` is the intervals' median, `error` the
         root mean square of the log-ratios' errors. `resolved_share` is the smallest difference that a
@@ -66,30 +66,30 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
         share = float(tries["planted_share"].iloc[0])
         rows.append({"planted_share": share, "try_s": try_s, "way": way} | _row(tries, share, margin))
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
-    frame = frame.assign(usual=frame["way"] != PAIRED)
+    frame = frame.assign(usual=frame["way"] != IN_TURNS)
     ordered = frame.sort_values(["planted_share", "try_s", "usual"], kind="stable")
     return ordered.drop(columns="usual").reset_index(drop=True)
 
 
 def _row(tries: pd.DataFrame, share: float, margin: float) -> dict[str, Any]:
     says, count = tries["says"].value_counts(), len(tries)
-    a_faster, b_faster = (int(says.get(name, 0)) for name in (Says.A_FASTER, Says.B_FASTER))
+    first_faster, second_faster = (int(says.get(name, 0)) for name in (Says.FIRST_FASTER, Says.SECOND_FASTER))
     equivalent = int(says.get(Verdict.EQUIVALENT, 0))
-    wrong = b_faster + (a_faster if share == 0 else 0) + (equivalent if share > margin else 0)
+    wrong = second_faster + (first_faster if share == 0 else 0) + (equivalent if share > margin else 0)
     errors = (tries["ratio"].map(math.log) - math.log1p(share)).pow(2)
     row = {
         "tries": count,
-        "a_faster": a_faster,
-        "b_faster": b_faster,
+        "first_faster": first_faster,
+        "second_faster": second_faster,
         "equivalent": equivalent,
-        "undecided": count - a_faster - b_faster - equivalent,
+        "undecided": count - first_faster - second_faster - equivalent,
         "wrong": wrong,
         "error": math.sqrt(errors.mean()),
         "measured_s": tries["measured_s"].mean(),
         **_shares("wrong_share", wrong, count),
     }
     if share > 0:
-        row |= _shares("found_share", a_faster, count)
+        row |= _shares("found_share", first_faster, count)
     bounded = tries.dropna(subset=["ratio_low", "ratio_high"])
     if len(bounded):
         row |= _interval_columns(bounded, share)

@@ -95,7 +95,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, rule: Rule | None = None) -> pd.Da
     one, other = pair_of(a, b)
     rows: list[dict[str, Any]] = []
     for phase in Phase:
-        speeds = [log_speeds(side, phase).droplevel(["run_id", "pair_id"]) for side in (a, b)]
+        speeds = [log_speeds(run, phase).droplevel(["run_id", "match_id"]) for run in (a, b)]
         found = [
             _row(case_id, framework, against, speeds)
             for case_id in cases["case_id"]

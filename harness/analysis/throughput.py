@@ -26,14 +26,14 @@ _DTYPES: Final[dict[Hashable, str]] = {
 
 
 def log_speeds(trials: pd.DataFrame, phase: Phase) -> pd.DataFrame:
-    """Logarithms of the median speeds of finished trials: a row a pair, a column a framework.
+    """Logarithms of the median speeds of finished trials: a row a match, a column a framework.
 
-    `trials` has the columns of `store.schema.TRIALS`; the index is `case_id`, `run_id` and `pair_id`. What a
+    `trials` has the columns of `store.schema.TRIALS`; the index is `case_id`, `run_id` and `match_id`. What a
     trial did not measure is null.
     """
     ok = trials[(trials["status"] == Status.OK) & (trials[SPEED[phase]] > 0)]
     logs = ok.assign(log_speed=np.log(ok[SPEED[phase]]))
-    return logs.pivot_table(index=["case_id", "run_id", "pair_id"], columns="framework", values="log_speed")
+    return logs.pivot_table(index=["case_id", "run_id", "match_id"], columns="framework", values="log_speed")
 
 
 def throughput(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 Time to a quality target is what MLPerf Training measures (Mattson et al. 2020), because samples per second
 can be bought with a worse model. The clock is that of the training rounds: evaluation, start-up and the
-other side's turns stand off it. Accuracy is seen only when an epoch ends, so a time is up to one epoch
+others' turns stand off it. Accuracy is seen only when an epoch ends, so a time is up to one epoch
 late, and where all replicates arrived in the same epoch the interval holds the noise of the clock alone:
 another seed may need another epoch, and nothing in such a sample says how often.
 """
@@ -23,8 +23,8 @@ from harness.work.records import Phase, Status
 # Share of the test set classified rightly.
 TARGET_ACCURACY: Final = 0.97
 
-_PAIR: Final = ["case_id", "run_id", "pair_id"]
-_TRIAL: Final = [*_PAIR, "framework"]
+_MATCH: Final = ["case_id", "run_id", "match_id"]
+_TRIAL: Final = [*_MATCH, "framework"]
 
 # Files of schema 1 hold the accuracy of each epoch but not the training time until then.
 _NO_CLOCK: Final = "the training time at an evaluation was not measured"
@@ -109,9 +109,9 @@ def time_to_accuracy_ratio(
     `time_to_accuracy`.
 
     Returns:
-        One row a case, in order of appearance: `replicates` (pairs whose two trials finished), `ratio`
+        One row a case, in order of appearance: `replicates` (matches in which both finished), `ratio`
         (geometric mean) and its interval. Null, with the `reason` beside it, unless every finished trial
-        of both sides got there: the seconds of those that did are a selected sample.
+        of both got there: the seconds of those that did are a selected sample.
     """
     arrivals = _arrivals(trials, rounds, target, confidence)
     pair = pair_of(trials)
@@ -170,16 +170,16 @@ def _side(arrivals: pd.DataFrame, confidence: float) -> dict[str, Any]:
 
 
 def _paired(arrivals: pd.DataFrame, pair: tuple[str, str], confidence: float) -> dict[str, Any]:
-    """The ratio over the pairs of one case, or why there is none."""
+    """The ratio over the matches of one case, or why there is none."""
     one, other = pair
-    sides = {
-        framework: arrivals[arrivals["framework"] == framework].set_index(_PAIR)["trained_s"]
+    trained_s = {
+        framework: arrivals[arrivals["framework"] == framework].set_index(_MATCH)["trained_s"]
         for framework in pair
     }
-    pairs = pd.concat(sides, axis="columns", join="inner")
+    pairs = pd.concat(trained_s, axis="columns", join="inner")
     row: dict[str, Any] = {"replicates": len(pairs)}
     if pairs.empty:
-        return row | {"reason": "no pair finished"}
+        return row | {"reason": "no match finished"}
     if arrivals["epoch"].isna().any():
         return row | {"reason": "not every replicate of both is known to have reached the target"}
     if pairs.isna().any(axis=None):

@@ -18,7 +18,7 @@ from scipy import stats
 from harness.analysis.statistics import FloatArray
 
 # The project's own way, where it stands beside the usual ones.
-PAIRED: Final = "taking turns"
+IN_TURNS: Final = "taking turns"
 
 ALPHA: Final = 0.05
 
@@ -29,8 +29,8 @@ _FEWEST: Final = 2
 
 
 class Says(StrEnum):
-    A_FASTER = "a faster"
-    B_FASTER = "b faster"
+    FIRST_FASTER = "first faster"
+    SECOND_FASTER = "second faster"
     NO_DIFFERENCE = "no difference"
 
 
@@ -75,7 +75,7 @@ def _welch(a: FloatArray, b: FloatArray) -> Call:
 
 
 def _minimum(a: FloatArray, b: FloatArray, margin: float) -> Call:
-    """The fastest round of each side, untested; different when one is more than the margin above the other.
+    """The fastest round of each, untested; different when one is more than the margin above the other.
 
     Python's documentation of `timeit.Timer.repeat` takes the minimum for probably the only number of
     interest and names no threshold, so the project's margin stands in for one.
@@ -88,7 +88,7 @@ def _pytest_benchmark(a: FloatArray, b: FloatArray) -> Call:
 
     The tool fails a run whose minimum is more than 5 % above the stored run's, the stored minimum being
     the whole; exactly 5 % passes (documentation, "Comparing past runs"; `PercentageRegressionCheck` in
-    `pytest_benchmark.utils` 5.3). It only ever finds the newer run slower. Here either side is once the
+    `pytest_benchmark.utils` 5.3). It only ever finds the newer run slower. Here either is once the
     stored run, as whoever compares two programs may store either: so b is faster when a is more than
     5 % above b, not when b is 5 % below a. One run of the tool asks half of this.
     """
@@ -100,7 +100,7 @@ def _pyperf(a: FloatArray, b: FloatArray) -> Call:
 
     The rule is `is_significant` in `pyperf._utils`, without `--min-speed`. pyperf 2.10 differs in three
     things. It gathers its values from many processes, here they come from one. It rounds its critical
-    values, so that its test's size is 4.8 to 5.1 %, here it is 5 %. And sides of unequally many values
+    values, so that its test's size is 4.8 to 5.1 %, here it is 5 %. And samples of unequally many values
     it cannot test and calls different (`is_significant_benchs` in `pyperf._compare`); here they are
     tested, because how many rounds fit into a time is not pyperf's doing.
     """
@@ -110,7 +110,7 @@ def _pyperf(a: FloatArray, b: FloatArray) -> Call:
 def _tested(way: str, a: FloatArray, b: FloatArray, *, equal_variances: bool) -> Call:
     a_mean_s, b_mean_s = float(a.mean()), float(b.mean())
     # From the moments, because rounds without any spread are not worth the warning that SciPy gives of
-    # them: such sides differ (p = 0) unless their means are the same (p is not a number).
+    # them: such samples differ (p = 0) unless their means are the same (p is not a number).
     tested = stats.ttest_ind_from_stats(
         mean1=a_mean_s,
         std1=float(a.std(ddof=1)),
@@ -131,17 +131,17 @@ def _least(way: str, a: FloatArray, b: FloatArray, margin: float) -> Call:
 
 
 def _past(a_s: float, b_s: float, margin: float) -> Says:
-    """The side that the other is more than the margin above."""
+    """The one that the other is more than the margin above."""
     if b_s / a_s > 1 + margin:
-        return Says.A_FASTER
-    return Says.B_FASTER if a_s / b_s > 1 + margin else Says.NO_DIFFERENCE
+        return Says.FIRST_FASTER
+    return Says.SECOND_FASTER if a_s / b_s > 1 + margin else Says.NO_DIFFERENCE
 
 
-def _times(side: str, times_s: npt.ArrayLike) -> FloatArray:
+def _times(name: str, times_s: npt.ArrayLike) -> FloatArray:
     times = np.asarray(times_s, dtype=np.float64)
     if times.ndim != 1 or times.size < _FEWEST:
-        raise ValueError(f"rounds of {side} have shape {times.shape}, not one row of {_FEWEST} or more")
+        raise ValueError(f"rounds of {name} have shape {times.shape}, not one row of {_FEWEST} or more")
     broken = times[~(np.isfinite(times) & (times > 0))]
     if broken.size:
-        raise ValueError(f"a round of {side} took {broken[0]} s, not a finite number above zero")
+        raise ValueError(f"a round of {name} took {broken[0]} s, not a finite number above zero")
     return times

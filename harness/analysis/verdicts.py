@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.disturbed import disturbances
-from harness.analysis.match import typical_effects
-from harness.analysis.of_trials import pair_of, trial_numbers
+from harness.analysis.effects import MATCH, TURN, effects, ratios
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
@@ -19,21 +19,15 @@ from harness.analysis.statistics import (
     judge_family,
     without_tests,
 )
-from harness.settings.grid import SIDES
 from harness.work.records import Phase, Status
 from harness.work.workload import Mode
 
 _CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
-_PAIR: Final = ["case_id", "run_id", "pair_id"]
-
-# What a verdict reads of a round beside whether it is warm-up: there may be a million of them.
-_TURN: Final = ["trial_id", "phase", "round_index", "wall_s", "samples"]
-
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
 _FASTER: Final = " faster"
 
-# A mode whose sides do different work, and are meant to.
+# A mode whose contenders do different work, and are meant to.
 _DIFFERENT: Final = {
     Mode.ARTICLE: "no certificate: the article's listings do different work, as printed; `harness explain` "
     "measures what tells them apart"
@@ -69,7 +63,7 @@ def verdicts(
 ) -> pd.DataFrame:
     """Judge every case of the frames, training and evaluation apart.
 
-    Only pairs whose two trials both finished count, and of their rounds only those that both sides ran.
+    Only matches in which both finished count, and of their rounds only those that both ran.
     The cases of a phase are judged as one family (`statistics.judge_family`), so the frames should hold
     what is read together: normally one run.
 
@@ -118,11 +112,11 @@ def verdicts(
 def control(
     trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = 0.03, confidence: float = 0.95
 ) -> Judgement | None:
-    """Judge the pairs in which one framework ran against itself, as a case is judged.
+    """Judge the matches in which one framework ran against itself, as a case is judged.
 
-    Of training, all replicates together, whichever framework they ran. None where no pair finished.
+    Of training, all replicates together, whichever framework they ran. None where no match finished.
     """
-    log_ratios = _log_ratios(trials, rounds, "side", SIDES)
+    log_ratios = _log_ratios(trials, rounds, "seat", (0, 1))
     sample = [one for (phase, _), kept in log_ratios.items() if phase == Phase.TRAIN for one in kept]
     return judge(sample, margin=margin, alpha=1 - confidence) if sample else None
 
@@ -141,11 +135,11 @@ def winner(said: str | None) -> str | None:
 def undisturbed(
     trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """The verdicts without the rounds that were disturbed on either side (`disturbed.disturbances`).
+    """The verdicts without the rounds in which either was disturbed (`disturbed.disturbances`).
 
     Columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
     """
-    return verdicts(trials, rounds.loc[disturbances(rounds).isna(), [*_TURN, "warm_up"]], certificates)
+    return verdicts(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates)
 
 
 def _judge_phase(
@@ -176,47 +170,26 @@ def _numbers(judgement: Judgement) -> dict[str, float | None]:
 
 
 def _log_ratios(
-    trials: pd.DataFrame, rounds: pd.DataFrame, column: str, sides: tuple[str, str]
+    trials: pd.DataFrame, rounds: pd.DataFrame, column: str, two: tuple[Hashable, Hashable]
 ) -> dict[tuple[str, str], list[float]]:
-    """Log-ratios of the finished pairs of each (phase, case), one a replicate, warm-up left out.
+    """Log-ratios of two contenders in each (phase, case), one a replicate in which both finished.
 
-    `column` tells the two `sides` of a pair apart: the first one's speed is over the second's.
+    `column` tells the two apart: the first one's speed is over the second's.
     """
-    finished = trials[trials["status"] == Status.OK].reset_index(drop=True)
-    pair = finished.groupby(_PAIR, sort=False).ngroup()
-    whole = finished[column].groupby(pair).transform("nunique") == len(sides)
-    finished, pair = finished[whole].reset_index(drop=True), pair[whole].reset_index(drop=True)
-    is_settled = ~rounds["warm_up"].eq(True)  # noqa: FBT003  (null in files older than the column)
-    settled = rounds.loc[is_settled, _TURN]
-    trial = trial_numbers(settled, finished)
-    settled, trial = settled[trial >= 0], trial[trial >= 0]
-    timed = pd.DataFrame(
-        {
-            "pair": pair.to_numpy()[trial],
-            "side": finished[column].to_numpy()[trial],
-            "phase": settled["phase"].to_numpy(),
-            "round_index": settled["round_index"].to_numpy(),
-            # Seconds a sample, not seconds: a ratio of throughputs even if the sides' rounds differ in size.
-            "sample_s": (settled["wall_s"] / settled["samples"]).to_numpy(),
-        }
-    )
-    key = ["pair", "phase", "round_index"]
-    one, other = (timed[timed["side"] == side].drop(columns="side") for side in sides)
-    turns = one.merge(other, on=key, suffixes=("", "_other")).sort_values(key)
-    case_of: dict[Hashable, str] = dict(zip(pair, finished["case_id"], strict=True))
+    of, over = two
     log_ratios: dict[tuple[str, str], list[float]] = {}
-    for (number, phase), together in turns.groupby(["pair", "phase"], sort=False):
-        first, second = typical_effects(together[["sample_s", "sample_s_other"]])
-        log_ratios.setdefault((str(phase), str(case_of[number])), []).append(float(first - second))
+    found = ratios(effects(trials, rounds), column, of, over)
+    for phase, case_id, log_ratio in zip(found["phase"], found["case_id"], found["log_ratio"], strict=True):
+        log_ratios.setdefault((str(phase), str(case_id)), []).append(log_ratio)
     return log_ratios
 
 
 def _failure_notes(trials: pd.DataFrame) -> dict[str, str]:
-    """What to add to a case's reason when some of its pairs did not finish."""
-    failed = trials[trials["status"] != Status.OK].drop_duplicates(_PAIR)
-    total = trials.drop_duplicates(_PAIR).groupby("case_id").size()
+    """What to add to a case's reason when some of its matches did not finish."""
+    failed = trials[trials["status"] != Status.OK].drop_duplicates(MATCH)
+    total = trials.drop_duplicates(MATCH).groupby("case_id").size()
     return {
-        str(case_id): f"; {len(group)} of {total[case_id]} pairs failed, first with: "
+        str(case_id): f"; {len(group)} of {total[case_id]} matches failed, first with: "
         f"{group['failure_reason'].iloc[0]}"
         for case_id, group in failed.groupby("case_id")
     }

@@ -163,7 +163,7 @@ def calibrate(
     *,
     tries: Annotated[Text, typer.Option(help="Tries of each planted slow-down.")] = None,
     seconds: Annotated[Text, typer.Option("--try", help="Seconds of measuring in each try.")] = None,
-    replicates: Annotated[Text, typer.Option(help="Pairs in each try.")] = None,
+    replicates: Annotated[Text, typer.Option(help="Matches in each try.")] = None,
     usual: Annotated[bool, typer.Option(help="Measure for as long the usual ways, too.")] = True,
     planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
     frameworks: Frameworks = None,
@@ -181,7 +181,7 @@ def calibrate(
     data_dir: DataDir = None,
     results: Results = None,
 ) -> None:
-    """Find out what this machine can tell apart: the same code on both sides, and one side slowed."""
+    """Find out what this machine can tell apart: the same code twice, and once slowed."""
     settings = settings_of(
         CALIBRATION_DEFAULTS,
         tries=tries,

@@ -19,7 +19,7 @@ def selfcheck(
     pass_env: PassEnv = None,
     results: Results = None,
 ) -> None:
-    """Check the harness itself on this machine: clocks, memory, proofs, pairs; one folder, one page."""
+    """Check the harness itself on this machine: clocks, memory, proofs, partners; one folder, one page."""
     settings = settings_of(
         SELFCHECK_DEFAULTS,
         device=device,

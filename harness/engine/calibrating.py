@@ -1,7 +1,7 @@
 """Try the whole method where the answer is known: a framework against itself, or against itself slowed.
 
-A try is what a case of a run is, fresh pairs whose rounds take turns, cut to a given time. The same
-framework is then measured for as long the usual way, all of one side and after it all of the other, and
+A try is what a case of a run is, fresh matches whose rounds take turns, cut to a given time. The same
+framework is then measured for as long the usual way, all of one contender and after it all of the other, and
 judged by the usual rules.
 """
 
@@ -13,19 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from harness.analysis.statistics import judge
-from harness.analysis.usual import PAIRED, usual_calls
+from harness.analysis.statistics import Verdict, judge
+from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
-from harness.engine.replicate import Observer, pair_log_ratio, run_pair
+from harness.engine.playing import Observer, run_match
+from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
-from harness.engine.side import Side
+from harness.engine.seat import Seat
 from harness.measure import scratch
 from harness.settings.config import Settings
-from harness.settings.grid import SIDES, Pair
+from harness.settings.grid import Match
+from harness.work.contender import Contender
 from harness.work.records import Attempt, Phase, Trial
 from harness.work.workload import Case
+
+_SAYS: Final[dict[str, Says]] = {
+    Verdict.A_FASTER: Says.FIRST_FASTER,
+    Verdict.B_FASTER: Says.SECOND_FASTER,
+}
 
 
 class CalibrationObserver(Observer, Protocol):
@@ -67,15 +74,15 @@ def calibrate(
             compile_cache=cache,
             certificates={},
         )
-        # Each replicate's two sides share a try's time evenly with those of the others.
-        enough_s = settings.try_s / settings.replicates / len(SIDES)
+        # Both seats of a replicate share a try's time evenly with those of the others.
+        enough_s = settings.try_s / settings.replicates / 2
         conditions = replace(usual_conditions, enough_s=enough_s, speed_only=True)
         planned = list(tries(settings))
         known: dict[str, dict[str, Rounds]] = {framework: {} for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
-            pair = Pair(case=case, replicate=number, frameworks=(framework, framework), planted_share=share)
+            itself = Contender(framework=framework, case=case)
             one = _Try(
-                pair=pair,
+                match=Match(contenders=(itself, itself), replicate=number, planted_share=share),
                 replicates=settings.replicates,
                 conditions=conditions,
                 known=known[framework],
@@ -89,13 +96,13 @@ def calibrate(
 
 @dataclass(kw_only=True)
 class _Try:
-    """One try in progress; `pair.replicate` is its number.
+    """One try in progress; `match.replicate` is its number.
 
-    The replicates of its pairs follow those of the try before; the two trials of the usual way have
+    The replicates of its matches follow those of the try before; the two trials of the usual way have
     the replicate after them.
     """
 
-    pair: Pair
+    match: Match
     replicates: int
     conditions: Conditions
     known: dict[str, Rounds]
@@ -105,33 +112,33 @@ class _Try:
 
     @property
     def first(self) -> int:
-        return self.pair.replicate * (self.replicates + 1)
+        return self.match.replicate * (self.replicates + 1)
 
     def attempts(self, *, usual: bool) -> list[Attempt]:
         """What each way says, the project's own first; empty where a trial failed."""
-        paired = self._paired()
-        if paired is None:
+        own = self._in_turns()
+        if own is None:
             return []
-        return [paired, *self._usual()] if usual else [paired]
+        return [own, *self._usual()] if usual else [own]
 
-    def _paired(self) -> Attempt | None:
+    def _in_turns(self) -> Attempt | None:
         begin_s, first = time.monotonic(), self.first
         log_ratios, trials = [], list[Trial]()
         for replicate in range(first, first + self.replicates):
-            pair = replace(self.pair, replicate=replicate)
-            sides = run_pair(pair, self.conditions, self.observer, self.known)
-            trials += sides
-            for trial in sides:
+            match = replace(self.match, replicate=replicate)
+            played = run_match(match, self.conditions, self.observer, self.known)
+            trials += played
+            for trial in played:
                 self.save(trial)
-            log_ratio = pair_log_ratio(*sides)
+            log_ratio = Ratios(played).log_ratio(0, 1)
             if log_ratio is None:
                 return None
             log_ratios.append(log_ratio)
         judgement = judge(log_ratios)
         assert judgement.interval is not None
         return self._attempt(
-            way=PAIRED,
-            says=judgement.verdict,
+            way=IN_TURNS,
+            says=_SAYS.get(judgement.verdict, judgement.verdict),
             ratio=judgement.interval.estimate,
             ratio_low=judgement.interval.low,
             ratio_high=judgement.interval.high,
@@ -141,13 +148,13 @@ class _Try:
         )
 
     def _usual(self) -> list[Attempt]:
-        """All of a, and when its process is gone all of b: one process each, as most scripts have it."""
+        """All of one, and when its process is gone all of the other: one each, as most scripts have it."""
         begin_s = time.monotonic()
         enough_s = self.conditions.enough_s * self.replicates
-        trials = [self._alone(name, enough_s) for name in SIDES]
+        trials = [self._alone(number, enough_s) for number in self.match.seats]
         if any(trial.failure for trial in trials):
             return []
-        a_s, b_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
+        first_s, second_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
         wall_s = time.monotonic() - begin_s
         return [
             self._attempt(
@@ -160,20 +167,21 @@ class _Try:
                 trials=trials,
                 wall_s=wall_s,
             )
-            for call in usual_calls(a_s, b_s)
+            for call in usual_calls(first_s, second_s)
         ]
 
-    def _alone(self, name: str, enough_s: float) -> Trial:
-        side = Side(name, replace(self.pair, replicate=self.first + self.replicates), self.conditions)
-        side.start()
-        side.wait()
-        for parts in self.known[self.pair.kind].train:
-            if side.failure or side.trained_s >= enough_s:
+    def _alone(self, number: int, enough_s: float) -> Trial:
+        match = replace(self.match, replicate=self.first + self.replicates)
+        seat = Seat(number, match, self.conditions)
+        seat.start()
+        seat.wait()
+        for parts in self.known[self.match.kind].train:
+            if seat.failure or seat.trained_s >= enough_s:
                 break
-            side.train(parts, turn=0, passes=0)
-        side.finish()
-        side.close()
-        trial = side.trial()
+            seat.train(parts, place=0, passes=0)
+        seat.finish()
+        seat.close()
+        trial = seat.trial()
         self.save(trial)
         return trial
 
@@ -192,11 +200,11 @@ class _Try:
         rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
         return Attempt(
             calibration_id=self.conditions.run_id,
-            number=self.pair.replicate,
+            number=self.match.replicate,
             started_at=self.started_at,
-            case_id=self.pair.case.id,
-            framework=self.pair.frameworks[0],
-            planted_share=self.pair.planted_share,
+            case_id=self.match.case.id,
+            framework=self.match.contenders[0].framework,
+            planted_share=self.match.planted_share,
             way=way,
             says=str(says),
             ratio=ratio,

@@ -11,20 +11,18 @@ from typing import Self
 from harness.measure import host, nvml
 from harness.measure.nvml import Gpu
 from harness.settings.config import Settings
-from harness.work.records import (
-    Certification,
-)
+from harness.work.records import Certification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What all trials of a run share.
 
-    `together` says whether the two workers of a pair start at the same time: there are cores for both.
+    `at_once` is how many workers of a match may start at the same time: there are cores for so many.
     `certificates` are those of each case's id and framework. `gpus` has the device behind each name but
-    "cpu", settled before anything is measured. A pair ends early once each side has trained for `enough_s`.
-    With `speed_only` nothing but training is measured. `passed` are the shell's variables that were let in
-    by name.
+    "cpu", settled before anything is measured. A match ends early once each contender has trained for
+    `enough_s`. With `speed_only` nothing but training is measured. `passed` are the shell's variables that
+    were let in by name.
     """
 
     run_id: str
@@ -32,7 +30,7 @@ class Conditions:
     logs: Path
     compile_cache: Path
     threads: int
-    together: bool
+    at_once: int
     round_s: float
     timeout_s: float
     certificates: Mapping[tuple[str, str], Certification]
@@ -63,7 +61,7 @@ class Conditions:
             logs=logs,
             compile_cache=compile_cache,
             threads=settings.threads,
-            together=2 * settings.threads <= host.usable_cores(),
+            at_once=max(1, host.usable_cores() // settings.threads),
             round_s=settings.round_s,
             timeout_s=settings.timeout_s,
             certificates=certificates,

@@ -1,13 +1,14 @@
-"""Measure what tells two programs apart: walk from one to the other, each leg a pair that takes turns.
+"""Measure what tells two programs apart: all programs on the way between them take turns in one match.
 
-A replicate is one walk, in an order of its own and with a seed of its own, and beside it the two ends
-directly. Nothing is inferred: the product of a walk's legs can be held against what the ends show.
+A replicate is one walk, in an order of its own and with a seed of its own. Its legs' ratios come from the
+same turns, so they multiply to the ratio of the ends: nothing stays unexplained. Where memory does not hold
+all programs at once, both ends sit in every part of the match: each part then says how far they are apart,
+and the product of the legs can be held against what the first part shows.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,13 +19,16 @@ from statistics import median
 from typing import Final, Protocol
 
 from harness.engine.conditions import Conditions
-from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
+from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.ratios import Ratios
+from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome, ended
 from harness.engine.stopping import Budget
 from harness.measure import scratch
 from harness.settings.config import Settings
-from harness.settings.grid import Pair
-from harness.work.changes import WHOLE, Contender, Leg, asides, level, orders, walk
+from harness.settings.grid import Match
+from harness.work.changes import WHOLE, Leg, asides, level, orders, walk
+from harness.work.contender import Contender
 from harness.work.records import Change, Phase, Trial
 from harness.work.workload import Adam
 
@@ -48,7 +52,7 @@ def explain(
     observer: ExplainObserver,
     beside: bool = False,
 ) -> Outcome:
-    """Walk until time or replicates are used up; every leg is on disk before the next.
+    """Walk until time or replicates are used up; every walk is on disk before the next.
 
     With `beside`, each walk also looks at what neither end has typed.
 
@@ -84,6 +88,7 @@ class _Walks:
     save: Callable[[Trial], None]
     save_change: Callable[[Change], None]
     observer: ExplainObserver
+    rounds: dict[str, Rounds] = field(default_factory=dict)
     finished: Counter[bool] = field(default_factory=Counter)
     stopped_because: str = ""
 
@@ -105,36 +110,45 @@ class _Walks:
         self.stopped_because = f"it has its {settings.replicates} walk{'s' * (settings.replicates != 1)}"
 
     def walk(self, order: list[str], replicate: int) -> None:
-        """Measure every leg of a walk and the ends directly, mixed, so that drift favours none."""
+        """Measure all programs of a walk, those beside it too, and say what each change did."""
         a, b = self.ends
-        legs = list(enumerate([Leg(name=WHOLE, before=a, after=b), *walk(a, b, order), *self.beside]))
-        shuffler = random.Random(f"{a.id}:{b.id}:{replicate}")  # noqa: S311  (order, not secrecy)
-        shuffler.shuffle(legs)
-        for done, (place, leg) in enumerate(legs, start=1):
-            change = self._measure(leg, place, replicate)
-            self.save_change(change)
-            self.observer.change_done(change, done=done, legs=len(legs))
-
-    def _measure(self, leg: Leg, place: int, replicate: int) -> Change:
-        """Run a leg's pair, keep its trials, and say what the change did."""
-        started_at, begin_s = datetime.now(UTC), time.monotonic()
-        pair = Pair(
-            case=leg.before.case,
-            other=leg.after.case,
-            frameworks=(leg.before.framework, leg.after.framework),
+        legs = [Leg(name=WHOLE, before=a, after=b), *walk(a, b, order), *self.beside]
+        programs = tuple(dict.fromkeys([a, b, *(leg.after for leg in legs)]))
+        match = Match(
+            contenders=programs,
             replicate=replicate,
-            change=f"{place:02d}-{leg.name.replace(' ', '-')}",
+            walk=_WALK,
+            shared=min(len(self.ends), len(programs) - 1),
         )
+        started_at, begin_s = datetime.now(UTC), time.monotonic()
+        ratios = Ratios(self._trials(match))
+        wall_s = time.monotonic() - begin_s
+        for place, leg in enumerate(legs):
+            change = self._change(leg, place, match, ratios, started_at=started_at, wall_s=wall_s)
+            self.save_change(change)
+            self.observer.change_done(change, done=place + 1, legs=len(legs))
+
+    def _trials(self, match: Match) -> tuple[Trial, ...]:
+        """Play the match and keep its trials."""
         try:
-            before, after = trials = run_pair(pair, self.conditions, self.observer)
+            trials = run_match(match, self.conditions, self.observer, self.rounds)
         except Interrupted as interrupted:
             self.keep(interrupted.trials)
             raise
         self.keep(trials)
+        return trials
+
+    def _change(
+        self, leg: Leg, place: int, match: Match, ratios: Ratios, *, started_at: datetime, wall_s: float
+    ) -> Change:
+        """What a leg of the walk did."""
+        after_seat, before_seat = (match.contenders.index(program) for program in (leg.after, leg.before))
+        after, before = ratios.trials(after_seat, before_seat)
         failure = before.failure or after.failure
+        train, evaluate = (ratios.log_ratio(after_seat, before_seat, phase) for phase in Phase)
         return Change(
             explanation_id=self.conditions.run_id,
-            replicate=replicate,
+            replicate=match.replicate,
             place=place,
             name=_name(leg),
             aside=leg.aside,
@@ -142,19 +156,20 @@ class _Walks:
             level_after=_said(leg.after, leg.name),
             before=leg.before.id,
             after=leg.after.id,
-            seed=pair.seed,
+            seed=match.seed,
             started_at=started_at,
-            train_ratio=_ratio(before, after, Phase.TRAIN),
-            eval_ratio=_ratio(before, after, Phase.EVALUATE),
+            train_ratio=None if train is None else math.exp(train),
+            eval_ratio=None if evaluate is None else math.exp(evaluate),
             train_samples_per_s_before=_speed(before),
             train_samples_per_s_after=_speed(after),
             accuracy_before=_accuracy(before),
             accuracy_after=_accuracy(after),
             failure_reason=failure.reason if failure else None,
-            wall_s=time.monotonic() - begin_s,
+            parts=ratios.parts,
+            wall_s=wall_s,
         )
 
-    def keep(self, trials: tuple[Trial, Trial]) -> None:
+    def keep(self, trials: tuple[Trial, ...]) -> None:
         for trial in trials:
             self.save(trial)
             self.finished[trial.failure is None] += 1
@@ -174,12 +189,6 @@ def _said(contender: Contender, name: str) -> str:
         return contender.id
     held = level(contender, name)
     return f"epsilon {held.epsilon:.0e}" if isinstance(held, Adam) else str(held)
-
-
-def _ratio(before: Trial, after: Trial, phase: Phase) -> float | None:
-    """The later program's speed over the earlier's."""
-    log_ratio = pair_log_ratio(after, before, phase)
-    return None if log_ratio is None else math.exp(log_ratio)
 
 
 def _speed(trial: Trial) -> float | None:

@@ -1,7 +1,7 @@
-"""How an epoch becomes rounds: long enough for the clock, short enough for the sides to take turns.
+"""How an epoch becomes rounds: long enough for the clock, short enough to take turns.
 
-A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. Both
-sides of a pair, and all replicates of a case, get the same rounds, so that round *i* is the same work
+A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. All
+contenders of a match, and all replicates of a case, get the same rounds, so that round *i* is the same work
 wherever it is timed.
 """
 
@@ -42,14 +42,14 @@ class Rounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Seconds of an epoch and of a pass over the test set on the faster side; None where unknown."""
+    """Seconds of an epoch and of a pass over the test set of the fastest contender; None where unknown."""
 
     epoch_s: float | None
     evaluate_s: float | None
 
 
-def faster(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
-    """The pace that decides: a round must be long enough for the faster side too.
+def fastest(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
+    """The pace that decides: a round must be long enough for the fastest too.
 
     `said` are the workers' own words, `train_sample_s` and `evaluate_s`.
     """

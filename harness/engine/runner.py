@@ -1,4 +1,4 @@
-"""Measure a plan until it is known well enough; each trial is on disk before the next pair begins."""
+"""Measure a plan until it is known well enough; each trial is on disk before the next match begins."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine.conditions import Conditions
-from harness.engine.replicate import Interrupted, Observer, pair_log_ratio, run_pair
+from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
 from harness.engine.stopping import Budget, Target
 from harness.errors import NotStored, OutOfMemory
 from harness.measure import scratch
-from harness.settings.grid import Pair, Plan
+from harness.settings.grid import Match, Plan
 from harness.work.records import Certification, Role, Trial
 
 
@@ -38,7 +39,7 @@ def measure(
     save: Callable[[Trial], None],
     observer: Observer,
 ) -> Outcome:
-    """Run the plan's pairs until it is used up, precise enough or out of time; a trial is saved as it ends.
+    """Run the plan's matches until it is used up, precise enough or out of time; a trial is saved as it ends.
 
     It also ends, with what it has, when it is interrupted and when a trial cannot be stored.
 
@@ -99,52 +100,52 @@ class _Run:
         return ended(self._measure_all, self._because, self._finished)
 
     def _measure_all(self) -> None:
-        pairs = list(self._plan.pairs())
-        for number, pair in enumerate(pairs):
-            if not self._wanted(pair):
+        matches = list(self._plan.matches())
+        for number, match in enumerate(matches):
+            if not self._wanted(match):
                 continue
-            if not self._budget.allows(pair.kind):
+            if not self._budget.allows(match.kind):
                 self._out_of_time = True
                 continue
-            to_come = [one.kind for one in pairs[number:] if self._wanted(one)]
-            self._observer.pair_began(
-                pair, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
+            to_come = [one.kind for one in matches[number:] if self._wanted(one)]
+            self._observer.match_began(
+                match, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
             )
-            self._measure(pair)
+            self._measure(match)
 
-    def _wanted(self, pair: Pair) -> bool:
+    def _wanted(self, match: Match) -> bool:
         """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
-        kinds = [pair.kind] if pair.role is Role.COMPARISON else [case.id for case in self._plan.cases]
+        kinds = [match.kind] if match.role is Role.COMPARISON else [case.id for case in self._plan.cases]
         return not all(kind in self._given_up or self._target.reached(kind) for kind in kinds)
 
-    def _measure(self, pair: Pair) -> None:
+    def _measure(self, match: Match) -> None:
         begin_s = time.monotonic()
         try:
-            trials = run_pair(pair, self._conditions, self._observer, self._rounds)
+            trials = run_match(match, self._conditions, self._observer, self._rounds)
         except Interrupted as interrupted:
             self._keep(interrupted.trials)
             raise
         self._keep(trials)
-        self._budget.record(pair.kind, time.monotonic() - begin_s)
-        log_ratio = pair_log_ratio(*trials)
-        if self._is_too_large(pair, trials):
-            self._given_up.add(pair.kind)
+        self._budget.record(match.kind, time.monotonic() - begin_s)
+        log_ratio = Ratios(trials).log_ratio(0, 1)
+        if self._is_too_large(match, trials):
+            self._given_up.add(match.kind)
         if log_ratio is not None:
-            self._target.record(pair.kind, log_ratio)
-            self._observer.judged(pair, judge(self._target.log_ratios(pair.kind)))
+            self._target.record(match.kind, log_ratio)
+            self._observer.judged(match, judge(self._target.log_ratios(match.kind)))
 
-    def _is_too_large(self, pair: Pair, trials: tuple[Trial, Trial]) -> bool:
-        """Whether memory ran out in a pair before any was whole, or already in the case's proof.
+    def _is_too_large(self, match: Match, trials: tuple[Trial, ...]) -> bool:
+        """Whether memory ran out in a match before any was whole, or already in the case's proof.
 
-        Another pair would end the same way, or be as little worth without a certificate as this one.
+        Another match would end the same way, or be as little worth without a certificate as this one.
         """
-        proofs = [proof for (of, _), proof in self._conditions.certificates.items() if of == pair.kind]
+        proofs = [proof for (of, _), proof in self._conditions.certificates.items() if of == match.kind]
         if not all(proof.holds for proof in proofs) and not self._plan.settings.allow_mismatch:
             return True
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
-        return lacked and not self._target.log_ratios(pair.kind)
+        return lacked and not self._target.log_ratios(match.kind)
 
-    def _keep(self, trials: tuple[Trial, Trial]) -> None:
+    def _keep(self, trials: tuple[Trial, ...]) -> None:
         for trial in trials:
             self._save(trial)
             self._finished[trial.failure is None] += 1

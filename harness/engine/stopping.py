@@ -14,8 +14,8 @@ from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
 class Budget:
     """Seconds a run may measure for.
 
-    A pair is started only when the longest pair of its case so far would still fit, so a run ends
-    within its budget; the first pair of each case is always measured.
+    A match is started only when the longest match of its case so far would still fit, so a run ends
+    within its budget; the first match of each case is always measured.
     """
 
     def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -29,19 +29,19 @@ class Budget:
         return self._clock() - self._begin_s
 
     def allows(self, case_id: str) -> bool:
-        """Whether another pair of this case fits."""
+        """Whether another match of this case fits."""
         if case_id not in self._longest_s:
             return True
         return self.spent_s + self._longest_s[case_id] <= self.budget_s
 
-    def record(self, case_id: str, pair_s: float) -> None:
-        """Tell how long a pair of this case took."""
-        self._longest_s[case_id] = max(pair_s, self._longest_s.get(case_id, 0.0))
+    def record(self, case_id: str, match_s: float) -> None:
+        """Tell how long a match of this case took."""
+        self._longest_s[case_id] = max(match_s, self._longest_s.get(case_id, 0.0))
 
     def time_left_s(self, case_ids: Sequence[str]) -> float | None:
-        """How long measuring these pairs will take; None before the first pair of the run.
+        """How long measuring these matches will take; None before the first match of the run.
 
-        The first pair of a case is measured whatever it costs, and counts as the mean of the cases that
+        The first match of a case is measured whatever it costs, and counts as the mean of the cases that
         are known; the others take at most what is left of the budget.
         """
         if not self._longest_s:

@@ -1,6 +1,6 @@
-"""What the workers of a pair do to their GPU, sampled by a thread of the parent.
+"""What the workers of a match do to their GPU, sampled by a thread of the parent.
 
-Both workers live on the same device, so whatever is the device's is counted for the side whose turn it
+All of them live on the same device, so whatever is the device's is counted for the one whose turn it
 is: `begin` and `end` enclose a turn and take samples of their own at its edges.
 """
 
@@ -34,7 +34,7 @@ TOLD_FROM_S: Final = 2.0
 RELEASED_WITHIN_BYTES: Final = 64 * 2**20
 _RELEASE_TIMEOUT_S: Final = 10.0
 
-# A desktop's own memory moves by more than that, and would be waited for in vain after every pair.
+# A desktop's own memory moves by more than that, and would be waited for in vain after every match.
 _RELEASE_TIMEOUT_WITH_SCREEN_S: Final = 1.0
 
 # What keeps clocks down and slows work; a card that idles, or was set to a clock, is not throttled.
@@ -63,8 +63,8 @@ class Sample:
 
 
 @dataclass(slots=True)
-class _Side:
-    """What is known of one side's worker so far."""
+class _Seen:
+    """What is known of one worker so far."""
 
     process_peak_bytes: int | None = None
     process_reason: str | None = "NVML never listed the worker's process (a container may hide it)"
@@ -72,7 +72,7 @@ class _Side:
     device_peak_bytes: int | None = None
 
 
-# One turn of a side: the samples from its beginning to its end.
+# One turn of a worker: the samples from its beginning to its end.
 Turn = tuple[Sample, ...]
 
 
@@ -82,7 +82,7 @@ class GpuSampler:
     def __init__(self, gpu: Gpu, every_s: float = SAMPLE_EVERY_S) -> None:
         self._gpu = gpu
         self._every_s = every_s
-        self._sides: dict[str, _Side] = {}
+        self._seen: dict[str, _Seen] = {}
         self._owners = Owners()
         self._turn_of: str | None = None
         self._turn: list[Sample] = []
@@ -108,22 +108,22 @@ class GpuSampler:
         self._owners.begin()
         self._thread.start()
 
-    def follow(self, side: str, pid: int) -> None:
-        """Count the memory of this process, and of those it starts, for a side."""
-        self._sides[side] = _Side()
+    def follow(self, name: str, pid: int) -> None:
+        """Count the memory of this process, and of those it starts, under this name."""
+        self._seen[name] = _Seen()
         with self._lock:
-            self._owners.follow(side, pid)
+            self._owners.follow(name, pid)
 
     @property
     def tells_energy(self) -> bool:
         """Whether the card tells its energy, or its power."""
         return self._energy_source is not None
 
-    def begin(self, side: str) -> None:
-        """A side's turn on the device begins."""
+    def begin(self, name: str) -> None:
+        """Its turn on the device begins."""
         with self._lock:
             sample = self._sample()
-            self._turn_of, self._turn = side, [sample] if sample else []
+            self._turn_of, self._turn = name, [sample] if sample else []
 
     def end(self) -> Turn:
         """The turn ends; what was sampled in it, empty where NVML has ended before."""
@@ -145,9 +145,9 @@ class GpuSampler:
         except NvmlError as error:
             self._ended_because = self._ended_because or str(error)
 
-    def use(self, side: str) -> GpuUse:
-        """What a side took, so far or, after `stop`, in all."""
-        seen = self._sides.get(side, _Side())
+    def use(self, name: str) -> GpuUse:
+        """What a worker took, so far or, after `stop`, in all."""
+        seen = self._seen.get(name, _Seen())
         if self._owners.numbers_are_hosts:
             seen = replace(seen, process_peak_bytes=None, process_reason=HOSTS_NUMBERS)
         return GpuUse(
@@ -163,10 +163,22 @@ class GpuSampler:
             ended_because=self._ended_because,
         )
 
-    def held_beside(self, side: str) -> int:
-        """Bytes of the device that other sides hold: by their processes' peak, else by what they grew."""
-        others = [seen for name, seen in self._sides.items() if name != side]
+    def held_beside(self, name: str) -> int:
+        """Bytes of the device that other workers hold: by their processes' peak, else by what they grew."""
+        others = [seen for other, seen in self._seen.items() if other != name]
         return sum(max(0, seen.process_peak_bytes or seen.grown_bytes) for seen in others)
+
+    @property
+    def total_bytes(self) -> int | None:
+        """All memory of the device; None where it does not tell."""
+        return self._gpu.total_bytes
+
+    @property
+    def free_bytes(self) -> int | None:
+        """What nobody held of it when last looked at; None where it does not tell."""
+        if self._gpu.total_bytes is None or self._last_bytes is None:
+            return None
+        return self._gpu.total_bytes - self._last_bytes
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._every_s):
@@ -190,7 +202,7 @@ class GpuSampler:
         return sample
 
     def _count_device(self, sample: Sample) -> None:
-        """Give what the device's memory has grown by to the side whose turn it is."""
+        """Give what the device's memory has grown by to the worker whose turn it is."""
         self._energy_source = (
             "counter" if sample.energy_j is not None else "power" if sample.power_w is not None else None
         )
@@ -200,18 +212,18 @@ class GpuSampler:
         grown_bytes = sample.device_bytes - before_bytes
         self._last_bytes = sample.device_bytes
         if self._turn_of is not None:
-            seen = self._sides[self._turn_of]
+            seen = self._seen[self._turn_of]
             seen.grown_bytes += grown_bytes
             seen.device_peak_bytes = max(seen.device_peak_bytes or 0, seen.grown_bytes)
 
     def _count_processes(self) -> None:
         used: dict[str, list[int | None]] = {}
         for process in told(pynvml.nvmlDeviceGetComputeRunningProcesses, self._handle) or []:
-            side = self._owners.side_of(process.pid)
-            if side is not None:
-                used.setdefault(side, []).append(process.usedGpuMemory)
-        for side, shares in used.items():
-            seen = self._sides[side]
+            name = self._owners.name_of(process.pid)
+            if name is not None:
+                used.setdefault(name, []).append(process.usedGpuMemory)
+        for name, shares in used.items():
+            seen = self._seen[name]
             known_bytes = [share for share in shares if share is not None]
             if len(known_bytes) < len(shares):
                 seen.process_reason = "the driver hides the memory of single processes"
@@ -260,7 +272,7 @@ def _look(handle: object, at_s: float) -> Sample:
 
 
 def summarised(turns: Sequence[Turn], told_from_s: float = TOLD_FROM_S) -> GpuRound:
-    """One or several turns of a side as the figures of its round.
+    """One or several turns of a worker as the figures of its round.
 
     What sensors average over time is None where a turn lasted less than `told_from_s`.
     """

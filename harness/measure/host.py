@@ -68,6 +68,21 @@ def memory_bytes() -> int:
     return total if limit is None else min(total, limit)
 
 
+def available_bytes() -> int:
+    """Memory that can be had without swapping, as the system has it; no more than this process may use."""
+    available: int = psutil.virtual_memory().available
+    return min(available, memory_bytes())
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Memory that a process and those below it hold now; None where it has gone."""
+    try:
+        process = psutil.Process(pid)
+        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+    except psutil.Error:
+        return None
+
+
 def load_1min() -> float | None:
     """Runnable processes, averaged over the last minute; None where the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None

@@ -29,14 +29,14 @@ class Owners:
         """Whatever was asked for by now was there before any worker is started."""
         self._before = frozenset(self._strangers | self._nowhere)
 
-    def follow(self, side: str, pid: int) -> None:
-        """This process, started since `begin`, works for a side."""
+    def follow(self, name: str, pid: int) -> None:
+        """This process, started since `begin`, works for whom this name tells."""
         # One that NVML listed before that is another, by another numbering.
         self.numbers_are_hosts |= pid in self._before
-        self._workers[pid] = side
+        self._workers[pid] = name
 
-    def side_of(self, pid: int) -> str | None:
-        """The side that a process works for. Asked of the system once a process: it is slow to tell."""
+    def name_of(self, pid: int) -> str | None:
+        """Whom a process works for. Asked of the system once a process: it is slow to tell."""
         if pid not in self._workers and pid not in self._strangers:
             try:
                 parents = [parent.pid for parent in psutil.Process(pid).parents()]
@@ -45,11 +45,11 @@ class Owners:
                 return None
             except psutil.Error:
                 parents = []
-            side = next((self._workers[parent] for parent in parents if parent in self._workers), None)
-            if side is None:
+            name = next((self._workers[parent] for parent in parents if parent in self._workers), None)
+            if name is None:
                 self._strangers.add(pid)
             else:
-                self._workers[pid] = side
+                self._workers[pid] = name
         return self._workers.get(pid)
 
     def _doubt(self, pid: int) -> None:

@@ -40,7 +40,6 @@ def columns(*, threads: int, passed: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
-    memory_bytes = host.memory_bytes()
     return {
         "hostname": socket.gethostname(),
         "os": platform.platform(),
@@ -48,8 +47,8 @@ def _machine() -> dict[str, Any]:
         "cpu_logical": psutil.cpu_count(logical=True),
         "cpu_physical": psutil.cpu_count(logical=False),
         "cpu_usable": host.usable_cores(),
-        "memory_bytes": memory_bytes,
-        "memory_available_bytes": min(psutil.virtual_memory().available, memory_bytes),
+        "memory_bytes": host.memory_bytes(),
+        "memory_available_bytes": host.available_bytes(),
         "load_1min_start": host.load_1min(),
         "cpu_busy_before": host.busy_share(),
     }

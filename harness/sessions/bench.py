@@ -20,8 +20,8 @@ from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
+from harness.engine.playing import Observer
 from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
-from harness.engine.replicate import Observer
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.frameworks import registry
@@ -32,7 +32,7 @@ from harness.measure.variables import kept_out
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
-from harness.settings.grid import SIDES, Plan, plan
+from harness.settings.grid import Plan, plan
 from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
@@ -147,7 +147,8 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     """
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
-    run = rows.opening_row(settings, command, trials_planned=len(list(planned.pairs())) * len(SIDES))
+    trials_planned = sum(len(match.contenders) for match in planned.matches())
+    run = rows.opening_row(settings, command, trials_planned=trials_planned)
     run |= {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
     store.save_run(run)

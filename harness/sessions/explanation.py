@@ -15,12 +15,13 @@ from harness.errors import BadOption
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
-from harness.settings.grid import SIDES, require
+from harness.settings.grid import require
 from harness.store.frames import Frames
 from harness.store.reader import read, read_changes
 from harness.store.schema import EXPLANATIONS
 from harness.store.writer import Store
-from harness.work.changes import Contender, contender, listings, require_walk
+from harness.work.changes import contender, listings, require_walk
+from harness.work.contender import Contender
 from harness.work.workload import Mode
 
 
@@ -43,7 +44,7 @@ def prepare(
         UsageError: ends that cannot be walked between, several devices or epochs, and whatever
             `bench.prepare` raises.
     """
-    if len(ends) not in {0, len(SIDES)}:
+    if len(ends) not in {0, 2}:
         raise BadOption("CASE", " ".join(ends), "two cases, or none for the article's listings")
     planned = bench.prepare(replace(settings, mode=(Mode.ARTICLE,)), reporter)
     settings = planned.settings

@@ -1,4 +1,4 @@
-"""The grid of a run: settings become cases, cases become replicated pairs in random order."""
+"""The grid of a run: settings become cases, cases become replicated matches in random order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from harness.frameworks import registry
 from harness.frameworks.record import Place
 from harness.settings.config import Settings
 from harness.settings.presets import FRAMEWORKS
+from harness.work.contender import Contender
 from harness.work.listings import listed
 from harness.work.records import Role
 from harness.work.workload import Case, Mode, Precision, Workload
-
-SIDES: Final[tuple[str, str]] = ("a", "b")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -27,45 +26,53 @@ _CONTROL_EPOCHS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """One replicate of a case: two fresh processes and the replicate's own seed.
+class Match:
+    """One replicate: a fresh process for each contender, which take turns, and the replicate's own seed.
 
-    `frameworks` are those of sides a and b: both, in that order, to compare them, or twice the same for a
-    control. Each training step of side b is made to take `planted_share` longer, 0 outside calibration.
-    Side b runs `other` where that is not the same case. `change` names what an explanation's pair measures.
+    A contender's place among `contenders` is its seat. The same one twice is a control. Each training step of
+    the last is made to take `planted_share` longer, 0 outside calibration. `walk` names a match of an
+    explanation: its contenders are programs on the way from one to another. Where memory cannot hold them
+    all at once, each part of the match seats the first `shared` of them and some of the others.
     """
 
-    case: Case
+    contenders: tuple[Contender, ...]
     replicate: int
-    frameworks: tuple[str, str] = FRAMEWORKS
     planted_share: float = 0.0
-    other: Case | None = None
-    change: str = ""
+    walk: str = ""
+    shared: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shared < len(self.contenders):
+            raise ValueError(f"{len(self.contenders)} contenders, of whom {self.shared} are shared")
+
+    @property
+    def seats(self) -> range:
+        return range(len(self.contenders))
 
     @property
     def role(self) -> Role:
-        if self.change:
+        if self.walk:
             return Role.CHANGE
-        return Role.CONTROL if len(set(self.frameworks)) == 1 else Role.COMPARISON
+        return Role.CONTROL if len(set(self.contenders)) == 1 else Role.COMPARISON
+
+    @property
+    def case(self) -> Case:
+        """The case of the first contender, which all have but for what tells their ways apart."""
+        return self.contenders[0].case
 
     @property
     def seed(self) -> int:
         return (self.case.workload.seed + self.replicate) % 2**32
 
-    @property
-    def cases(self) -> tuple[Case, Case]:
-        """What sides a and b run."""
-        return self.case, self.other or self.case
-
     def seeded(self, case: Case) -> Case:
-        """A side's case with this replicate's seed: what its worker is told."""
+        """A contender's case with this replicate's seed: what its worker is told."""
         return replace(case, workload=replace(case.workload, seed=self.seed))
 
     @property
     def kind(self) -> str:
-        """What its replicates are counted under: the case, a control of it, or the change measured."""
-        if self.change:
-            return self.change
+        """What its replicates are counted under: the case, a control of it, or the walk."""
+        if self.walk:
+            return self.walk
         return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-control"
 
     @property
@@ -80,39 +87,37 @@ class Plan:
     settings: Settings
     cases: tuple[Case, ...]
 
-    def pairs(self) -> Iterator[Pair]:
-        """All pairs, replicate by replicate, the cases of each and a control in a fresh random order.
+    def matches(self) -> Iterator[Match]:
+        """All matches, replicate by replicate, the cases of each and a control in a fresh random order.
 
         So a slow drift of the machine is shared by all cases, and a run that is cut short has
         measured them evenly. The order follows from the seed alone.
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(self.settings.replicates):
-            frameworks = self.settings.frameworks
-            pairs = [
-                Pair(
-                    case=case,
-                    replicate=replicate,
-                    frameworks=frameworks,
-                    other=_run_by(frameworks[1], case),
-                )
-                for case in self.cases
-            ]
-            if pairs:
-                pairs.append(self._control(replicate))
-            yield from shuffler.sample(pairs, len(pairs))
+            matches = [between(case, replicate, self.settings.frameworks) for case in self.cases]
+            if matches:
+                matches.append(self._control(replicate))
+            yield from shuffler.sample(matches, len(matches))
 
-    def _control(self, replicate: int) -> Pair:
+    def _control(self, replicate: int) -> Match:
         """One framework against itself, the other in the next replicate: at the first case, cut short."""
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         frameworks = self.settings.frameworks
-        framework = frameworks[replicate % len(frameworks)]
-        return Pair(
-            case=_run_by(framework, replace(self.cases[0], workload=short)),
-            replicate=replicate,
-            frameworks=(framework, framework),
-        )
+        one = _contender(frameworks[replicate % len(frameworks)], replace(self.cases[0], workload=short))
+        return Match(contenders=(one, one), replicate=replicate)
+
+
+def between(case: Case, replicate: int, frameworks: Sequence[str] = FRAMEWORKS) -> Match:
+    """These frameworks doing a case, in this order of seats."""
+    return Match(
+        contenders=tuple(_contender(framework, case) for framework in frameworks), replicate=replicate
+    )
+
+
+def _contender(framework: str, case: Case) -> Contender:
+    return Contender(framework=framework, case=_run_by(framework, case))
 
 
 def _run_by(framework: str, case: Case) -> Case:

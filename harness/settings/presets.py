@@ -48,7 +48,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "pass_env": "",
 }
 
-# What a calibration takes where it is not told otherwise: one case, and as few pairs a try as can be judged.
+# What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
 
 # What an explanation takes where it is not told otherwise: so much of the data that a walk takes minutes.

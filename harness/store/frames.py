@@ -12,7 +12,7 @@ class Frames:
     """DataFrames with the columns of `store.schema`, rounds with those of `REPORTED`.
 
     `certificates` has a row a finding. `trials` and `rounds` are those of comparisons; `controls` and
-    `control_rounds` those of the pairs in which one framework ran against itself. `attempts` are the
+    `control_rounds` those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
     come from several machines; `changes` are likewise those of the latest explanation.
     """

@@ -3,12 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.frameworks import registry
 from harness.store.schema import CERTIFICATES
+
+# What trials and rounds were called by until schema 4, in which a match was a pair of two sides.
+OLD_COLUMNS: Final = {"pair_id": pa.string(), "side": pa.string(), "turn": pa.int8()}
+
+_OLD_SEATS: Final = {"a": 0, "b": 1}
+_OLD_CALLS: Final = {"a faster": "first faster", "b faster": "second faster"}
+
+
+def matches(table: pa.Table) -> pa.Table:
+    """Trials or rounds of whatever schema, in today's columns.
+
+    Args:
+        table: today's columns and `OLD_COLUMNS`, each null where a row's version does not know it.
+    """
+    today = [name for name in table.column_names if name not in OLD_COLUMNS]
+    # A batch is of one file, and so in the columns of one version.
+    batches = [_seated(batch).select(today) for batch in table.to_batches() if batch.num_rows]
+    schema = table.select(today).schema
+    return pa.Table.from_batches(batches, schema) if batches else schema.empty_table()
+
+
+def _seated(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Trials or rounds of one version, with what an older one called otherwise under today's names."""
+    if not batch.column("match_id").null_count:
+        return batch
+    old = {
+        "match_id": batch.column("pair_id"),
+        "seat": pc.index_in(batch.column("side"), pa.array(list(_OLD_SEATS))),
+        "contender": pc.binary_join_element_wise(
+            batch.column("framework").cast(pa.string()), batch.column("case_id").cast(pa.string()), "/"
+        ),
+        "place": batch.column("turn"),
+    }
+    for number, field in enumerate(batch.schema):
+        if field.name in old:
+            batch = batch.set_column(number, field, old[field.name].cast(field.type))
+    return batch
+
+
+def match_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As `matches`, of rows."""
+    return [row if "match_id" in row else _seated_row(row) for row in rows]
+
+
+def _seated_row(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in row.items() if name not in OLD_COLUMNS}
+    return kept | {
+        "match_id": row["pair_id"],
+        "seat": _OLD_SEATS.get(row.get("side") or ""),
+        "contender": f"{row['framework']}/{row['case_id']}",
+        "place": row.get("turn"),
+    }
+
+
+def attempts(table: pa.Table) -> pa.Table:
+    """Tries of calibrations, of whatever schema, as they are called today."""
+    number = table.column_names.index("says")
+    said = [_OLD_CALLS.get(says, says) for says in table.column(number).to_pylist()]
+    return table.set_column(number, table.schema.field(number), pa.array(said, pa.string()))
 
 
 def findings(table: pa.Table) -> pa.Table:
@@ -29,13 +89,13 @@ def _by_framework(row: dict[str, Any]) -> list[dict[str, Any]]:
     return [_of(row, first, second), _of(row, second, first)]
 
 
-def _of(row: dict[str, Any], side: str, other: str) -> dict[str, Any]:
+def _of(row: dict[str, Any], framework: str, other: str) -> dict[str, Any]:
     """One framework's half of an old finding. What was not asked of it was held against the other's."""
     asked = row["bound"] is None and row["expected"] is not None
     return {name: row.get(name) for name in CERTIFICATES.names} | {
-        "framework": side,
-        "found": row[side],
+        "framework": framework,
+        "found": row[framework],
         "expected": row["expected"] if row["bound"] is None else row[other],
         # A difference between two is neither's alone.
-        "holds": row[side] == row["expected"] if asked else row["holds"],
+        "holds": row[framework] == row["expected"] if asked else row["holds"],
     }

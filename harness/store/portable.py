@@ -46,7 +46,9 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> str:
                 f"run {run_id}: written with schema {version}, this version reads up to {SCHEMA_VERSION}; "
                 "update it"
             )
-        tables = {name: _table(packed[name], schema) for name, schema in _TABLES.items()}
+        rows = {name: packed[name] for name in _TABLES}
+        rows |= {name: migration.match_rows(rows[name]) for name in ("trials", "rounds")}
+        tables = {name: _table(rows[name], schema) for name, schema in _TABLES.items()}
         findings = _table(migration.finding_rows(packed[certificates.FOLDER]), CERTIFICATES)
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         raise ResultsUnusable(f"what it holds is no run of this project ({error!r})") from error

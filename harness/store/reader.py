@@ -75,9 +75,9 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
             by a newer version.
     """
     ids = chosen(folder, wanted)
-    runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS)
-    trials = _table(_files(folder / "trials", ids), TRIALS)
-    rounds = _table(_files(folder / "rounds", ids), REPORTED, REPEATED)
+    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
+    trials = _frame(_matches(_files(folder / "trials", ids), TRIALS))
+    rounds = _frame(_matches(_files(folder / "rounds", ids), REPORTED, REPEATED))
     # Files of schema 1 know no roles: what they hold are comparisons.
     is_control, of_control = (frame["role"].eq(Role.CONTROL) for frame in (trials, rounds))
     return Frames(
@@ -113,8 +113,8 @@ def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
     runs = _arrow([folder / "runs" / f"{run_id}.parquet"], RUNS)
     return {
         "runs": runs,
-        "trials": _arrow(_files(folder / "trials", [run_id]), TRIALS),
-        "rounds": _arrow(_files(folder / "rounds", [run_id]), ROUNDS),
+        "trials": _matches(_files(folder / "trials", [run_id]), TRIALS),
+        "rounds": _matches(_files(folder / "rounds", [run_id]), ROUNDS),
         "certificates": _findings(folder, runs.to_pandas()),
     }
 
@@ -126,16 +126,18 @@ def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         ResultsUnusable: a folder without runs, or a file that cannot be read.
     """
     known = _known(folder)
-    trials = _table(_files(folder / "trials", known), TRIALS)
+    trials = _frame(_matches(_files(folder / "trials", known), TRIALS))
     of_controls = trials["role"].eq(Role.CONTROL)
-    runs = _table([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS)
+    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS))
     return runs, trials[~of_controls].reset_index(drop=True)
 
 
 def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:
     """Tries of the calibrations in a results folder, of one or of all; empty where there are none."""
     pattern = f"{calibration_id}*.parquet"
-    return _table(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS)
+    return _frame(
+        migration.attempts(_arrow(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS))
+    )
 
 
 def _known(folder: Path) -> list[str]:
@@ -151,7 +153,7 @@ def read_changes(folder: Path, explanation_id: str = LATEST) -> pd.DataFrame:
     if explanation_id == LATEST:
         newest = max((path.name for path in changes.glob("[!.]*.parquet")), default="")
         explanation_id = newest.removesuffix(".parquet").rsplit("-", 2)[0]
-    return _table(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES)
+    return _frame(_arrow(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES))
 
 
 def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -185,24 +187,30 @@ def _findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
     return pa.concat_tables([CERTIFICATES.empty_table(), *tables])
 
 
-def _table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pd.DataFrame:
-    """The files as one frame in the schema's columns, null where a file was written before a column was.
+def _frame(table: pa.Table) -> pd.DataFrame:
+    # A table's memory goes as its columns are converted: a million rounds are not held twice.
+    frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
+    return frame
+
+
+def _matches(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
+    """Trials or rounds, also those that older versions wrote; else as `_arrow`."""
+    both = pa.schema([*schema, *migration.OLD_COLUMNS.items()])
+    return migration.matches(_arrow(paths, both, repeated))
+
+
+def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
+    """The files as one table in the schema's columns, null where a file was written before a column was.
 
     `repeated` columns hold few different words: they become categories, which take a byte or two a row.
 
     Raises:
         ResultsUnusable: a damaged file, or one written by a newer version.
     """
-    # A table's memory goes as its columns are converted: a million rounds are not held twice.
-    frame: pd.DataFrame = _arrow(paths, schema, repeated).to_pandas(self_destruct=True, split_blocks=True)
-    return frame
-
-
-def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
-    if not paths:
-        return schema.empty_table()
     words = pa.dictionary(pa.int32(), pa.string())
     wanted = pa.schema([field.with_type(words) if field.name in repeated else field for field in schema])
+    if not paths:
+        return wanted.empty_table()
     files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
     try:
         table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()

@@ -151,10 +151,11 @@ def _identity(trial: Trial) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": trial.run_id,
-        "pair_id": trial.pair_id,
+        "match_id": trial.match_id,
         "trial_id": trial.trial_id,
         "role": trial.role.value,
-        "side": trial.side,
+        "seat": trial.seat,
+        "contender": trial.contender.id,
         "case_id": trial.case.id,
         "framework": trial.framework,
         "planted_share": trial.planted_share,
@@ -176,6 +177,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
     evaluate = [one for one in trial.rounds if one.phase is Phase.EVALUATE]
     failure = trial.failure
     return {
+        "part": trial.part,
         "train_samples": work.train_samples,
         "test_samples": TEST_SAMPLES,
         "eval_batch_size": work.eval_batch_size,
@@ -283,7 +285,7 @@ def _round_columns(one: Round) -> dict[str, Any]:
         "phase": one.phase.value,
         "round_index": one.index,
         "epoch": one.epoch,
-        "turn": one.turn,
+        "place": one.place,
         "samples": one.samples,
         "steps": one.steps,
         "started_s": one.started_s,

@@ -16,10 +16,11 @@ from harness.report import words
 from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
 from harness.settings.config import Settings
-from harness.settings.grid import Pair
+from harness.settings.grid import Match
 from harness.terminal.answers import show_page
 from harness.terminal.console import answering, following
-from harness.work.changes import Contender, differences
+from harness.work.changes import differences
+from harness.work.contender import Contender
 from harness.work.records import Change, Trial
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
@@ -27,7 +28,7 @@ _TABLE_COLUMNS: Final = 140
 
 
 class ExplainDisplay:
-    """Follows an explanation; an `ExplainObserver`. Lines are written between pairs only."""
+    """Follows an explanation; an `ExplainObserver`. Lines are written between matches only."""
 
     def __init__(
         self, a: Contender, b: Contender, settings: Settings, console: Console | None = None
@@ -50,13 +51,13 @@ class ExplainDisplay:
     ) -> None:
         pass
 
-    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
         pass
 
-    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:
+    def turn_done(self, match: Match, *, done: int, rounds: int) -> None:
         pass
 
-    def judged(self, pair: Pair, so_far: Judgement) -> None:
+    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def trial_done(self, trial: Trial) -> None:

@@ -19,7 +19,7 @@ from harness.analysis.statistics import Judgement
 from harness.analysis.verdicts import called
 from harness.parity.certificate import Certificate
 from harness.report import words
-from harness.settings.grid import Pair, Plan
+from harness.settings.grid import Match, Plan
 from harness.terminal.console import following, redraws
 from harness.work.records import Attempt, Role, Trial
 from harness.work.workload import Case
@@ -107,6 +107,7 @@ class RunDisplay(_Display):
         self._live = redraws(self._console)
         self._begin_s = time.monotonic()
         self._plan = plan
+        self._frameworks = plan.settings.frameworks
         self._said: dict[str, str] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -119,8 +120,8 @@ class RunDisplay(_Display):
         )
         self._task = self._progress.add_task("starting", total=1.0, left="")
 
-    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
-        name = f"{pair.kind}, replicate {pair.replicate + 1}"
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
+        name = f"{match.kind}, replicate {match.replicate + 1}"
         left = "estimating the time left" if left_s is None else f"about {_duration(left_s)} left"
         share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
         if self._live:
@@ -129,9 +130,9 @@ class RunDisplay(_Display):
         else:
             self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})")
 
-    def turn_done(self, pair: Pair, *, done: int, rounds: int) -> None:
+    def turn_done(self, match: Match, *, done: int, rounds: int) -> None:
         if self._live:
-            name = f"{pair.kind}, replicate {pair.replicate + 1}, round {done}/{rounds}"
+            name = f"{match.kind}, replicate {match.replicate + 1}, round {done}/{rounds}"
             self._progress.update(self._task, description=escape(name))
             self._progress.refresh()
 
@@ -142,17 +143,17 @@ class RunDisplay(_Display):
                 f"{escape(trial.failure.kind)}: {escape(trial.failure.reason)}"
             )
 
-    def judged(self, pair: Pair, so_far: Judgement) -> None:
+    def judged(self, match: Match, so_far: Judgement) -> None:
         """Say a case's verdict when it is the first or another than before; it is not the last word."""
         interval = so_far.interval
-        if pair.role is Role.CONTROL or interval is None or self._said.get(pair.kind) == so_far.verdict:
+        if match.role is Role.CONTROL or interval is None or self._said.get(match.kind) == so_far.verdict:
             return
-        self._said[pair.kind] = so_far.verdict
+        self._said[match.kind] = so_far.verdict
         reach = "" if interval.low is None else f" ({interval.low:.3f} to {interval.high:.3f})"
         self._console.print(
             f"{_duration(time.monotonic() - self._begin_s):>8}  so far "
-            f"[bold]{called(so_far.verdict, pair.frameworks)}[/bold]: {escape(pair.case.id)}: "
-            f"{words.speed_over(pair.frameworks)} {interval.estimate:.3f}{reach}; "
+            f"[bold]{called(so_far.verdict, self._frameworks)}[/bold]: {escape(match.case.id)}: "
+            f"{words.speed_over(self._frameworks)} {interval.estimate:.3f}{reach}; "
             f"{escape(so_far.reason)}"
         )
 
@@ -170,20 +171,20 @@ class RunDisplay(_Display):
 
 
 class CalibrationDisplay(RunDisplay):
-    """Follows a calibration; a `CalibrationObserver`. What counts there is a try, not a pair."""
+    """Follows a calibration; a `CalibrationObserver`. What counts there is a try, not a match."""
 
     def _opening(self) -> str:
         settings = self._plan.settings
         planted = words.listed(f"{100 * share:g} %" for share in settings.planted)
         return (
-            f"planted {planted}: {settings.tries} tries each, every try {settings.replicates} pairs and "
+            f"planted {planted}: {settings.tries} tries each, every try {settings.replicates} matches and "
             f"{_duration(settings.try_s)} of measuring, {settings.threads} thread(s)"
         )
 
-    def pair_began(self, pair: Pair, *, spent_s: float, left_s: float | None) -> None:
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
         pass
 
-    def judged(self, pair: Pair, so_far: Judgement) -> None:
+    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None:

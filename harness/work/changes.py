@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from harness.errors import BadOption
+from harness.work.contender import Contender
 from harness.work.listings import ONLY, PROGRAMS, listed
 from harness.work.program import Partial, Step, Update
 from harness.work.workload import (
@@ -76,25 +77,6 @@ EXAMPLE: Final = f"{next(iter(PROGRAMS))}/mnist-cpu-loop-fp32-b64-e5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """A framework and the case that it runs: an end of an explanation, or a program on the way."""
-
-    framework: str
-    case: Case
-
-    @property
-    def id(self) -> str:
-        return f"{self.framework}/{self.case.id}"
-
-    @property
-    def exists(self) -> bool:
-        """Whether the framework has every level of its program."""
-        program = self.case.program
-        others = {level for name, only in ONLY.items() if name != self.framework for level in only}
-        return program is None or others.isdisjoint(astuple(program))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
     """Two neighbours that differ in the one thing that `name` says. One `aside` is on no way between ends."""
 
@@ -102,6 +84,13 @@ class Leg:
     before: Contender
     after: Contender
     aside: bool = False
+
+
+def exists(contender: Contender) -> bool:
+    """Whether the framework has every level of its program."""
+    program = contender.case.program
+    others = {level for name, only in ONLY.items() if name != contender.framework for level in only}
+    return program is None or others.isdisjoint(astuple(program))
 
 
 def level(contender: Contender, name: str) -> Any:
@@ -179,7 +168,7 @@ def asides(ends: Sequence[Contender]) -> list[Leg]:
         for name, to in _ASIDES
         if end.case.program is not None
     ]
-    return [leg for leg in legs if leg.after.exists and _matters(leg)]
+    return [leg for leg in legs if exists(leg.after) and _matters(leg)]
 
 
 def _matters(leg: Leg) -> bool:

@@ -70,7 +70,7 @@ ADAM: Final[Mapping[str, Adam]] = {
 def listed(workload: Workload, framework: str, device: str) -> Case:
     """A framework's listing as a case: its own batch sizes, constants and fp32, all else as in `workload`.
 
-    Both listings' cases have one id: they are the two sides of a pair.
+    Both listings' cases have one id: they meet in one match.
 
     Raises:
         BadOption: fewer training samples than the listing has in a batch.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from harness.work.contender import Contender
 from harness.work.workload import Case
 
 
@@ -18,9 +19,9 @@ class Phase(StrEnum):
 
 
 class Role(StrEnum):
-    """What a pair is for: to compare the frameworks, or one with itself, so that the true ratio is known.
+    """What a match is for: to compare contenders, or one with itself, so that the true ratio is known.
 
-    Or to measure a change: the sides are two programs, neighbours on the way from one to another.
+    Or to measure changes: its contenders are programs on the way from one to another.
     """
 
     COMPARISON = "comparison"
@@ -50,9 +51,9 @@ class Disturbance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuRound:
-    """What the GPU did while it was a side's turn; None where the card or the driver does not say.
+    """What the GPU did while it was a contender's turn; None where the card or the driver does not say.
 
-    `energy_j` is the whole card's, the idle side's share of it included, `utilisation` the mean share of time
+    `energy_j` is the whole card's, that of the idle contenders included, `utilisation` the mean share of time
     in which a kernel ran, from 0 to 1, and `power_w` a mean: all three are None for a turn so short that the
     sensors still tell of the turn before. The clocks are medians and `temperature_c` is the highest.
     `throttled_by` names what kept the clocks down, joined by commas.
@@ -86,8 +87,8 @@ class GpuUse:
 
     `process_peak_bytes` is the memory of the worker's process and its children, null with a
     `process_reason` where the driver hides it. `device_peak_bytes` is by how much the memory in use on
-    the whole device grew in this side's turns, at its peak: it holds whatever others did meanwhile.
-    `left_bytes` is what the device still held over the baseline when the pair's workers had gone.
+    the whole device grew in this contender's turns, at its peak: it holds whatever others did meanwhile.
+    `left_bytes` is what the device still held over the baseline when the match's workers had gone.
     `energy_source` is counter or power (integrated). `sample_s` is what taking one of the `samples`
     took, and `ended_because` why sampling stopped before the trial did, if it did.
     """
@@ -122,8 +123,8 @@ class Round:
     """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
 
     `index` counts the rounds of a phase from 0, `epoch` is the last epoch that the round touched, from 1.
-    `started_s` is on the machine's monotonic clock, so the rounds of both workers share one time
-    line. `turn` is 0 when this side went first in its turn of the pair, 1 when second. `loss` is the
+    `started_s` is on the machine's monotonic clock, so the rounds of all workers share one time
+    line. `place` is 0 when the contender went first in its turn of the match. `loss` is the
     mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
     time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
     `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is None on a CPU.
@@ -133,7 +134,7 @@ class Round:
     phase: Phase
     index: int
     epoch: int
-    turn: int
+    place: int
     samples: int
     steps: int
     started_s: float
@@ -210,18 +211,19 @@ class Failure:
 class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
-    `side` is a or b, the trial's place in its pair; `planted_share` is by how much its steps were made to
-    take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with
-    the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is the
-    part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
+    `seat` is the contender's place in its match, from 0. `part` counts, from 0, the matches that were made of
+    one because memory did not hold all its contenders at once. `planted_share` is by how much its steps were
+    made to take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
+    with the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is
+    the part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
     threads its process kept busy after start-up.
     """
 
     run_id: str
-    pair_id: str
+    match_id: str
     trial_id: str
     role: Role
-    side: str
+    seat: int
     case: Case
     framework: str
     planted_share: float
@@ -242,10 +244,15 @@ class Trial:
     certificate: Certification | None
     failure: Failure | None
     log_path: str
+    part: int = 0
     watched_s: float | None = None
     threads_worked: int | None = None
     allocator: AllocatorUse | None = None
     energy: tuple[EnergyBlock, ...] = ()
+
+    @property
+    def contender(self) -> Contender:
+        return Contender(framework=self.framework, case=self.case)
 
     @property
     def status(self) -> Status:
@@ -256,8 +263,9 @@ class Trial:
 class Attempt:
     """What one way of judging said in one try of a calibration.
 
-    Side b's steps took `planted_share` longer, so the true `ratio`, a's speed over b's, is 1 more than
-    that. `says` is a faster, b faster, equivalent, inconclusive or no difference. `measured_s` are the
+    The second contender's steps took `planted_share` longer, so the true `ratio`, the first one's speed over
+    the second's, is 1 more than that. `says` is first faster, second faster, equivalent, inconclusive or no
+    difference. `measured_s` are the
     seconds of all rounds, `wall_s` those of the try from the first process's start to the last's end.
     """
 
@@ -280,11 +288,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one change did on one walk from a program to another; None where a side did not finish.
+    """What one change did on one walk from a program to another; None where a contender did not finish.
 
     `place` is its place in the walk from 1, 0 for the ends measured directly; one `aside` leads from an end
-    to what neither has typed. Ratios are the speed of the
-    program after the change over that before it. Accuracies are those after the last epoch.
+    to what neither has typed. Ratios are the speed of the program after the change over that before it.
+    Accuracies are those after the last epoch. All changes of a walk share a match of `wall_s` seconds, played
+    in as many `parts` as memory asked for: in one, the ratios of the changes multiply to that of the ends.
     """
 
     explanation_id: str
@@ -306,3 +315,4 @@ class Change:
     accuracy_after: float | None
     failure_reason: str | None
     wall_s: float
+    parts: int = 1

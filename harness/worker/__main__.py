@@ -1,7 +1,7 @@
 """One framework, one trial, one process: `python -m harness.worker REQUESTS REPLIES`.
 
 REQUESTS and REPLIES are file descriptors inherited from the parent. The worker answers one request at
-a time and blocks on the pipe between them, so that it is idle while the other side has its turn.
+a time and blocks on the pipe between them, so that it is idle while others have their turn.
 """
 
 from __future__ import annotations

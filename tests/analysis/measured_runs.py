@@ -9,7 +9,7 @@ from harness.settings.presets import FRAMEWORKS
 
 
 def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0.01, seed=0, **columns):
-    """Trials of a run: `speeds` are TensorFlow's and PyTorch's; a pair's two trials share the machine."""
+    """Trials of a run: `speeds` are TensorFlow's and PyTorch's; a match's two trials share the machine."""
     rng = np.random.default_rng(seed)
     rows = [
         {
@@ -22,7 +22,7 @@ def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0
             "batch_size": batch,
             "epochs": 5,
             "run_id": run,
-            "pair_id": f"{run}-b{batch}-r{replicate}",
+            "match_id": f"{run}-b{batch}-r{replicate}",
             "framework": framework,
             "status": "ok",
             "train_samples_per_s": speed * rng.lognormal(0, noise),

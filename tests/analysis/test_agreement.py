@@ -24,7 +24,7 @@ def run(*, replicates=10, accuracy_gap=0.0, accuracy_sd=0.001, loss_gap=0.0, los
             identity = {
                 "case_id": case_id,
                 "run_id": "run",
-                "pair_id": f"{case_id}-r{replicate}",
+                "match_id": f"{case_id}-r{replicate}",
                 "trial_id": f"{case_id}-r{replicate}-{framework}",
                 "framework": framework,
             }
@@ -57,7 +57,7 @@ def test_equal_frameworks_agree():
 
 def test_the_two_tests_are_scipys_on_the_paired_differences():
     trials, rounds = run(accuracy_gap=0.003, accuracy_sd=0.002)
-    sides = trials.pivot_table(index="pair_id", columns="framework", values="final_accuracy")
+    sides = trials.pivot_table(index="match_id", columns="framework", values="final_accuracy")
     difference = sides["tensorflow"] - sides["pytorch"]
     expected = max(
         stats.ttest_1samp(difference, -0.005, alternative="greater").pvalue,
@@ -91,15 +91,15 @@ def test_curves_further_apart_than_seeds_are_told_with_their_epoch():
     assert row.reason.startswith("in epoch 2 the mean losses lie")
 
 
-def test_one_pair_says_nothing():
+def test_one_match_says_nothing():
     row = only(*run(replicates=1))
-    assert row.reason == "1 finished pair; at least 2 are needed"
+    assert row.reason == "1 finished match; at least 2 are needed"
     assert pd.isna(row.accuracies_agree)
     assert pd.isna(row.losses_agree)
     assert not pd.isna(row.accuracy_difference)
 
 
-def test_a_pair_with_a_failed_side_does_not_count():
+def test_a_match_with_a_failed_trial_does_not_count():
     trials, rounds = run(replicates=3)
     trials.loc[0, ["status", "final_accuracy"]] = ["failed", np.nan]
     assert only(trials, rounds).replicates == 2
@@ -110,7 +110,7 @@ def test_all_trials_failed_gives_a_row_with_its_reason():
     trials["status"] = "failed"
     row = only(trials, rounds)
     assert row.replicates == 0
-    assert row.reason.startswith("0 finished pairs")
+    assert row.reason.startswith("0 finished matches")
 
 
 def test_scripted_trials_without_any_spread_get_no_test():
@@ -121,7 +121,7 @@ def test_scripted_trials_without_any_spread_get_no_test():
 
 def test_cases_are_judged_apart_and_in_order():
     first, second = run(case_id="b"), run(case_id="a", accuracy_gap=0.1)
-    trials, rounds = (pd.concat(pair) for pair in zip(first, second, strict=True))
+    trials, rounds = (pd.concat(both) for both in zip(first, second, strict=True))
     table = agreement(trials, rounds)
     assert list(table["case_id"]) == ["b", "a"]
     assert list(table["accuracies_agree"]) == [True, False]

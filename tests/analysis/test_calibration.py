@@ -10,11 +10,11 @@ from scipy.stats import beta
 
 from harness.analysis.calibration import calibration
 from harness.analysis.statistics import judge
-from harness.analysis.usual import PAIRED
+from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
 
 
-def attempts(says, *, share=0.0, way=PAIRED, ratio=1.0, reach=0.02, try_s=20.0):
+def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0):
     rows = [
         {
             "number": number,
@@ -23,8 +23,8 @@ def attempts(says, *, share=0.0, way=PAIRED, ratio=1.0, reach=0.02, try_s=20.0):
             "way": way,
             "says": said,
             "ratio": ratio,
-            "ratio_low": ratio / (1 + reach) if way == PAIRED else None,
-            "ratio_high": ratio * (1 + reach) if way == PAIRED else None,
+            "ratio_low": ratio / (1 + reach) if way == IN_TURNS else None,
+            "ratio_high": ratio * (1 + reach) if way == IN_TURNS else None,
             "replicates": 5,
             "measured_s": try_s,
         }
@@ -34,13 +34,17 @@ def attempts(says, *, share=0.0, way=PAIRED, ratio=1.0, reach=0.02, try_s=20.0):
 
 
 def test_any_difference_is_wrong_where_nothing_was_planted():
-    (row,) = calibration(attempts(["a faster", "b faster", "inconclusive", "equivalent"])).to_dict("records")
+    (row,) = calibration(attempts(["first faster", "second faster", "inconclusive", "equivalent"])).to_dict(
+        "records"
+    )
     assert (row["tries"], row["wrong"], row["undecided"], row["equivalent"]) == (4, 2, 1, 1)
     assert pd.isna(row["found_share"])
 
 
 def test_the_wrong_sign_is_wrong_and_the_right_one_found():
-    frame = calibration(attempts(["a faster", "a faster", "b faster", "inconclusive"], share=0.05))
+    frame = calibration(
+        attempts(["first faster", "first faster", "second faster", "inconclusive"], share=0.05)
+    )
     (row,) = frame.to_dict("records")
     assert (row["wrong"], row["found_share"]) == (1, 0.5)
 
@@ -52,21 +56,21 @@ def test_equivalent_is_wrong_only_where_more_than_the_margin_was_planted(share, 
 
 
 def test_shares_have_the_exact_interval_of_clopper_and_pearson():
-    (row,) = calibration(attempts(["a faster"] * 3 + ["inconclusive"] * 57)).to_dict("records")
+    (row,) = calibration(attempts(["first faster"] * 3 + ["inconclusive"] * 57)).to_dict("records")
     assert row["wrong_share_low"] == pytest.approx(beta.ppf(0.025, 3, 58))
     assert row["wrong_share_high"] == pytest.approx(beta.ppf(0.975, 4, 57))
 
 
 def test_an_interval_is_held_against_the_ratio_that_was_planted():
-    (held,) = calibration(attempts(["a faster"], share=0.05, ratio=1.06)).to_dict("records")
-    (missed,) = calibration(attempts(["a faster"], share=0.05, ratio=1.09)).to_dict("records")
+    (held,) = calibration(attempts(["first faster"], share=0.05, ratio=1.06)).to_dict("records")
+    (missed,) = calibration(attempts(["first faster"], share=0.05, ratio=1.09)).to_dict("records")
     assert (held["covered"], missed["covered"]) == (1, 0)
 
 
 def test_the_own_way_comes_first_and_ways_without_intervals_have_none():
-    both = pd.concat([attempts(["a faster"], way="welch"), attempts(["inconclusive"])])
+    both = pd.concat([attempts(["first faster"], way="welch"), attempts(["inconclusive"])])
     frame = calibration(both)
-    assert frame["way"].tolist() == [PAIRED, "welch"]
+    assert frame["way"].tolist() == [IN_TURNS, "welch"]
     assert frame["covered"].isna().tolist() == [False, True]
     assert frame["resolved_share"].isna().tolist() == [False, True]
 

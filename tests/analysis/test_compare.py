@@ -47,7 +47,7 @@ def test_only_cases_that_both_runs_measured_are_matched():
 
 def test_failed_trials_do_not_count_and_too_few_replicates_call_nothing():
     run = trials("b")
-    run.loc[run["pair_id"].str.endswith(("r0", "r1")) & (run["framework"] == "pytorch"), "status"] = "failed"
+    run.loc[run["match_id"].str.endswith(("r0", "r1")) & (run["framework"] == "pytorch"), "status"] = "failed"
     found = compare(trials("a"), run)
     lost = row(found, "pytorch")
     assert lost["replicates_b"] == 4

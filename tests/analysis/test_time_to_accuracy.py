@@ -25,7 +25,7 @@ def run(tensorflow, pytorch, *, case_id="case", status="ok", evaluated=True, clo
             identity = {
                 "case_id": case_id,
                 "run_id": "run",
-                "pair_id": f"{case_id}-r{replicate}",
+                "match_id": f"{case_id}-r{replicate}",
                 "framework": framework,
             }
             trials.append({**identity, "status": status})
@@ -150,7 +150,7 @@ def test_a_trial_that_was_not_evaluated_did_not_miss_the_target():
 
 def test_trials_that_failed_are_no_replicates():
     trials, rounds = run(steady(1.0, 1.1, 9.0), steady(1.0, 1.1, 9.0))
-    trials.loc[trials["pair_id"] == "case-r2", "status"] = "failed"
+    trials.loc[trials["match_id"] == "case-r2", "status"] = "failed"
     row = sides(trials, rounds)[TENSORFLOW]
     assert (row.replicates, row.outcome) == (2, "reached")
     assert row.seconds < 9
@@ -160,7 +160,7 @@ def test_a_case_of_which_nothing_finished_keeps_its_rows():
     trials, rounds = run(steady(1.0), steady(1.0), status="failed")
     found = sides(trials, rounds)
     assert {name: row.reason for name, row in found.items()} == dict.fromkeys(FRAMEWORKS, "no trial finished")
-    assert ratio(trials, rounds).reason == "no pair finished"
+    assert ratio(trials, rounds).reason == "no match finished"
 
 
 def test_no_trials_give_no_rows():
@@ -198,7 +198,7 @@ def test_the_ratio_needs_every_replicate_of_both_sides():
 
 def test_a_replicate_with_one_side_finished_is_not_paired():
     trials, rounds = run(steady(1.0, 1.1, 7.0), steady(2.0, 2.2, 2.1))
-    trials.loc[(trials["pair_id"] == "case-r2") & (trials["framework"] == TENSORFLOW), "status"] = "failed"
+    trials.loc[(trials["match_id"] == "case-r2") & (trials["framework"] == TENSORFLOW), "status"] = "failed"
     row = ratio(trials, rounds)
     assert row.replicates == 2
     assert row.ratio == pytest.approx(2.0)

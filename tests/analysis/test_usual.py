@@ -14,8 +14,8 @@ from harness.analysis.usual import Says, usual_calls
 T_TESTS = {"welch": False, "pyperf": True}
 MINIMA = ("minimum", "pytest-benchmark")
 OTHER_SIDE = {
-    Says.A_FASTER: Says.B_FASTER,
-    Says.B_FASTER: Says.A_FASTER,
+    Says.FIRST_FASTER: Says.SECOND_FASTER,
+    Says.SECOND_FASTER: Says.FIRST_FASTER,
     Says.NO_DIFFERENCE: Says.NO_DIFFERENCE,
 }
 
@@ -49,7 +49,7 @@ def test_welch_and_pyperf_are_the_two_t_tests_of_scipy(way, equal_variances):
         assert (call.says is not Says.NO_DIFFERENCE) == different
         assert call.ratio == pytest.approx(b_s.mean() / a_s.mean())
         verdicts.add(call.says)
-    assert {Says.A_FASTER, Says.NO_DIFFERENCE} <= verdicts
+    assert {Says.FIRST_FASTER, Says.NO_DIFFERENCE} <= verdicts
 
 
 @pytest.mark.parametrize("way", T_TESTS)
@@ -57,14 +57,14 @@ def test_the_t_tests_call_a_difference_from_their_critical_value_on(way):
     # By hand: either side's variance is 5/3, so the difference's standard error is sqrt(2 * 5/3 / 4),
     # and 6 degrees of freedom have the critical value 2.446912.
     a_s, critical_s = np.array([1.0, 2.0, 3.0, 4.0]), 2.446912 * math.sqrt(5 / 6)
-    assert called(a_s, a_s + critical_s * 1.00001)[way].says is Says.A_FASTER
+    assert called(a_s, a_s + critical_s * 1.00001)[way].says is Says.FIRST_FASTER
     assert called(a_s, a_s + critical_s * 0.99999)[way].says is Says.NO_DIFFERENCE
 
 
 def test_only_pyperf_takes_a_few_wild_rounds_for_as_calm_as_the_many_others():
     wild_s, calm_s = [1.0, 1.6, 1.0, 1.6], np.tile([1.0, 1.02], 40)
     calls = called(wild_s, calm_s)
-    assert calls["pyperf"].says is Says.B_FASTER
+    assert calls["pyperf"].says is Says.SECOND_FASTER
     assert calls["welch"].says is Says.NO_DIFFERENCE
 
 
@@ -75,31 +75,31 @@ def test_pyperf_tests_sides_of_unequally_many_rounds_too():
 
 @pytest.mark.parametrize("way", T_TESTS)
 def test_rounds_without_spread_differ_when_their_times_do(way):
-    assert called([0.25, 0.25], [0.5, 0.5])[way].says is Says.A_FASTER
+    assert called([0.25, 0.25], [0.5, 0.5])[way].says is Says.FIRST_FASTER
     assert called([0.25, 0.25], [0.25, 0.25])[way].says is Says.NO_DIFFERENCE
 
 
 @pytest.mark.parametrize("way", MINIMA)
 def test_the_minima_are_compared_whatever_the_other_rounds_took(way):
     call = called([3.0, 1.0, 50.0], [1.25, 1.3])[way]
-    assert (call.says, call.ratio) == (Says.A_FASTER, 1.25)
+    assert (call.says, call.ratio) == (Says.FIRST_FASTER, 1.25)
 
 
 def test_a_minimum_more_than_the_margin_above_the_other_is_slower():
     assert said("minimum", 1.0, 1.03) is Says.NO_DIFFERENCE
-    assert said("minimum", 1.0, math.nextafter(1.03, 2)) is Says.A_FASTER
+    assert said("minimum", 1.0, math.nextafter(1.03, 2)) is Says.FIRST_FASTER
     assert said("minimum", 1.03, 1.0) is Says.NO_DIFFERENCE
-    assert said("minimum", math.nextafter(1.03, 2), 1.0) is Says.B_FASTER
+    assert said("minimum", math.nextafter(1.03, 2), 1.0) is Says.SECOND_FASTER
 
 
 def test_the_margin_of_the_minimum_can_be_set_down_to_none():
     assert said("minimum", 1.0, 1.25, margin=0.25) is Says.NO_DIFFERENCE
-    assert said("minimum", 1.0, math.nextafter(1.0, 2), margin=0.0) is Says.A_FASTER
+    assert said("minimum", 1.0, math.nextafter(1.0, 2), margin=0.0) is Says.FIRST_FASTER
     assert said("minimum", 1.0, 1.0, margin=0.0) is Says.NO_DIFFERENCE
 
 
 def test_the_margin_is_no_concern_of_pytest_benchmark():
-    assert said("pytest-benchmark", 1.0, 1.06, margin=0.25) is Says.A_FASTER
+    assert said("pytest-benchmark", 1.0, 1.06, margin=0.25) is Says.FIRST_FASTER
 
 
 def test_pytest_benchmark_fails_exactly_the_runs_that_the_tool_itself_fails():
@@ -107,13 +107,13 @@ def test_pytest_benchmark_fails_exactly_the_runs_that_the_tool_itself_fails():
     for a_s, b_s in [(1.0, 1.05), (1.05, 1.0), *rng.uniform(0.95, 1.05, (200, 2)).tolist()]:
         a_run, b_run = {"min": a_s}, {"min": b_s}
         says = said("pytest-benchmark", a_s, b_s)
-        assert (says is Says.A_FASTER) == bool(check.fails(current=b_run, compared=a_run))
-        assert (says is Says.B_FASTER) == bool(check.fails(current=a_run, compared=b_run))
+        assert (says is Says.FIRST_FASTER) == bool(check.fails(current=b_run, compared=a_run))
+        assert (says is Says.SECOND_FASTER) == bool(check.fails(current=a_run, compared=b_run))
 
 
 def test_five_percent_of_pytest_benchmark_are_five_of_the_faster_run():
-    assert said("pytest-benchmark", 1.0, 0.951) is Says.B_FASTER  # 4.9 % of a, 5.2 % of b
-    assert said("pytest-benchmark", 0.951, 1.0) is Says.A_FASTER
+    assert said("pytest-benchmark", 1.0, 0.951) is Says.SECOND_FASTER  # 4.9 % of a, 5.2 % of b
+    assert said("pytest-benchmark", 0.951, 1.0) is Says.FIRST_FASTER
     assert said("pytest-benchmark", 1.0, 0.953) is Says.NO_DIFFERENCE  # 4.9 % of b
 
 

@@ -15,7 +15,7 @@ from harness.settings.presets import FRAMEWORKS
 from harness.store.schema import ROUNDS, TRIALS
 from harness.work.listings import TENSORFLOW
 
-ROUNDS_A_PAIR = 4
+ROUNDS_A_MATCH = 4
 PHASES = ("train", "evaluate")
 COLUMNS = [
     *("case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs", "phase"),
@@ -41,14 +41,16 @@ class Records:
         self._rng = np.random.default_rng(0)
 
     def measure(self, case_id, ratio=1.0, *, sd=0.01, replicates=MIN_REPLICATES, run_id="run"):
-        """Add pairs in which TensorFlow is `ratio` times as fast, in both phases."""
+        """Add matches in which TensorFlow is `ratio` times as fast, in both phases."""
         for replicate in range(replicates):
-            for framework in FRAMEWORKS:
+            for seat, framework in enumerate(FRAMEWORKS):
                 trial = {
                     "run_id": run_id,
-                    "pair_id": f"{case_id}-r{replicate}",
+                    "match_id": f"{case_id}-r{replicate}",
                     "trial_id": f"{run_id}-{case_id}-r{replicate}-{framework}",
                     "case_id": case_id,
+                    "seat": seat,
+                    "contender": f"{framework}/{case_id}",
                     "framework": framework,
                     "device": "cpu",
                     "mode": "loop",
@@ -70,7 +72,7 @@ class Records:
                         "wall_s": math.exp(self._rng.normal(0, sd)) / speed,
                     }
                     for phase in PHASES
-                    for index in range(ROUNDS_A_PAIR)
+                    for index in range(ROUNDS_A_MATCH)
                 )
         return self
 
@@ -142,7 +144,7 @@ def test_swapping_the_frameworks_names_inverts_every_ratio():
     there = verdicts(run.trials, run.rounds)
     swap = dict(zip(FRAMEWORKS, reversed(FRAMEWORKS), strict=True))
     back = verdicts(
-        run.trials.assign(framework=run.trials["framework"].map(swap)),
+        run.trials.assign(framework=run.trials["framework"].map(swap), seat=1 - run.trials["seat"]),
         run.rounds.assign(framework=run.rounds["framework"].map(swap)),
     )
     assert back["speed_ratio"].to_numpy() == pytest.approx(1 / there["speed_ratio"].to_numpy())
@@ -169,14 +171,14 @@ def test_sides_whose_rounds_differ_in_samples_are_compared_by_throughput():
     assert verdicts(run.trials, rounds)["speed_ratio"].to_numpy() == pytest.approx(untouched)
 
 
-def test_a_pair_with_a_failed_side_does_not_count_and_the_reason_says_why():
+def test_a_match_with_a_failed_trial_does_not_count_and_the_reason_says_why():
     run = Records().measure("a", 1.2, replicates=MIN_REPLICATES)
     run.fail("run-a-r1-pytorch", "no answer in 30 s")
     row = of(verdicts(run.trials, run.rounds), "a")
     assert row["replicates"] == MIN_REPLICATES - 1
     assert row["verdict"] == Verdict.INCONCLUSIVE
     assert f"at least {MIN_REPLICATES} are needed" in row["reason"]
-    assert f"1 of {MIN_REPLICATES} pairs failed" in row["reason"]
+    assert f"1 of {MIN_REPLICATES} matches failed" in row["reason"]
     assert "no answer in 30 s" in row["reason"]
 
 
@@ -188,7 +190,7 @@ def test_a_case_in_which_nothing_finished_is_inconclusive_and_has_no_ratio():
     assert "out of memory" in row["reason"]
 
 
-def test_a_side_that_is_missing_altogether_is_no_pair():
+def test_a_side_that_is_missing_altogether_is_no_match():
     run = Records().measure("a")
     alone = run.trials[run.trials["framework"] == TENSORFLOW]
     assert of(verdicts(alone, run.rounds), "a")["replicates"] == 0
@@ -205,7 +207,7 @@ def test_rounds_that_only_one_side_ran_are_left_out():
     )
 
 
-def test_pairs_of_different_runs_with_the_same_name_are_different_replicates():
+def test_matches_of_different_runs_with_the_same_name_are_different_replicates():
     run = Records().measure("a", replicates=3, run_id="monday").measure("a", replicates=3, run_id="tuesday")
     assert of(verdicts(run.trials, run.rounds), "a")["replicates"] == 6
 
@@ -288,9 +290,9 @@ def test_the_frame_says_what_the_statistics_say():
     frame = verdicts(run.trials, run.rounds)
     train = run.rounds[run.rounds["phase"] == "train"]
     wall_s = train.pivot_table(
-        index=["case_id", "pair_id", "round_index"], columns="framework", values="wall_s"
+        index=["case_id", "match_id", "round_index"], columns="framework", values="wall_s"
     )
-    log_ratios = np.log(wall_s["pytorch"] / wall_s["tensorflow"]).groupby(["case_id", "pair_id"]).median()
+    log_ratios = np.log(wall_s["pytorch"] / wall_s["tensorflow"]).groupby(["case_id", "match_id"]).median()
     expected = judge_family([log_ratios.loc["a"].to_numpy(), log_ratios.loc["b"].to_numpy()])
     for case_id, judgement in zip("ab", expected, strict=True):
         row = of(frame, case_id)

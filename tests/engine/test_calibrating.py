@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.calibration import calibration
 from harness.analysis.statistics import MIN_REPLICATES
-from harness.analysis.usual import PAIRED
+from harness.analysis.usual import IN_TURNS
 from harness.engine.calibrating import calibrate, tries
 from harness.settings import config, presets
 from harness.settings.grid import plan
@@ -25,16 +25,16 @@ class Silent:
     def __init__(self):
         self.done = []
 
-    def pair_began(self, pair, *, spent_s, left_s):
+    def match_began(self, match, *, spent_s, left_s):
         pass
 
-    def turn_done(self, pair, *, done, rounds):
+    def turn_done(self, match, *, done, rounds):
         pass
 
     def trial_done(self, trial):
         pass
 
-    def judged(self, pair, so_far):
+    def judged(self, match, so_far):
         pass
 
     def try_done(self, attempts, *, done, tries):
@@ -94,26 +94,26 @@ def test_every_share_is_tried_equally_often_with_both_frameworks(settled):
 @pytest.mark.slow
 def test_a_planted_slow_down_is_found_and_nothing_is_found_where_nothing_is(run):
     attempts, _, observer = run(tries="1", planted="0%,40%")
-    own = attempts[attempts["way"] == PAIRED].set_index("planted_share")
-    assert own["says"].to_dict()[0.4] == "a faster"
-    assert own["says"].to_dict()[0.0] != "b faster"
+    own = attempts[attempts["way"] == IN_TURNS].set_index("planted_share")
+    assert own["says"].to_dict()[0.4] == "first faster"
+    assert own["says"].to_dict()[0.0] != "second faster"
     assert own["ratio"].to_dict()[0.4] == pytest.approx(1.4, rel=0.1)
     assert observer.done == [(1, 2, 5), (2, 2, 5)]
 
 
 @pytest.mark.slow
-def test_a_try_is_pairs_that_take_turns_and_then_one_side_after_the_other(run):
+def test_a_try_is_matches_that_take_turns_and_then_one_seat_after_the_other(run):
     attempts, trials, _ = run(tries="1", planted="0%")
     assert len(trials) == 2 * MIN_REPLICATES + 2
     assert len({trial.trial_id for trial in trials}) == len(trials)
     assert {trial.role for trial in trials} == {Role.CONTROL}
-    *paired, first, second = trials
-    assert {(trial.replicate, trial.side) for trial in paired} == {
-        (replicate, side) for replicate in range(MIN_REPLICATES) for side in "ab"
+    *in_turns, first, second = trials
+    assert {(trial.replicate, trial.seat) for trial in in_turns} == {
+        (replicate, seat) for replicate in range(MIN_REPLICATES) for seat in (0, 1)
     }
     last, following = first.rounds[-1], second.rounds[0]
     assert last.started_s + last.wall_s < following.started_s
-    assert set(attempts["way"]) == {PAIRED, "welch", "minimum", "pytest-benchmark", "pyperf"}
+    assert set(attempts["way"]) == {IN_TURNS, "welch", "minimum", "pytest-benchmark", "pyperf"}
 
 
 @pytest.mark.slow
@@ -137,5 +137,5 @@ def test_a_try_with_a_failed_trial_says_nothing(run):
 @pytest.mark.slow
 def test_the_usual_ways_can_be_left_out_to_save_their_time(run):
     attempts, trials, _ = run(tries="1", planted="0%", usual=False)
-    assert attempts["way"].tolist() == [PAIRED]
+    assert attempts["way"].tolist() == [IN_TURNS]
     assert len(trials) == 2 * MIN_REPLICATES

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from harness.analysis.explanation import ASIDE, explanation
+from harness.analysis.explanation import ASIDE, UNEXPLAINED, explanation
+from harness.engine import playing as engine
 from harness.engine.explaining import explain
-from harness.engine.replicate import Interrupted
 from harness.settings import config, presets
 from harness.store.reader import read_changes
 from harness.store.schema import EXPLANATIONS
@@ -70,22 +70,47 @@ def test_a_walk_measures_every_change_and_the_ends_directly(run):
     outcome, changes, trials, observer = run()
     assert set(changes["name"]) == {*differences(A, B), WHOLE}
     assert sorted(changes["place"]) == list(range(len(changes)))
-    assert len(trials) == 2 * len(changes) == outcome.trials_ok
     assert {trial.role for trial in trials} == {Role.CHANGE}
     assert len({trial.trial_id for trial in trials}) == len(trials)
     assert [done for _, done, _ in observer.done] == list(range(1, len(changes) + 1))
     by_name = changes.set_index("name")
     assert by_name.loc["framework", "train_ratio"] < 0.7
     assert by_name.loc["framework", "accuracy_after"] - by_name.loc["framework", "accuracy_before"] < 0
+    assert outcome.trials_ok == len(trials)
 
 
-def test_both_sides_of_a_change_run_what_they_are_told(run):
-    _, _, trials, _ = run()
-    whole = [trial for trial in trials if "-00-everything-" in trial.trial_id]
-    assert [(trial.framework, trial.case.workload.batch_size) for trial in whole] == [
+def test_all_programs_of_a_walk_take_turns_in_one_match_each_once(run):
+    _, changes, trials, _ = run()
+    assert len({trial.match_id for trial in trials}) == 1
+    assert len(trials) == len({trial.contender for trial in trials}) == len(changes)
+    assert [(trial.framework, trial.case.workload.batch_size) for trial in trials[:2]] == [
         ("tensorflow", 32),
         ("pytorch", 64),
     ]
+    assert set(changes["parts"]) == {1}
+
+
+def test_the_changes_of_a_walk_multiply_to_its_ends_so_nothing_stays_unexplained(run):
+    _, changes, _, _ = run(replicates="2", budget_s="600")
+    for _, walk in changes.groupby("replicate"):
+        ratios = walk.set_index("name")[["train_ratio", "eval_ratio"]]
+        product = ratios.drop(index=WHOLE).prod()
+        assert product.to_numpy() == pytest.approx(ratios.loc[WHOLE].to_numpy(), rel=1e-9)
+    rows = explanation(changes).set_index("name")
+    assert rows.loc[UNEXPLAINED, "speed"] == pytest.approx(1, abs=1e-9)
+
+
+def test_programs_that_memory_cannot_hold_at_once_meet_in_parts_that_both_ends_sit_in(run, monkeypatch):
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 8 - len(seats))
+    _, changes, trials, _ = run()
+    held = {part: {one.seat for one in trials if one.part == part} for part in (0, 1)}
+    assert held[0] & held[1] == {0, 1}
+    assert len(held[0] | held[1]) == len(changes)
+    assert set(changes["parts"]) == {2}
+    ratios = changes.set_index("name")["train_ratio"]
+    measured = ratios.drop(WHOLE).prod() / ratios[WHOLE]
+    assert explanation(changes).set_index("name").loc[UNEXPLAINED, "speed"] == pytest.approx(1 / measured)
+    assert measured != 1
 
 
 def test_a_spent_budget_ends_it_after_a_whole_walk(run):
@@ -95,7 +120,7 @@ def test_a_spent_budget_ends_it_after_a_whole_walk(run):
     assert len(changes) == len(differences(A, B)) + 1
 
 
-def test_a_failed_side_is_a_change_without_a_ratio_and_the_walk_goes_on(run):
+def test_a_failed_program_is_a_change_without_a_ratio_and_the_walk_goes_on(run):
     outcome, changes, _, _ = run(pytorch={"events": {"train 1": "raise"}})
     broken = changes[changes["failure_reason"].notna()]
     assert "scripted to fail" in broken["failure_reason"].iloc[0]
@@ -104,19 +129,17 @@ def test_a_failed_side_is_a_change_without_a_ratio_and_the_walk_goes_on(run):
     assert outcome.trials_failed > 0
 
 
-def test_an_interrupted_walk_keeps_what_it_measured(run, monkeypatch):
+def test_an_interrupted_walk_keeps_the_walks_before_and_its_own_trials(run):
     class Impatient(Following):
-        def change_done(self, change, *, done, legs):
-            super().change_done(change, done=done, legs=legs)
-            if done == 2:
-                monkeypatch.setattr("harness.engine.explaining.run_pair", interrupt)
+        def turn_done(self, match, *, done, rounds):
+            if match.replicate == 1:
+                raise KeyboardInterrupt
 
-    def interrupt(pair, conditions, observer):
-        raise Interrupted(())
-
-    outcome, changes, _, _ = run(observer=Impatient())
+    outcome, changes, trials, _ = run(observer=Impatient(), replicates="3", budget_s="600")
     assert (outcome.status, outcome.stopped_because) == ("interrupted", "it was interrupted")
-    assert len(changes) == 2
+    assert set(changes["replicate"]) == {0}
+    assert len(trials) == 2 * len(changes)
+    assert outcome.trials_failed == len(changes)
 
 
 def test_any_two_cases_are_walked_between(run):

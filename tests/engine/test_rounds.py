@@ -1,4 +1,4 @@
-"""Rounds long enough for the clock and short enough to take turns, the same for both sides."""
+"""Rounds long enough for the clock and short enough to take turns, the same for all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.engine.rounds import Pace, faster, plan_rounds
+from harness.engine.rounds import Pace, fastest, plan_rounds
 from harness.work.workload import Case, Mode, Workload
 
 
@@ -90,13 +90,13 @@ def test_the_evaluations_of_grouped_epochs_fill_a_round_together():
 
 def test_the_faster_side_decides():
     said = [{"train_sample_s": 2e-5, "evaluate_s": 0.1}, {"train_sample_s": 1e-5, "evaluate_s": 0.2}]
-    pace = faster(case(), said)
+    pace = fastest(case(), said)
     assert pace.epoch_s == pytest.approx(0.6)
     assert pace.evaluate_s == pytest.approx(0.1)
 
 
 def test_nothing_is_said_of_a_pace_that_nobody_told():
-    assert faster(case(), [{"train_sample_s": None, "evaluate_s": None}]) == Pace(
+    assert fastest(case(), [{"train_sample_s": None, "evaluate_s": None}]) == Pace(
         epoch_s=None, evaluate_s=None
     )
 

@@ -25,17 +25,17 @@ class Silent:
     def __init__(self):
         self.failed = []
 
-    def pair_began(self, pair, *, spent_s, left_s):
+    def match_began(self, match, *, spent_s, left_s):
         pass
 
-    def turn_done(self, pair, *, done, rounds):
+    def turn_done(self, match, *, done, rounds):
         pass
 
     def trial_done(self, trial):
         if trial.failure:
             self.failed.append(trial)
 
-    def judged(self, pair, so_far):
+    def judged(self, match, so_far):
         pass
 
 
@@ -73,7 +73,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
     return measure
 
 
-def test_the_rounds_of_a_pair_take_turns_and_never_overlap(run):
+def test_the_rounds_of_a_match_take_turns_and_never_overlap(run):
     _, trials = run(epochs="4")
     rounds = sorted(
         (one.started_s, one.started_s + one.wall_s, trial.framework, one.phase, one.epoch)
@@ -119,11 +119,11 @@ def test_predictions_are_timed_at_one_sample_and_at_the_cases_batch(run):
 def test_each_replicate_brings_a_control_of_one_framework_against_itself(run):
     _, trials = run(epochs="1", replicates="2", controls=True)
     controls = [trial for trial in trials if trial.role is Role.CONTROL]
-    assert [(one.replicate, one.framework, one.side) for one in controls] == [
-        (0, "tensorflow", "a"),
-        (0, "tensorflow", "b"),
-        (1, "pytorch", "a"),
-        (1, "pytorch", "b"),
+    assert [(one.replicate, one.framework, one.seat) for one in controls] == [
+        (0, "tensorflow", 0),
+        (0, "tensorflow", 1),
+        (1, "pytorch", 0),
+        (1, "pytorch", 1),
     ]
     assert len({one.trial_id for one in controls}) == 4
     assert all(one.certificate is None for one in controls)
@@ -145,12 +145,12 @@ def test_a_difference_however_clear_does_not_stop_a_run(run):
     assert outcome.stopped_because == "every case has its 8 replicates; 0 of 1 case known within 0.01 %"
 
 
-def test_the_observer_hears_a_verdict_after_every_finished_pair(run):
+def test_the_observer_hears_a_verdict_after_every_finished_match(run):
     class Listening(Silent):
         heard = ()
 
-        def judged(self, pair, so_far):
-            self.heard += ((pair.role, so_far.interval.replicates),)
+        def judged(self, match, so_far):
+            self.heard += ((match.role, so_far.interval.replicates),)
 
     observer = Listening()
     run(observer=observer, epochs="1", replicates="2")
@@ -228,10 +228,10 @@ def test_a_run_of_which_nothing_fits_says_so(run):
     assert outcome.stopped_because == "every case ran out of memory"
 
 
-def test_memory_that_runs_out_after_a_whole_pair_does_not_end_the_case(run, monkeypatch):
+def test_memory_that_runs_out_after_a_whole_match_does_not_end_the_case(run, monkeypatch):
     class Tightening(Silent):
-        def judged(self, pair, so_far):
-            if pair.role is Role.COMPARISON:
+        def judged(self, match, so_far):
+            if match.role is Role.COMPARISON:
                 script = {"events": {"start": "memory"}}
                 monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", json.dumps(script))
 
@@ -270,7 +270,7 @@ def test_the_budget_ends_a_run_after_each_case_has_been_measured_once(run):
 
 def test_ctrl_c_keeps_what_was_measured(run):
     class Impatient(Silent):
-        def turn_done(self, pair, *, done, rounds):
+        def turn_done(self, match, *, done, rounds):
             if done == 2:
                 raise KeyboardInterrupt
 

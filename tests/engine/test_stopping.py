@@ -16,14 +16,14 @@ class Clock:
         return self.now_s
 
 
-def test_the_first_pair_of_a_case_is_always_measured():
+def test_the_first_match_of_a_case_is_always_measured():
     clock = Clock()
     budget = Budget(10.0, clock)
     clock.now_s += 1000
     assert budget.allows("a")
 
 
-def test_a_pair_that_would_overrun_is_not_started():
+def test_a_match_that_would_overrun_is_not_started():
     clock = Clock()
     budget = Budget(10.0, clock)
     clock.now_s += 6
@@ -33,7 +33,7 @@ def test_a_pair_that_would_overrun_is_not_started():
     assert not budget.allows("a")
 
 
-def test_the_longest_pair_of_the_case_counts():
+def test_the_longest_match_of_the_case_counts():
     clock = Clock()
     budget = Budget(10.0, clock)
     budget.record("a", 9.0)

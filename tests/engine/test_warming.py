@@ -49,7 +49,7 @@ def test_a_first_round_that_stands_out_is_found_in_noise(share):
 
 def one_round(phase, index, wall_s):
     return Round(
-        phase=phase, index=index, epoch=1, turn=0, samples=100, steps=1, started_s=0.0, wall_s=wall_s,
+        phase=phase, index=index, epoch=1, place=0, samples=100, steps=1, started_s=0.0, wall_s=wall_s,
         cpu_s=wall_s, idle_cpu_s=0.0, loss=0.1, accuracy=None,
     )  # fmt: skip
 

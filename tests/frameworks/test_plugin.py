@@ -97,7 +97,7 @@ def test_it_is_measured_in_turns_with_one_of_ours_and_judged(measured):
     assert training["speed_ratio_low"] < training["speed_ratio"] < training["speed_ratio_high"]
     assert training["replicates"] == training["numpy"]["replicates"] == training["pytorch"]["replicates"] == 5
     trials = pd.read_parquet(folder / "results" / "trials")
-    assert set(trials.loc[trials["side"] == "a", "framework"]) == {"numpy", "pytorch"}
+    assert set(trials.loc[trials["seat"] == 0, "framework"]) == {"numpy", "pytorch"}
     assert set(trials.loc[trials["role"] == "control", "framework"]) == {"numpy", "pytorch"}
 
 

@@ -23,8 +23,8 @@ os.environ["NVML_STUB_PID"] = str(os.getpid() if {own} else 1)
 sampler.follow("a", os.getpid())
 sampler.follow("b", os.getpid() + 100_000)
 turns = []
-for side, mebibytes in (("a", 400), ("b", 500), ("a", 300)):
-    sampler.begin(side)
+for name, mebibytes in (("a", 400), ("b", 500), ("a", 300)):
+    sampler.begin(name)
     time.sleep(0.03)
     uses(mebibytes)
     turns.append(sampler.end())
@@ -79,7 +79,7 @@ def test_a_little_that_the_driver_keeps_counts_as_back_and_is_recorded(nvml_stub
 
 
 @pytest.mark.parametrize(("stub", "source"), [({}, "counter"), ({"no_energy": 1}, "power")])
-def test_energy_is_that_of_the_sides_own_turns(nvml_stub, stub, source):
+def test_energy_is_that_of_the_contenders_own_turns(nvml_stub, stub, source):
     """The stub's card takes 100 W, by its counter and by its power."""
     a, _, gpu, turns_s = watched(nvml_stub, **stub)
     assert a["energy_source"] == source
@@ -174,7 +174,7 @@ def moments(powers_w, *, counter=False):
 
 
 @pytest.mark.parametrize("counter", [True, False])
-def test_what_the_sensors_tell_of_the_side_before_is_left_out_of_a_blocks_energy(counter):
+def test_what_the_sensors_tell_of_the_one_before_is_left_out_of_a_blocks_energy(counter):
     turn = moments([300.0] * 10 + [100.0] * 30, counter=counter)
     assert steady_energy_j(turn, 0.0, 3.9) == pytest.approx(390)
 

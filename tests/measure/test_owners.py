@@ -21,13 +21,13 @@ def inside(monkeypatch):
     return lambda container: monkeypatch.setattr(host, "counts_own_processes", lambda: container)
 
 
-def test_a_worker_and_what_it_starts_are_a_sides_and_others_are_not():
+def test_a_worker_and_what_it_starts_are_a_contenders_and_others_are_not():
     owners = Owners()
     owners.follow("a", os.getpid())
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        assert owners.side_of(child.pid) == owners.side_of(os.getpid()) == "a"
+        assert owners.name_of(child.pid) == owners.name_of(os.getpid()) == "a"
         child.communicate(b"\n")
-    assert owners.side_of(os.getppid()) is None
+    assert owners.name_of(os.getppid()) is None
     assert not owners.numbers_are_hosts
 
 
@@ -35,27 +35,27 @@ def test_a_worker_and_what_it_starts_are_a_sides_and_others_are_not():
 def test_a_process_that_is_listed_twice_and_is_not_there_is_the_hosts(inside, container, told):
     inside(container)
     owners = Owners()
-    assert owners.side_of(NOWHERE) is None
+    assert owners.name_of(NOWHERE) is None
     assert not owners.numbers_are_hosts
-    assert owners.side_of(NOWHERE) is None
+    assert owners.name_of(NOWHERE) is None
     assert owners.numbers_are_hosts == told
 
 
 def test_a_worker_whose_number_was_listed_before_it_was_started_is_another_process():
     owners = Owners()
-    owners.side_of(os.getpid())
+    owners.name_of(os.getpid())
     owners.begin()
     owners.follow("a", os.getpid())
     assert owners.numbers_are_hosts
 
 
-def test_a_worker_that_is_listed_before_it_is_followed_is_a_sides_all_the_same():
+def test_a_worker_that_is_listed_before_it_is_followed_is_a_contenders_all_the_same():
     """The device is asked every few hundredths of a second, also between a start and its being told."""
     owners = Owners()
     owners.begin()
-    assert owners.side_of(os.getpid()) is None
+    assert owners.name_of(os.getpid()) is None
     owners.follow("a", os.getpid())
-    assert owners.side_of(os.getpid()) == "a"
+    assert owners.name_of(os.getpid()) == "a"
     assert not owners.numbers_are_hosts
 
 

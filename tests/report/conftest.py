@@ -14,7 +14,6 @@ from harness.parity.certificate import Certificate, Finding
 from harness.report.pages.evidence import evidence
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
-from harness.settings.grid import SIDES
 from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
 from harness.store.frames import Frames
@@ -26,7 +25,7 @@ from harness.work.workload import Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
 
-# The sides differ in everything that is drawn, so that a figure that confuses them is found out.
+# The frameworks differ in everything that is drawn, so that a figure that confuses them is found out.
 STARTUP = {
     "tensorflow": Startup(import_s=3.0, data_s=0.2, build_s=0.3, first_step_s=0.5),
     "pytorch": Startup(import_s=2.0, data_s=0.1, build_s=0.2, first_step_s=0.2),
@@ -101,20 +100,20 @@ def build(
                 seeds=seeds,
             )
         )
-    for case, replicate, side in product(cases[:1], range(replicates), SIDES):
+    for case, replicate, seat in product(cases[:1], range(replicates), range(2)):
         one = trial(
             run_id=described["run_id"],
             case=case,
             framework=FRAMEWORKS[replicate % 2],
             replicate=replicate,
-            factor=control_ratio if side == "b" else 1.0,
+            factor=control_ratio if seat else 1.0,
             broken=None,
             gpu_peak_bytes=gpu_peak_bytes,
             speeds=speeds,
             seeds=seeds,
         )
-        name = f"{one.pair_id}-control"
-        store.save_trial(replace(one, role=Role.CONTROL, side=side, pair_id=name, trial_id=f"{name}-{side}"))
+        name = f"{one.match_id}-control"
+        store.save_trial(replace(one, role=Role.CONTROL, seat=seat, match_id=name, trial_id=f"{name}-{seat}"))
     store.save_run(described | {"certificate_ids": ids})
     return read(folder)
 
@@ -192,10 +191,10 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
     luck = seeds.normal(0, 0.001)
     return Trial(
         run_id=run_id,
-        pair_id=f"{run_id}-{case.id}-r{replicate}",
+        match_id=f"{run_id}-{case.id}-r{replicate}",
         trial_id=f"{run_id}-{case.id}-r{replicate}-{framework}",
         role=Role.COMPARISON,
-        side="a" if framework == "tensorflow" else "b",
+        seat=FRAMEWORKS.index(framework),
         case=case,
         framework=framework,
         planted_share=0.0,
@@ -245,7 +244,7 @@ def one_round(phase, epoch, wall_s, luck):
         phase=phase,
         index=epoch,
         epoch=epoch + 1,
-        turn=0,
+        place=0,
         samples=60_000,
         steps=938,
         started_s=1.0,

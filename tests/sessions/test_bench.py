@@ -65,7 +65,7 @@ def test_a_case_that_is_too_large_for_both_is_a_failure_and_nothing_else(run):
 
 
 class Witnessing(Silent):
-    """Does something once five trials are done: two pairs, and half of a third."""
+    """Does something once five trials are done: two matches, and half of a third."""
 
     def __init__(self, then):
         super().__init__()

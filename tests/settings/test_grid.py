@@ -1,4 +1,4 @@
-"""The grid becomes pairs: evenly, in an order that only the seed decides."""
+"""The grid becomes matches: evenly, in an order that only the seed decides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from harness.errors import BadOption
 from harness.settings import config
-from harness.settings.grid import Pair, plan, ways
+from harness.settings.grid import Match, between, plan, ways
+from harness.work.contender import Contender
 from harness.work.records import Role
 
 
@@ -23,48 +24,48 @@ def test_the_grid_is_every_combination(tmp_path):
 
 def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
     measured = planned(tmp_path, batch_size="32,64,128", replicates="4")
-    pairs = list(measured.pairs())
+    matches = list(measured.matches())
     for replicate in range(4):
-        block = pairs[4 * replicate : 4 * replicate + 4]
-        compared = [pair.case for pair in block if pair.role is Role.COMPARISON]
+        block = matches[4 * replicate : 4 * replicate + 4]
+        compared = [match.case for match in block if match.role is Role.COMPARISON]
         assert set(compared) == set(measured.cases)
         assert len(compared) == 3
-        assert {pair.replicate for pair in block} == {replicate}
+        assert {match.replicate for match in block} == {replicate}
 
 
 def test_each_replicate_holds_a_control_of_one_framework_by_turns(tmp_path):
-    pairs = list(planned(tmp_path, batch_size="32,64", replicates="4").pairs())
-    controls = [pair for pair in pairs if pair.role is Role.CONTROL]
-    assert [pair.frameworks for pair in controls] == [
-        ("tensorflow", "tensorflow"),
-        ("pytorch", "pytorch"),
-        ("tensorflow", "tensorflow"),
-        ("pytorch", "pytorch"),
+    matches = list(planned(tmp_path, batch_size="32,64", replicates="4").matches())
+    controls = [match for match in matches if match.role is Role.CONTROL]
+    assert [[one.framework for one in match.contenders] for match in controls] == [
+        ["tensorflow", "tensorflow"],
+        ["pytorch", "pytorch"],
+        ["tensorflow", "tensorflow"],
+        ["pytorch", "pytorch"],
     ]
-    assert {pair.kind for pair in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
+    assert {match.kind for match in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
 
 
 def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
-    assert list(replace(planned(tmp_path), cases=()).pairs()) == []
+    assert list(replace(planned(tmp_path), cases=()).matches()) == []
 
 
 def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):
-    pairs = list(planned(tmp_path, batch_size="32,64,128", replicates="10").pairs())
-    orders = {tuple(pair.case.id for pair in pairs[i : i + 3]) for i in range(0, 30, 3)}
+    matches = list(planned(tmp_path, batch_size="32,64,128", replicates="10").matches())
+    orders = {tuple(match.case.id for match in matches[i : i + 3]) for i in range(0, 30, 3)}
     assert len(orders) > 1
 
 
 def test_the_same_seed_plans_the_same_order(tmp_path):
-    first, again = (list(planned(tmp_path, batch_size="32,64", seed="9").pairs()) for _ in range(2))
+    first, again = (list(planned(tmp_path, batch_size="32,64", seed="9").matches()) for _ in range(2))
     assert first == again
 
 
 def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_path):
     (case,) = planned(tmp_path, batch_size="64", seed="10").cases
-    pair = Pair(case=case, replicate=3)
-    assert pair.seed == 13
-    assert pair.seeded(case).workload.seed == 13
-    assert pair.seeded(case).id == case.id
+    match = between(case, 3)
+    assert match.seed == 13
+    assert match.seeded(case).workload.seed == 13
+    assert match.seeded(case).id == case.id
 
 
 def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
@@ -115,21 +116,21 @@ def test_the_articles_listings_are_one_case_whatever_the_batch_sizes(tmp_path):
 
 
 def test_each_side_runs_its_own_listing(tmp_path):
-    for pair in planned(tmp_path, mode="article", replicates="2").pairs():
+    for match in planned(tmp_path, mode="article", replicates="2").matches():
         sizes = {"tensorflow": (32, 32), "pytorch": (64, 1000)}
-        for framework, case in zip(pair.frameworks, pair.cases, strict=True):
-            assert (case.workload.batch_size, case.workload.eval_batch_size) == sizes[framework]
-            assert case.id == pair.case.id
+        for one in match.contenders:
+            assert (one.case.workload.batch_size, one.case.workload.eval_batch_size) == sizes[one.framework]
+            assert one.case.id == match.case.id
 
 
-def test_a_pair_that_measures_a_change_is_counted_under_it(tmp_path):
-    case, other = planned(tmp_path, batch_size="64,512").cases
-    pair = Pair(
-        case=case, other=other, frameworks=("pytorch", "pytorch"), replicate=1, change="02-batch-size"
+def test_a_match_of_a_walk_is_counted_under_it(tmp_path):
+    contenders = tuple(
+        Contender(framework="pytorch", case=case) for case in planned(tmp_path, batch_size="64,512").cases
     )
-    assert pair.role is Role.CHANGE
-    assert pair.id == "02-batch-size-r1"
-    assert pair.cases == (case, other)
+    match = Match(contenders=contenders, replicate=1, walk="walk")
+    assert match.role is Role.CHANGE
+    assert match.id == "walk-r1"
+    assert list(match.seats) == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -152,3 +153,20 @@ def test_the_ways_of_a_framework_are_all_that_can_have_a_certificate_on_a_device
     assert {precision for _, precision in found} == formats
     for mode, precision in found:
         assert planned(tmp_path, device=device, mode=mode.value, precision=precision.value).cases
+
+
+@pytest.mark.parametrize(("contenders", "shared"), [(1, 1), (2, 2), (3, 0)])
+def test_a_match_has_two_contenders_and_one_that_need_not_sit_in_all_its_parts(tmp_path, contenders, shared):
+    (case,) = planned(tmp_path, batch_size="64").cases
+    one = Contender(framework="pytorch", case=case)
+    with pytest.raises(ValueError, match="contenders"):
+        Match(contenders=(one,) * contenders, replicate=0, shared=shared)
+
+
+def test_the_same_contender_twice_is_a_control_and_in_two_modes_a_comparison(tmp_path):
+    loop, eager = (
+        Contender(framework="pytorch", case=case)
+        for case in planned(tmp_path, batch_size="64", mode="loop,eager").cases
+    )
+    assert Match(contenders=(loop, loop), replicate=0).role is Role.CONTROL
+    assert Match(contenders=(loop, eager), replicate=0).role is Role.COMPARISON

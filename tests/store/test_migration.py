@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.analysis.calibration import calibration
 from harness.analysis.certified import certified
+from harness.analysis.comparable import obstacles
+from harness.analysis.compare import compare
+from harness.analysis.explanation import explanation
+from harness.analysis.verdicts import control, verdicts
+from harness.report.pages.summary import write_page
 from harness.store import certificates, migration
 from harness.store.portable import pack, unpack
-from harness.store.reader import read
-from harness.store.schema import CERTIFICATES, RUNS
+from harness.store.reader import read, read_tables, run_ids
+from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, TRIALS
+from harness.work.changes import WHOLE
+
+# A run of scripted frameworks, with a calibration and an explanation, as the harness wrote it in schema 4: a
+# match was a pair of sides a and b. What named the machine is taken out.
+SCHEMA_4 = Path(__file__).with_name("schema_4")
 
 OLD = {
     "schema_version": 3, "certificate_id": "old", "case_id": "c", "device": "cpu", "mode": "loop",
@@ -70,3 +87,83 @@ def test_a_run_with_an_old_certificate_is_brought_into_another_folder(results, t
     packed[certificates.FOLDER] = [OLD | ASKED, OLD | COMPARED]
     assert unpack(packed, there) == "r"
     assert list(read(there).certificates["framework"]) == ["tensorflow", "pytorch"] * 2
+
+
+def test_a_pair_of_schema_4_is_a_match_of_two_seats():
+    frames = read(SCHEMA_4)
+    for trials, rounds in ((frames.trials, frames.rounds), (frames.controls, frames.control_rounds)):
+        assert set(trials["seat"]) == set(rounds["seat"]) == {0, 1}
+        assert (trials.groupby("match_id").size() == 2).all()
+        assert set(rounds["match_id"]) == set(trials["match_id"])
+    (case_id,) = frames.trials["case_id"].unique()
+    assert set(frames.trials["contender"]) == {f"tensorflow/{case_id}", f"pytorch/{case_id}"}
+
+
+def test_tables_of_schema_4_are_handed_on_in_todays_columns():
+    tables = read_tables(SCHEMA_4, *run_ids(SCHEMA_4))
+    assert tables["trials"].schema.names == TRIALS.names
+    assert tables["rounds"].schema.names == ROUNDS.names
+    places = tables["rounds"].to_pandas().groupby(["match_id", "phase", "round_index"])["place"]
+    assert places.apply(sorted).map(lambda held: held == [0, 1]).all()
+
+
+def test_a_run_of_schema_4_is_judged_by_the_turns_of_its_pairs():
+    frames = read(SCHEMA_4)
+    row = (
+        verdicts(frames.trials, frames.rounds, certified(frames.certificates)).set_index("phase").loc["train"]
+    )
+    written = pd.read_parquet(SCHEMA_4 / "rounds")
+    settled = written[(written["phase"] == "train") & (written["role"] == "comparison") & ~written["warm_up"]]
+    turns = settled.pivot_table(index=["pair_id", "round_index"], columns="framework", values="wall_s")
+    medians = np.log(turns["pytorch"] / turns["tensorflow"]).groupby("pair_id").median()
+    assert row["speed_ratio"] == pytest.approx(np.exp(medians.mean()))
+    assert row["replicates"] == 5
+    assert control(frames.controls, frames.control_rounds).interval.replicates == 5
+
+
+def test_a_run_of_schema_4_is_compared_with_one_of_today(tmp_path):
+    for name in ("runs", "trials", "rounds"):
+        (tmp_path / name).mkdir()
+    unpack(pack(SCHEMA_4, *run_ids(SCHEMA_4)), tmp_path)
+    then, now = read(SCHEMA_4), read(tmp_path)
+    assert list(obstacles(then, now)) == []
+    found = compare(then.trials, now.trials)
+    assert found["speed_ratio"].to_numpy() == pytest.approx(1)
+
+
+def test_rows_that_schema_4_packed_are_brought_in(tmp_path):
+    for name in ("runs", "trials", "rounds"):
+        (tmp_path / name).mkdir()
+    (run_id,) = run_ids(SCHEMA_4)
+    packed = {"schema_version": 4, "run_id": run_id, certificates.FOLDER: []}
+    packed |= {name: pq.read_table(SCHEMA_4 / name).to_pylist() for name in ("runs", "trials", "rounds")}
+    for rows in (packed["runs"], packed["trials"]):
+        for row in rows:
+            row.update({name: at.isoformat() for name, at in row.items() if isinstance(at, datetime)})
+    unpack(packed, tmp_path)
+    there, here = read(tmp_path), read(SCHEMA_4)
+    for name in ("trials", "rounds", "controls", "control_rounds"):
+        columns = ["match_id", "seat"]
+        assert getattr(there, name)[columns].equals(getattr(here, name)[columns])
+
+
+def test_a_calibration_of_schema_4_is_called_in_todays_words():
+    frames = read(SCHEMA_4)
+    assert "first faster" in set(frames.attempts["says"])
+    assert not frames.attempts["says"].str.fullmatch("[ab] faster").any()
+    summed = calibration(frames.attempts)
+    assert (summed["first_faster"] + summed["second_faster"] + summed["undecided"] == summed["tries"]).all()
+
+
+def test_an_explanation_of_schema_4_is_summed_up():
+    rows = explanation(read(SCHEMA_4).changes).set_index("name")
+    assert rows.loc[WHOLE, "walks"] == 2
+    assert rows.loc["batch size", "speed"] > 0
+
+
+def test_a_folder_with_runs_of_both_schemas_is_drawn(tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(SCHEMA_4, folder)
+    page = write_page(read(folder), tmp_path / "reports").read_text(encoding="utf-8")
+    assert "TensorFlow" in page
+    assert "one framework against itself" in page.lower()

@@ -26,7 +26,7 @@ def one_round(phase=Phase.TRAIN, index=0, wall_s=2.0, accuracy=None):
         phase=phase,
         index=index,
         epoch=index + 1,
-        turn=0,
+        place=0,
         samples=60_000,
         steps=938,
         started_s=10.0,
@@ -43,10 +43,10 @@ def trial(run_id="r1", framework="pytorch", rounds=None, failure=None):
         rounds = (one_round(), one_round(Phase.EVALUATE, accuracy=0.97))
     return Trial(
         run_id=run_id,
-        pair_id=f"{run_id}-p",
-        trial_id=f"{run_id}-p-{framework}",
+        match_id=f"{run_id}-m",
+        trial_id=f"{run_id}-m-{framework}",
         role=Role.COMPARISON,
-        side="a" if framework == "tensorflow" else "b",
+        seat=0 if framework == "tensorflow" else 1,
         case=Case(workload=Workload(), device="cpu", mode=Mode.LOOP),
         framework=framework,
         planted_share=0.0,
@@ -127,7 +127,7 @@ def test_every_file_carries_the_schema_version(store):
 def test_files_of_the_first_schema_are_read_with_nulls_for_what_it_lacked(store):
     store.save_run({"run_id": "r1", "status": "finished"})
     store.save_trial(trial())
-    for folder, later in (("trials", ["role", "side", "latency_one_p50_s"]), ("rounds", ["role", "warm_up"])):
+    for folder, later in (("trials", ["role", "seat", "latency_one_p50_s"]), ("rounds", ["role", "warm_up"])):
         (path,) = (store.folder / folder).glob("*.parquet")
         pq.write_table(pq.read_table(path).drop_columns(later), path)
     frames = read(store.folder)
@@ -284,6 +284,6 @@ def test_gathering_one_run_leaves_the_files_of_others(store):
     store.gather("r1")
     assert sorted(path.name for path in (store.folder / "trials").iterdir()) == [
         "r1.parquet",
-        "r2-p-pytorch.parquet",
+        "r2-m-pytorch.parquet",
     ]
     assert len(read(store.folder, ["all"]).trials) == 2

@@ -166,7 +166,7 @@ def _events_of(hand: Hand) -> Outcome:
 def energy(conditions: CheckConditions, workers: Workers) -> Outcome:
     """Joules of some seconds of training by the card's counter, and by its power over the same samples."""
     assert conditions.gpu is not None
-    framework = conditions.sides[-1]
+    framework = conditions.seated[-1]
     sampler = GpuSampler(conditions.gpu)
     try:
         with workers.started(conditions.case(), [framework], round_s=_LONG_ROUND_S) as (hand,):

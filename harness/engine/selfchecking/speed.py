@@ -19,7 +19,7 @@ from harness.measure.loop import timed
 from harness.measure.nvml import Gpu
 from harness.work.workload import Case
 
-# Where a partner or a pause costs more than this, a pair does not show the speed that a program has alone.
+# Where a partner or a pause costs more than this, a match does not show the speed that a program has alone.
 PARTNER_BOUND: Final = 0.10
 PAUSE_BOUND: Final = 0.10
 
@@ -36,12 +36,12 @@ _COUNTED: Final = 1_000_000
 
 
 def paired(conditions: CheckConditions, workers: Workers) -> Outcome:
-    """Each side's rounds alone against those with its partner resident, whose turns alternate with them."""
-    case, sides = conditions.case(), conditions.sides
-    log_ratios: dict[str, list[float]] = {name: [] for name in sides}
+    """Rounds of each alone against those with its partner resident, whose turns alternate with them."""
+    case, seated = conditions.case(), conditions.seated
+    log_ratios: dict[str, list[float]] = {name: [] for name in seated}
     found: dict[str, Slowdown] = {}
     with ExitStack() as stack:
-        chain = _Chain(case, workers, stack, sides)
+        chain = _Chain(case, workers, stack, seated)
         while True:
             began_s = time.monotonic()
             framework, log_ratio = chain.link()
@@ -60,10 +60,10 @@ def paired(conditions: CheckConditions, workers: Workers) -> Outcome:
 
 
 class _Chain:
-    """Workers that are paired, then alone, then paired with the next: drift falls on both sides of alone."""
+    """Workers that are paired, then alone, then paired with the next: drift falls before and after alone."""
 
-    def __init__(self, case: Case, workers: Workers, stack: ExitStack, sides: tuple[str, str]) -> None:
-        self._case, self._workers, self._stack, self._sides = case, workers, stack, sides
+    def __init__(self, case: Case, workers: Workers, stack: ExitStack, seated: tuple[str, str]) -> None:
+        self._case, self._workers, self._stack, self._seated = case, workers, stack, seated
         self._place = 1
         self._leaving, first = self._joined(0)
         self._staying, self._hand = self._joined(1)
@@ -83,7 +83,7 @@ class _Chain:
 
     def _joined(self, place: int) -> tuple[ExitStack, Hand]:
         own = self._stack.enter_context(ExitStack())
-        started = self._workers.started(self._case, [self._sides[place]], round_s=_ROUND_S)
+        started = self._workers.started(self._case, [self._seated[place]], round_s=_ROUND_S)
         (hand,) = own.enter_context(started)
         hand.train()
         return own, hand

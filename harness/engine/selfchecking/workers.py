@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.engine.process import WorkerProcess
-from harness.engine.rounds import Part, faster, plan_rounds
+from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
 from harness.errors import WorkerDied
 from harness.measure.nvml import Gpu
@@ -47,8 +47,8 @@ class CheckConditions:
         return self.device != "cpu"
 
     @property
-    def sides(self) -> tuple[str, str]:
-        """A framework for each side of a pair: the one that is there stands in for a missing one."""
+    def seated(self) -> tuple[str, str]:
+        """A framework for each of two seats: the one that is there stands in for a missing one."""
         return self.frameworks[0], self.frameworks[-1]
 
     def case(
@@ -159,7 +159,7 @@ class Hand:
     def ready(self, case: Case, round_s: float) -> None:
         """Wait for the answer to a start, and plan the rounds."""
         reply = self.process.hear(Do.START, timeout_s=self._workers.left_s())
-        self._parts = plan_rounds(case, faster(case, [reply["pace"]]), round_s).train[0]
+        self._parts = plan_rounds(case, fastest(case, [reply["pace"]]), round_s).train[0]
 
     def train(self) -> list[Message]:
         """One training round, always on the same samples: an answer for each of its parts."""

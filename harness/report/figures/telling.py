@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from harness.analysis.usual import PAIRED
+from harness.analysis.usual import IN_TURNS
 from harness.report import style, words
 from harness.report.figures.axes import grid
 
@@ -22,7 +22,7 @@ def false_alarms(summed: pd.DataFrame) -> Figure:
     places = np.arange(len(summed))[::-1]
     axis.axvline(0.05, color=style.MUTED, linewidth=1)
     for place, row in zip(places, summed.to_dict("records"), strict=True):
-        own = row["way"] == PAIRED
+        own = row["way"] == IN_TURNS
         reach = [row["wrong_share_low"], row["wrong_share_high"]]
         axis.plot(reach, [place, place], color=style.INK if own else style.MUTED, linewidth=1.8)
         axis.plot(row["wrong_share"], place, "s" if own else "o", color=style.INK, markersize=6,

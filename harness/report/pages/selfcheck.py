@@ -137,7 +137,7 @@ def _subject(facts: Mapping[str, Any]) -> str:
         f"{words.framework(name)} {machine[registry.record(name).version_column]}"
         for name in facts["frameworks"]
     ]
-    alone = ", in both places of a pair" if len(installed) == 1 else ""
+    alone = ", in both seats of a match" if len(installed) == 1 else ""
     where = "the CPU" if facts["device"] == "cpu" else facts["device"]
     card = "" if facts["gpu"] is None else f" ({facts['gpu']['name']})"
     return words.plain(

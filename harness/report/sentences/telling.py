@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.analysis.calibration import POWER, calibration
 from harness.analysis.statistics import Verdict
-from harness.analysis.usual import PAIRED
+from harness.analysis.usual import IN_TURNS
 from harness.analysis.verdicts import control
 from harness.report import words
 from harness.store.frames import Frames
@@ -50,7 +50,7 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
     summed = calibration(attempts)
     same = summed[summed["planted_share"] == 0]
     for try_s, ways in same.groupby("try_s"):
-        own, usual = ways[ways["way"] == PAIRED], ways[ways["way"] != PAIRED]
+        own, usual = ways[ways["way"] == IN_TURNS], ways[ways["way"] != IN_TURNS]
         for row in own.to_dict("records"):
             yield (
                 f"Calibration: of {words.plural(row['tries'], 'comparison')} of a framework with itself, "
@@ -66,13 +66,13 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
                 "Measured for as long the usual way, all of one side and then all of the other, of "
                 f"{usual['tries'].max()} were called different: {told}."
             )
-    for row in summed[(summed["planted_share"] > 0) & (summed["way"] == PAIRED)].to_dict("records"):
+    for row in summed[(summed["planted_share"] > 0) & (summed["way"] == IN_TURNS)].to_dict("records"):
         yield (
-            f"A planted slow-down of {words.share(row['planted_share'], 0)} was found in {row['a_faster']} "
-            f"of {row['tries']} tries of {row['try_s']:g} s "
-            f"({_share(row, 'found_share')}), with the wrong sign in {row['b_faster']}."
+            f"A planted slow-down of {words.share(row['planted_share'], 0)} was found in "
+            f"{row['first_faster']} of {row['tries']} tries of {row['try_s']:g} s "
+            f"({_share(row, 'found_share')}), with the wrong sign in {row['second_faster']}."
         )
-    resolved = summed.loc[summed["way"] == PAIRED, "resolved_share"]
+    resolved = summed.loc[summed["way"] == IN_TURNS, "resolved_share"]
     span = " to ".join(dict.fromkeys(words.share(end, 0) for end in (resolved.min(), resolved.max())))
     yield (
         f"As far as these tries tell, a minute of measuring finds a difference of {span} in "
@@ -87,7 +87,9 @@ def calibrated(row: dict[Any, Any]) -> tuple[str, ...]:
         words.way(row["way"]),
         words.count(row["tries"]),
         f"{row['wrong']} ({_share(row, 'wrong_share')})",
-        words.MISSING if pd.isna(row["found_share"]) else f"{row['a_faster']} ({_share(row, 'found_share')})",
+        words.MISSING
+        if pd.isna(row["found_share"])
+        else f"{row['first_faster']} ({_share(row, 'found_share')})",
         words.count(row["undecided"] + row["equivalent"]),
         words.MISSING if pd.isna(row["covered"]) else f"{row['covered']} ({_share(row, 'covered_share')})",
         words.share(row["half_width"], 1),

@@ -10,8 +10,11 @@ History of `SCHEMA_VERSION`:
     4   a certificate belongs to one framework: findings have `framework` and `found` where they had a column
         for each of two frameworks; what watching a trial's program took, and how many
         threads worked; why a run has no commit
-    5   the energy of training is that of blocks of their own, with their samples and seconds; until then it
-        was that of the rounds, whose turns are too short to be told apart
+    5   a match holds any number of contenders: `match_id`, `seat` and `contender` where there were `pair_id`
+        and `side`, a round's `place` where there was `turn`; the part of a match that memory split; a try of
+        a calibration calls the first or the second contender faster; the energy of training is that of blocks
+        of their own, with their samples and seconds: until then it was that of the rounds, whose turns are
+        too short to be told apart
 """
 
 from typing import Final

@@ -105,5 +105,6 @@ CHANGES: Final = pa.schema(
         ("accuracy_after", pa.float64()),
         ("failure_reason", pa.string()),
         ("wall_s", pa.float64()),
+        ("parts", pa.int32()),
     ]
 )

@@ -17,10 +17,11 @@ TIME: Final = pa.timestamp("us", tz="UTC")
 _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
     ("schema_version", pa.int16()),
     ("run_id", pa.string()),
-    ("pair_id", pa.string()),
+    ("match_id", pa.string()),
     ("trial_id", pa.string()),
     ("role", pa.string()),
-    ("side", pa.string()),
+    ("seat", pa.int8()),
+    ("contender", pa.string()),
     ("case_id", pa.string()),
     ("framework", pa.string()),
     ("planted_share", pa.float64()),
@@ -39,6 +40,7 @@ _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
 TRIALS: Final = pa.schema(
     [
         *_IDENTITY,
+        ("part", pa.int8()),
         ("train_samples", pa.int32()),
         ("test_samples", pa.int32()),
         ("eval_batch_size", pa.int32()),
@@ -113,7 +115,7 @@ ROUNDS: Final = pa.schema(
         ("phase", pa.string()),
         ("round_index", pa.int32()),
         ("epoch", pa.int32()),
-        ("turn", pa.int8()),
+        ("place", pa.int8()),
         ("samples", pa.int64()),
         ("steps", pa.int32()),
         ("started_s", pa.float64()),
@@ -148,7 +150,7 @@ REPORTED: Final = pa.schema(
     [
         ROUNDS.field(name)
         for name in (
-            "schema_version", "run_id", "pair_id", "trial_id", "role", "side", "case_id", "framework",
+            "schema_version", "run_id", "match_id", "trial_id", "role", "seat", "case_id", "framework",
             "replicate", "phase", "round_index", "epoch", "samples", "wall_s", "idle_cpu_s", "loss",
             "accuracy", "trained_s", "warm_up", "disturbed_by", "steal_s", "others_cpu_s",
             "involuntary_switches", "gpu_sm_hz",

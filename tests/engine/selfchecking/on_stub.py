@@ -53,9 +53,9 @@ def a_sampler_that_shows():
     flag = Path(os.environ["EVENMATCH_FAULT"].partition("=")[2])
 
     class Shown(speed.GpuSampler):
-        def begin(self, side):
+        def begin(self, name):
             flag.touch()
-            super().begin(side)
+            super().begin(name)
 
         def stop(self):
             flag.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What training takes beside time: energy only from blocks that are long enough to be one side's."""
+"""What training takes beside time: energy only from blocks that are long enough to be one contender's."""
 
 from __future__ import annotations
 

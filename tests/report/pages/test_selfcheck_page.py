@@ -68,7 +68,7 @@ def test_the_page_is_one_file_without_scripts_and_says_who_stood_in(tmp_path):
     html = selfcheck.write_page(FACTS, STEPS, tmp_path).read_text()
     assert "<script" not in html
     assert "half of it &lt;b&gt;is&lt;/b&gt; missing" in html
-    assert "PyTorch 2.13.0, in both places of a pair" in html
+    assert "PyTorch 2.13.0, in both seats of a match" in html
     assert "cuda:0 (A card)" in html
     assert "packages_json" not in html
 

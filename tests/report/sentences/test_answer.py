@@ -130,6 +130,6 @@ def test_it_says_in_how_many_cases_the_accuracies_are_shown_to_agree(frames):
     assert re.search(r"the largest mean difference is 0\.\d\d points\.$", said)
 
 
-def test_without_a_finished_pair_accuracies_are_not_compared(frames, failure):
+def test_without_a_finished_match_accuracies_are_not_compared(frames, failure):
     shown = frames(fail=failure, replicates=1)
     assert learned(shown) == "Accuracies could not be compared: no case has both frameworks finished."

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from harness.analysis.usual import PAIRED
+from harness.analysis.usual import IN_TURNS
 from harness.report.pages.sections import telling as section
 from harness.report.sentences.answer import judge
 from harness.report.sentences.telling import calibration_told, control_told, told_apart
@@ -54,9 +54,9 @@ def test_a_machine_that_was_not_calibrated_is_told_how(frames):
 def test_false_alarms_stand_beside_those_of_the_usual_ways():
     tried = pd.concat(
         [
-            attempts(["a faster", *["inconclusive"] * 19]),
-            attempts(["a faster", "b faster", *["no difference"] * 18], way="welch"),
-            attempts(["a faster"] * 12 + ["no difference"] * 8, way="minimum"),
+            attempts(["first faster", *["inconclusive"] * 19]),
+            attempts(["first faster", "second faster", *["no difference"] * 18], way="welch"),
+            attempts(["first faster"] * 12 + ["no difference"] * 8, way="minimum"),
         ]
     )
     own, usual, *_ = told_apart(tried)
@@ -66,7 +66,7 @@ def test_false_alarms_stand_beside_those_of_the_usual_ways():
 
 
 def test_what_was_planted_is_told_with_what_was_found():
-    tried = attempts(["a faster"] * 9 + ["b faster"], share=0.05, try_s=60.0)
+    tried = attempts(["first faster"] * 9 + ["second faster"], share=0.05, try_s=60.0)
     (sentence, _) = told_apart(tried)
     assert "A planted slow-down of 5 % was found in 9 of 10 tries of 60 s" in sentence
     assert sentence.endswith("with the wrong sign in 1.")
@@ -74,11 +74,11 @@ def test_what_was_planted_is_told_with_what_was_found():
 
 def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_path):
     made = shown(batch_sizes=(64,), replicates=1)
-    tried = pd.concat([attempts(["inconclusive"] * 3), attempts(["a faster"] * 3, way="welch")])
+    tried = pd.concat([attempts(["inconclusive"] * 3), attempts(["first faster"] * 3, way="welch")])
     drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
     assert drawn.reason is None
     assert (tmp_path / "telling.png").exists()
-    assert [row[1] for row in drawn.table.rows] == [PAIRED, "Welch's t-test on rounds"]
+    assert [row[1] for row in drawn.table.rows] == [IN_TURNS, "Welch's t-test on rounds"]
     bare = section.telling(made, tmp_path)
     assert bare.reason == "No calibration compared a framework with itself here."
     assert not (tmp_path / "telling.png").exists()

@@ -88,3 +88,16 @@ def test_the_section_reads_on_its_own_and_follows_the_pages_theme(tmp_path):
     assert len(section.points) == 3
     assert "#" not in "".join(part for part in section.svg.split('"') if part.startswith("fill: #"))
     assert (tmp_path / "explanation.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (1, "all programs on its way taking turns in one match"),
+        (3, "its programs taking turns in 3 matches, as memory does not hold them all at once"),
+        (None, "each change measured by itself"),
+    ],
+)
+def test_the_section_says_who_took_turns_with_whom(tmp_path, parts, said):
+    changes = changes_of(*WALKS).assign(parts=parts)
+    assert said in why(changes, tmp_path).intro

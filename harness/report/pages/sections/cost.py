@@ -62,7 +62,7 @@ def memory(shown: Evidence, pictures: Path) -> Section:
 
 def energy(shown: Evidence, pictures: Path) -> Section:
     """Joules of training in blocks of seconds; only a GPU tells them."""
-    # Older files have the energy of rounds, in which the sides mix, and no samples beside it.
+    # Older files have the energy of rounds, in which contenders mix, and no samples beside it.
     told = shown.comparable[["gpu_train_energy_j", "gpu_energy_samples"]].notna().all(axis=1)
     measured = shown.comparable[told]
     untold = (
@@ -76,8 +76,8 @@ def energy(shown: Evidence, pictures: Path) -> Section:
         pictures,
         "energy",
         title="Energy",
-        intro="The whole card's energy while a side trains for seconds on end, apart from the rounds of "
-        "speed, which are too short for a card's sensors; the memory of the idle side and the card's idle "
+        intro="The whole card's energy while one contender trains for seconds on end, apart from the rounds "
+        "of speed, which are too short for a card's sensors; the memory of the idle ones and the card's idle "
         f"power included; from {source}. Medians over the replicates, with a line from the lowest to the "
         f"highest.{shown.left_out if len(measured) else ''}",
         reason=shown.nothing_to_draw or (None if len(measured) else untold),

@@ -43,9 +43,21 @@ def _intro(changes: pd.DataFrame) -> str:
     between = f"From {' to '.join(ends(changes))}" if len(whole) else "From one program to the other"
     failed = int(changes["failure_reason"].notna().sum())
     said = (
-        f"{between}, one change at a time: {words.plural(walks, 'walk')}, each in an order of its own, each "
-        "change a pair of fresh processes that take turns. A bar is a change's mean over the walks, the line "
-        "its interval; what a change does can depend on what was changed before: the table has the range. "
+        f"{between}, one change at a time: {words.plural(walks, 'walk')}, each in an order of its own, "
+        f"{_together(changes)}. A bar is a change's mean over the walks, the line its interval; "
+        "what a change does can depend on what was changed before: the table has the range. "
         "No certificate stands behind this: the two programs do different work, and no verdict is given."
     )
     return f"{said} {words.plural(failed, 'change')} failed." if failed else said
+
+
+def _together(changes: pd.DataFrame) -> str:
+    """Who took turns with whom; until schema 4 each change was measured by itself."""
+    parts = changes["parts"].max()
+    if pd.isna(parts):
+        return "each change measured by itself, by two processes that take turns"
+    if parts == 1:
+        return "all programs on its way taking turns in one match"
+    return (
+        f"its programs taking turns in {words.count(parts)} matches, as memory does not hold them all at once"
+    )

@@ -12,9 +12,10 @@ from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
 from harness.errors import OutOfMemory, TrialError, WorkerDied
+from harness.measure import host
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
-from harness.settings.grid import SIDES, Pair
+from harness.settings.grid import Match
 from harness.work.records import (
     AllocatorUse,
     Certification,
@@ -32,18 +33,25 @@ from harness.work.workload import TrialSpec
 from harness.worker.protocol import Do, Message, dump_spec
 
 
-class Side:
-    """One side of a pair: keeps what was measured, and stays silent once it has failed."""
+class Seat:
+    """A contender in its match: keeps what was measured, and stays silent once it has failed.
 
-    def __init__(self, name: str, pair: Pair, conditions: Conditions, gpu: GpuSampler | None = None) -> None:
-        self.name = name
+    `number` is its place among the match's contenders, `part` that of the match among those that memory made
+    of it.
+    """
+
+    def __init__(
+        self, number: int, match: Match, conditions: Conditions, gpu: GpuSampler | None = None, part: int = 0
+    ) -> None:
+        self.number = number
         self._gpu = gpu
-        self.framework = pair.frameworks[SIDES.index(name)]
-        self.case = pair.cases[SIDES.index(name)]
-        suffix = self.framework if pair.role is Role.COMPARISON else f"{self.framework}-{name}"
-        self.trial_id = f"{conditions.run_id}-{pair.id}-{suffix}"
-        self._planted_share = pair.planted_share if name == SIDES[1] else 0.0
-        self._pair = pair
+        self.contender = match.contenders[number]
+        self.case = self.contender.case
+        self._match_id = f"{conditions.run_id}-{match.id}" + (f"-part{part}" if part else "")
+        self.trial_id = f"{self._match_id}-{number}-{self.contender.framework}"
+        self._planted_share = match.planted_share if number == match.seats[-1] else 0.0
+        self._match = match
+        self._part = part
         self._conditions = conditions
         self._log_path = conditions.logs / f"{self.trial_id}.log"
         self._worker: WorkerProcess | None = None
@@ -59,6 +67,21 @@ class Side:
         self._energy: list[EnergyBlock] = []
         self.failure: Failure | None = None
 
+    @property
+    def resident_bytes(self) -> int | None:
+        """What its worker and the processes below it hold of the host's memory now; None without one."""
+        return None if self._worker is None else host.resident_bytes(self._worker.pid)
+
+    @property
+    def device_bytes(self) -> int | None:
+        """By how much the GPU's memory has grown in its turns; None without a GPU that tells."""
+        return None if self._gpu is None else self._gpu.use(self._owner).device_peak_bytes
+
+    @property
+    def _owner(self) -> str:
+        """What the GPU's sampler knows it by."""
+        return str(self.number)
+
     def start(self) -> None:
         """Start the worker and tell it what to do; `wait` until it is ready."""
         conditions = self._conditions
@@ -67,14 +90,14 @@ class Side:
             # By UUID: should one GPU be lost during a run, places would count differently.
             device = conditions.gpus[device].uuid
         spec = TrialSpec(
-            framework=self.framework,
-            case=self._pair.seeded(self.case),
+            framework=self.contender.framework,
+            case=self._match.seeded(self.case),
             threads=conditions.threads,
             data_root=str(conditions.data_root.absolute()),
             planted_share=self._planted_share,
         )
         surroundings = environment(
-            framework=self.framework,
+            framework=self.contender.framework,
             device=device,
             threads=conditions.threads,
             compile_cache=conditions.compile_cache,
@@ -86,8 +109,8 @@ class Side:
             self.fail(WorkerDied.kind, f"it could not be started: {error.strerror or error}")
             return
         if self._gpu is not None:
-            self._gpu.follow(self.name, self._worker.pid)
-            self._gpu.begin(self.name)
+            self._gpu.follow(self._owner, self._worker.pid)
+            self._gpu.begin(self._owner)
         try:
             self._worker.tell(Do.START, spec=dump_spec(spec))
         except TrialError as error:
@@ -106,7 +129,7 @@ class Side:
         """What the worker says of its speed; None when it did not start."""
         return self._started.get("pace")
 
-    def train(self, parts: tuple[Part, ...], turn: int, passes: int) -> None:
+    def train(self, parts: tuple[Part, ...], place: int, passes: int) -> None:
         """One training round; each epoch that it completes is evaluated in `passes` passes, off its clock."""
         replies, turns, evaluations = [], [], []
         for part in parts:
@@ -120,11 +143,13 @@ class Side:
                 evaluation = self._ask(Do.EVALUATE, passes=passes)
                 evaluations.append((part.epoch, trained_s, evaluation, self._turn))
         if replies:
-            self._round(Phase.TRAIN, _joined(replies), turns, epoch=parts[len(replies) - 1].epoch, turn=turn)
+            self._round(
+                Phase.TRAIN, _joined(replies), turns, epoch=parts[len(replies) - 1].epoch, place=place
+            )
         for epoch, trained_s, evaluation, watched in evaluations:
             if evaluation is not None:
                 self._round(
-                    Phase.EVALUATE, evaluation, [watched], epoch=epoch, turn=turn, trained_s=trained_s
+                    Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place, trained_s=trained_s
                 )
 
     def train_block(self, least_s: float) -> None:
@@ -170,7 +195,7 @@ class Side:
         if self.failure is not None or self._worker is None:
             return None
         if self._gpu is not None:
-            self._gpu.begin(self.name)
+            self._gpu.begin(self._owner)
         try:
             self._worker.tell(do, **details)
         except TrialError as error:
@@ -190,11 +215,11 @@ class Side:
             return None
 
     def _beside(self, error: TrialError) -> str:
-        """Memory that ran out on a card is a pair's that ran out: how much of it was not this side's."""
+        """A card's memory that ran out is its match's: how much of it was not this contender's."""
         if self._gpu is None or not isinstance(error, OutOfMemory):
             return ""
-        held_mib = self._gpu.held_beside(self.name) / 2**20
-        return f" (the other worker of the pair held {held_mib:,.0f} MiB of the card)"
+        held_mib = self._gpu.held_beside(self._owner) / 2**20
+        return f" (the other workers of the match held {held_mib:,.0f} MiB of the card)"
 
     def _round(
         self,
@@ -203,7 +228,7 @@ class Side:
         watched: Sequence[Turn],
         *,
         epoch: int,
-        turn: int,
+        place: int,
         trained_s: float | None = None,
     ) -> None:
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))
@@ -214,7 +239,7 @@ class Side:
                 phase=phase,
                 index=sum(one.phase is phase for one in self._rounds),
                 epoch=epoch + 1,
-                turn=turn,
+                place=place,
                 trained_s=trained_s,
                 disturbed_by=mark(disturbance, wall_s=reply["wall_s"], gpu=gpu),
                 gpu=gpu,
@@ -222,18 +247,19 @@ class Side:
         )
 
     def trial(self) -> Trial:
-        pair, conditions = self._pair, self._conditions
+        match, conditions = self._match, self._conditions
         return Trial(
             run_id=conditions.run_id,
-            pair_id=f"{conditions.run_id}-{pair.id}",
+            match_id=self._match_id,
             trial_id=self.trial_id,
-            role=pair.role,
-            side=self.name,
+            role=match.role,
+            seat=self.number,
+            part=self._part,
             case=self.case,
-            framework=self.framework,
+            framework=self.contender.framework,
             planted_share=self._planted_share,
-            replicate=pair.replicate,
-            seed=pair.seed,
+            replicate=match.replicate,
+            seed=match.seed,
             threads=conditions.threads,
             started_at=self._started_at,
             wall_s=self._wall_s,
@@ -243,7 +269,7 @@ class Side:
             energy=tuple(self._energy),
             parameter_count=self._started.get("parameter_count"),
             host_peak_bytes=self._finished.get("host_peak_bytes"),
-            gpu=self._gpu.use(self.name) if self._gpu is not None else None,
+            gpu=self._gpu.use(self._owner) if self._gpu is not None else None,
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
             watched_s=self._finished.get("watched_s"),
             threads_worked=self._finished.get("threads_worked"),
@@ -256,9 +282,9 @@ class Side:
         )
 
     def _certificate(self) -> Certification | None:
-        if self._pair.role is not Role.COMPARISON:
+        if self._match.role is not Role.COMPARISON:
             return None
-        return self._conditions.certificates.get((self._pair.case.id, self.framework))
+        return self._conditions.certificates.get((self.case.id, self.contender.framework))
 
 
 def _allocator(said: Message | None) -> AllocatorUse | None:

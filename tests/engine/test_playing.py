@@ -1,0 +1,219 @@
+"""One replicate by itself: the rounds that its contenders share, who is left out, and when it ends."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise, permutations
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+
+from harness.analysis.effects import effects, ratios
+from harness.engine import playing as engine
+from harness.engine.conditions import Conditions
+from harness.engine.playing import Interrupted, run_match
+from harness.engine.ratios import Ratios
+from harness.settings.grid import Match, between
+from harness.settings.presets import FRAMEWORKS
+from harness.store.reader import read
+from harness.store.writer import Store
+from harness.work.contender import Contender
+from harness.work.records import Phase
+from harness.work.workload import Case, Dataset, Mode, Workload
+from tests.engine.test_runner import Silent
+
+pytestmark = pytest.mark.slow
+
+WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=100, train_samples=1000, epochs=300)
+TWO = between(Case(workload=WORK, device="cpu", mode=Mode.LOOP), replicate=0)
+FOUR = Match(
+    contenders=tuple(
+        Contender(framework=framework, case=Case(workload=WORK, device="cpu", mode=mode))
+        for mode in (Mode.LOOP, Mode.EAGER)
+        for framework in FRAMEWORKS
+    ),
+    replicate=0,
+)
+
+
+@pytest.fixture
+def run(tmp_path, synthetic_root, monkeypatch):
+    """Run a match of scripted contenders, each training for `enough_s` seconds."""
+
+    def measure(
+        tensorflow,
+        pytorch,
+        match=TWO,
+        *,
+        enough_s=0.2,
+        at_once=2,
+        known=None,
+        data_root=synthetic_root,
+        observer=None,
+    ):
+        for framework, script in (("TENSORFLOW", tensorflow), ("PYTORCH", pytorch)):
+            monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
+            monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script))
+        conditions = Conditions(
+            run_id="run",
+            data_root=data_root,
+            logs=tmp_path,
+            compile_cache=tmp_path,
+            threads=1,
+            at_once=at_once,
+            round_s=0.01,
+            timeout_s=30,
+            certificates={},
+            enough_s=enough_s,
+            speed_only=True,
+        )
+        return run_match(match, conditions, observer or Silent(), known)
+
+    return measure
+
+
+@pytest.mark.parametrize("at_once", [2, 1])
+def test_both_train_for_long_enough_and_in_the_same_rounds(run, at_once):
+    a, b = run({"epoch_s": 0.05}, {"epoch_s": 0.1}, at_once=at_once)
+    for trial in (a, b):
+        assert sum(one.wall_s for one in trial.rounds) >= 0.2
+    assert [one.samples for one in a.rounds] == [one.samples for one in b.rounds]
+    assert all(one.phase is Phase.TRAIN for one in a.rounds)
+    log_ratios = [
+        math.log(other.sample_s / one.sample_s)
+        for one, other in zip(a.rounds, b.rounds, strict=True)
+        if not (one.warm_up or other.warm_up)
+    ]
+    assert Ratios([a, b]).log_ratio(0, 1) == pytest.approx(median(log_ratios))
+
+
+def test_data_in_a_folder_that_is_named_from_where_the_user_works_is_found(run, synthetic_root, monkeypatch):
+    monkeypatch.chdir(synthetic_root.parent)
+    for trial in run({"train_s": 0.05}, {"train_s": 0.05}, data_root=Path(synthetic_root.name)):
+        assert trial.failure is None
+
+
+def test_one_that_fails_does_not_leave_the_other_training_without_end(run):
+    a, b = run({"train_s": 0.05}, {"train_s": 0.05, "events": {"train 2": "raise"}})
+    assert b.failure.kind == "raised"
+    assert a.failure is None
+    assert 4 <= len(a.rounds) <= 6
+    assert Ratios([a, b]).log_ratio(0, 1) is None
+
+
+def test_the_rounds_of_a_kind_of_match_are_settled_by_the_first_in_which_all_start(run):
+    known = {}
+    run({"epoch_s": 0.1, "events": {"start": "raise"}}, {"epoch_s": 0.1}, known=known)
+    assert known == {}
+    run({"epoch_s": 0.1}, {"epoch_s": 0.1}, known=known)
+    settled = known[TWO.kind]
+    a, _ = run({"epoch_s": 0.02}, {"epoch_s": 0.02}, known=known)
+    assert known == {TWO.kind: settled}
+    assert a.rounds[0].samples == settled.train[0][0].last
+
+
+def test_four_contenders_take_turns_in_balanced_order_and_never_overlap(run):
+    trials = run({"train_s": 0.02}, {"train_s": 0.02}, FOUR, enough_s=0.15)
+    assert [(trial.seat, trial.contender) for trial in trials] == list(enumerate(FOUR.contenders))
+    assert len({trial.match_id for trial in trials}) == 1
+    assert len({trial.trial_id for trial in trials}) == 4
+    order = sorted(
+        (one.started_s, one.started_s + one.wall_s, trial.seat, one.place)
+        for trial in trials
+        for one in trial.rounds
+    )
+    assert all(end_s <= start_s for (_, end_s, *_), (start_s, *_) in pairwise(order))
+    block = order[:16]
+    assert [place for *_, place in block] == [0, 1, 2, 3] * 4
+    assert set(Counter((seat, place) for _, _, seat, place in block).values()) == {1}
+
+
+def test_the_rounds_are_planned_for_the_fastest_of_all(run):
+    trials = run({"epoch_s": 0.2}, {"epoch_s": 0.025}, FOUR)
+    # 0.01 s and a quarter of an epoch of the faster, in steps of a tenth of an epoch.
+    assert {trial.rounds[0].samples for trial in trials} == {500}
+
+
+def test_one_of_four_that_fails_leaves_the_others_to_finish(run):
+    # Only the contenders of batch size 50 are told to fail.
+    odd = Contender(
+        framework="pytorch",
+        case=Case(
+            workload=Workload(dataset=Dataset.SYNTHETIC, batch_size=50, train_samples=1000, epochs=300),
+            device="cpu",
+            mode=Mode.LOOP,
+        ),
+    )
+    match = Match(contenders=(*FOUR.contenders[:3], odd), replicate=0)
+    trials = run({"train_s": 0.02}, {"train_s": 0.02, "events": {"start 50": "kill"}}, match)
+    assert [trial.failure is None for trial in trials] == [True, True, True, False]
+    shown = Ratios(trials)
+    assert shown.log_ratio(0, 2) is not None
+    assert shown.log_ratio(0, 3) is None
+
+
+def test_interrupted_it_keeps_what_all_have_measured(run):
+    class Impatient(Silent):
+        def turn_done(self, match, *, done, rounds):
+            if done == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as interrupted:
+        run({"train_s": 0.02}, {"train_s": 0.02}, FOUR, observer=Impatient())
+    trials = interrupted.value.trials
+    assert [(trial.failure.kind, len(trial.rounds)) for trial in trials] == [("interrupted", 2)] * 4
+
+
+def test_ratios_of_every_three_of_four_contenders_close(run):
+    shown = Ratios(run({"train_s": 0.002}, {"train_s": 0.003}, FOUR, enough_s=0.05))
+    for a, b, c in permutations(FOUR.seats, 3):
+        around = shown.log_ratio(a, b) + shown.log_ratio(b, c) + shown.log_ratio(c, a)
+        assert math.exp(around) == pytest.approx(1, abs=1e-9)
+
+
+def test_ratios_of_four_contenders_close_as_they_are_stored(run, tmp_path):
+    store = Store(tmp_path / "results")
+    store.prepare()
+    store.save_run({"run_id": "run", "status": "finished"})
+    for replicate in range(3):
+        match = replace(FOUR, replicate=replicate)
+        for trial in run({"train_s": 0.002}, {"train_s": 0.003}, match, enough_s=0.05):
+            store.save_trial(trial)
+    frames = read(store.folder)
+    found = effects(frames.trials, frames.rounds)
+    names = [one.id for one in FOUR.contenders]
+    assert set(found["contender"]) == set(names)
+    log_ratio = {
+        two: ratios(found, "contender", *two)["log_ratio"].to_numpy() for two in permutations(names, 2)
+    }
+    for a, b, c in permutations(names, 3):
+        around = log_ratio[a, b] + log_ratio[b, c] + log_ratio[c, a]
+        assert around.shape == (3,)
+        assert np.exp(around) == pytest.approx(1, abs=1e-9)
+
+
+def test_more_contenders_than_memory_holds_meet_in_parts_that_share_the_first(run, monkeypatch):
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 3 - len(seats))
+    trials = run({"train_s": 0.02}, {"train_s": 0.02}, FOUR, enough_s=0.05)
+    parts = [[trial.seat for trial in trials if trial.part == part] for part in (0, 1)]
+    assert [len(part) for part in parts] == [3, 2]
+    assert set(parts[0]) & set(parts[1]) == {0}
+    assert set(parts[0]) | set(parts[1]) == set(FOUR.seats)
+    assert len({trial.match_id for trial in trials}) == 2
+    assert len({trial.trial_id for trial in trials}) == 5
+    shown = Ratios(trials)
+    assert shown.parts == 2
+    apart, other = (next(seat for seat in part if seat != 0) for part in parts)
+    through_the_first = shown.log_ratio(apart, 0) + shown.log_ratio(0, other)
+    assert shown.log_ratio(apart, other) == pytest.approx(through_the_first)
+
+
+def test_two_contenders_meet_however_little_memory_there_is(run, monkeypatch):
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 0)
+    trials = run({"train_s": 0.02}, {"train_s": 0.02}, enough_s=0.05)
+    assert [trial.seat for trial in trials] == [0, 1]
