@@ -95,6 +95,7 @@ class Seat:
             threads=conditions.threads,
             data_root=str(conditions.data_root.absolute()),
             planted_share=self._planted_share,
+            repeated=self._match.repeated,
         )
         surroundings = environment(
             framework=self.contender.framework,

@@ -57,12 +57,15 @@ _LOOKED_AT: Final = 64
 def prove_steps(
     evidence: Evidence, witness: Witness, samples: Samples, steps: int, rng: np.random.Generator
 ) -> None:
-    """From the state as it is: so many full batches, and a partial one where epochs have it, a call each.
+    """From the state as it is: so many batches, a call each, the last of several a partial one as epochs end.
 
     Afterwards the state is as it was.
     """
-    kept = witness.keep()
-    _steps(evidence, witness, samples, steps, rng)
+    kept, work = witness.keep(), witness.workload
+    sizes = [work.batch_size] * steps
+    if steps > 1 and partial_size(work):
+        sizes[-1] = partial_size(work)
+    _steps(evidence, witness, samples, sizes, rng)
     witness.put_back(kept)
 
 
@@ -124,10 +127,9 @@ class _Step:
 
 
 def _steps(
-    evidence: Evidence, witness: Witness, samples: Samples, full: int, rng: np.random.Generator
+    evidence: Evidence, witness: Witness, samples: Samples, sizes: Sequence[int], rng: np.random.Generator
 ) -> None:
     work = witness.workload
-    sizes = [work.batch_size] * full + [partial_size(work)] * bool(partial_size(work))
     found: list[_Step] = []
     expected: list[_Step] = []
     masks = []

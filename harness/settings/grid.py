@@ -24,6 +24,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 # Enough rounds to take turns; a control need not learn anything.
 _CONTROL_EPOCHS: Final = 2
 
+# Of the replicates after the first.
+_REPEATED: Final = 0.5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
@@ -63,6 +66,16 @@ class Match:
     @property
     def seed(self) -> int:
         return (self.case.workload.seed + self.replicate) % 2**32
+
+    @property
+    def repeated(self) -> bool:
+        """Whether its contenders repeat, off the clock, the round that holds the drawn moment.
+
+        That takes as long as a round: so in the first replicate, and in about every second one after it. The
+        programs of a control are those of the comparisons.
+        """
+        drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
+        return drawn and self.role is not Role.CONTROL
 
     def seeded(self, case: Case) -> Case:
         """A contender's case with this replicate's seed: what its worker is told."""

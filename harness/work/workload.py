@@ -193,6 +193,7 @@ class TrialSpec:
     (see `mnist.py`) whose files were verified. `matched` is for proofs, never for timed trials: Adam's
     epsilon sits in one place in both frameworks and dropout multiplies by masks that it is given.
     `planted_share` is for calibration: each training step is made to take so much longer, as a share.
+    `repeated` says of a timed trial whether the round of the drawn moment is repeated in parts.
     """
 
     framework: str
@@ -201,3 +202,4 @@ class TrialSpec:
     data_root: str
     matched: bool = False
     planted_share: float = 0.0
+    repeated: bool = True

@@ -74,6 +74,7 @@ def parse_spec(message: Message) -> TrialSpec:
         data_root=message["data_root"],
         matched=message["matched"],
         planted_share=message["planted_share"],
+        repeated=message["repeated"],
     )
 
 

@@ -40,9 +40,8 @@ from harness.work.workload import (
 )
 from harness.worker.reading import read_samples
 
-# Full batches that the program is stepped through at the drawn moment, and after the last round.
+# Batches that the program is stepped through at the drawn moment and at the end, the partial one included.
 _STEPS: Final = 2
-_LAST_STEPS: Final = 1
 
 _MOMENT_STREAM: Final = 4
 
@@ -127,12 +126,12 @@ class Watching:
             return
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
-            if self._spec.case.mode not in WHOLE_EPOCHS:
+            if self._spec.case.mode not in WHOLE_EPOCHS and self._spec.repeated:
                 evidence = evidence_of(self._workload)
                 prove_whole(evidence, self._witness, self._before, order, self._rng)
                 _require_held(evidence, MADE)
             self._before = self._left = None
-            self._prove(self._witness, _STEPS)
+            self._prove(self._witness)
 
     def to_evaluate(self) -> None:
         """Before an evaluation of the whole test set."""
@@ -200,12 +199,12 @@ class Watching:
         """
         if self._trained and self._witness is not None:
             with self._clocked():
-                self._prove(self._witness, _LAST_STEPS)
+                self._prove(self._witness)
 
-    def _prove(self, witness: Witness, steps: int) -> None:
+    def _prove(self, witness: Witness) -> None:
         evidence = evidence_of(self._workload)
         ask_settings(evidence, witness)
-        prove_steps(evidence, witness, read_samples(self._spec).train, steps, self._rng)
+        prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
         _require_held(evidence, DURING)
 
     def _require_beginning(self, witness: Witness) -> None:

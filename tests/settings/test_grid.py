@@ -170,3 +170,16 @@ def test_the_same_contender_twice_is_a_control_and_in_two_modes_a_comparison(tmp
     )
     assert Match(contenders=(loop, loop), replicate=0).role is Role.CONTROL
     assert Match(contenders=(loop, eager), replicate=0).role is Role.COMPARISON
+
+
+def test_a_comparison_repeats_a_round_at_first_and_in_about_every_second_replicate_after(tmp_path):
+    matches = list(planned(tmp_path, batch_size="32,64", replicates="200").matches())
+    compared = [match for match in matches if match.role is Role.COMPARISON]
+    assert all(match.repeated for match in compared if match.replicate == 0)
+    assert 0.4 < sum(match.repeated for match in compared) / len(compared) < 0.6
+    by_case = [
+        [match.repeated for match in compared if match.case == case]
+        for case in {one.case for one in compared}
+    ]
+    assert by_case[0] != by_case[1]
+    assert not any(match.repeated for match in matches if match.role is Role.CONTROL)

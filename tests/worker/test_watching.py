@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from unittest.mock import create_autospec
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from harness.engine.surroundings import environment
 from harness.errors import OtherWork
 from harness.frameworks.base import Counts, Score
+from harness.frameworks.witness import Moments, Witness
 from harness.settings.presets import FRAMEWORKS
+from harness.work import recipe
+from harness.work.recipe import Weights
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.watching import Watching
 
@@ -64,6 +68,28 @@ def test_steps_that_overflowed_may_be_left_out_where_the_loss_is_scaled():
 
 def test_the_articles_listings_are_told_nothing():
     watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), ROUND)
+
+
+@pytest.mark.parametrize("repeated", [True, False])
+def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked(monkeypatch, repeated):
+    weights = recipe.initial_weights(WORK)
+    zeros = Weights(**{name: np.zeros_like(one) for name, one in weights.named().items()})
+    witness = create_autospec(Witness, instance=True)
+    witness.weights.return_value = weights
+    witness.moments.return_value = Moments(first=zeros, second=zeros, steps=0)
+    witness.random_state.side_effect = [b"first", b"second", b"third"]
+    repeats = []
+    monkeypatch.setattr("harness.worker.watching.prove_whole", lambda *told: repeats.append(told))
+    monkeypatch.setattr(Watching, "_prove", lambda *_: None)
+    monkeypatch.setattr("harness.worker.watching._require_held", lambda *_: None)
+    case = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
+    spec = TrialSpec(framework="any", case=case, threads=1, data_root="", repeated=repeated)
+    watched = Watching(spec, witness)
+    epoch = np.arange(WORK.train_samples)
+    for _ in range(WORK.epochs):
+        watched.to_train(epoch)
+        watched.trained(Counts(steps=16, samples=1000), epoch)
+    assert len(repeats) == (1 if repeated else 0)
 
 
 # A choice of them: without names, `try_faults` tries all, and METHOD has the table.
