@@ -1,8 +1,8 @@
 """Trials of a faulty adapter, one after the other in one process: how each ended.
 
-`python -m tests.worker.try_faults FRAMEWORK MODE[,MODE...] DATA_ROOT [FAULT ...]` prints a JSON object a mode
-and fault that the mode allows: both names, and the kind and the sentence of its failure or nulls; a mode's
-first is the adapter without a fault. Without names all faults are tried.
+`python -m tests.worker.try_faults FRAMEWORK DATA_ROOT MODE:FAULT ...` prints a JSON object for each: both
+names, and the kind and the sentence of its failure or nulls. `MODE:` is the adapter without a fault, `MODE`
+that and every fault that the mode allows.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ from tests.worker.late_faults import FAULTS, TORCH_ONLY
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
 
 
-def main(framework: str, modes: str, data_root: str, *named: str) -> None:
+def main(framework: str, data_root: str, *asked: str) -> None:
     # A few calls are as good as many here.
     beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
-    for mode in map(Mode, modes.split(",")):
-        case = Case(workload=WORK, device="cpu", mode=mode)
+    for named in asked:
+        mode, colon, fault = named.partition(":")
+        case = Case(workload=WORK, device="cpu", mode=Mode(mode))
         spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
-        for fault in ["", *(named or FAULTS)]:
-            if fault and mode not in FAULTS[fault].modes:
-                continue
-            if framework == TENSORFLOW and fault in TORCH_ONLY:
-                continue
-            os.environ["EVENMATCH_FAULT"] = fault
-            told = {"mode": mode, "fault": fault} | ended(spec)
+        for one in [fault] if colon else ["", *allowed(framework, case.mode)]:
+            os.environ["EVENMATCH_FAULT"] = one
+            told = {"mode": mode, "fault": one} | ended(spec)
             print(json.dumps(told), flush=True)  # noqa: T201  (it is the answer)
+
+
+def allowed(framework: str, mode: Mode) -> list[str]:
+    """The faults that can be planted in this mode."""
+    elsewhere = TORCH_ONLY if framework == TENSORFLOW else ()
+    return [name for name, fault in FAULTS.items() if mode in fault.modes and name not in elsewhere]
 
 
 def ended(spec: TrialSpec) -> dict[str, str | None]:
