@@ -7,7 +7,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from harness.errors import (
     DeviceUnavailable,
@@ -105,27 +108,19 @@ class Worker:
 
     def _start(self, spec: TrialSpec) -> Message:
         self._spec = spec
-        workload = spec.case.workload
-        clock = time.perf_counter
         # Looked up before the clock starts: what a framework's import takes is its own.
         adapter_name(spec.framework)
-        begin_s = clock()
+        order = recipe.batch_order(spec.case.workload, 0)
+        ended_s = [time.perf_counter()]
         self._adapter = adapter = self._open(spec)
-        imported_s = clock()
+        ended_s.append(time.perf_counter())
         data = read_data(spec)
-        adapter.load(data)
-        adapter.synchronise()
-        loaded_s = clock()
-        program = program_of(spec.case, spec.framework)
-        weights = recipe.initial_weights(workload, program.initial if program else Initial.GLOROT)
-        adapter.build(weights)
-        adapter.synchronise()
-        built_s = clock()
-        adapter.warm_up(recipe.batch_order(workload, 0))
-        adapter.synchronise()
-        warm_s = clock()
+        for begin in (partial(adapter.load, data), self._build, partial(adapter.warm_up, order)):
+            begin()
+            adapter.synchronise()
+            ended_s.append(time.perf_counter())
         _require_place(adapter)
-        pace = adapter.pace(recipe.batch_order(workload, 0))
+        pace = adapter.pace(order)
         self._watching = Watching(spec, adapter)
         if spec.planted_share:
             adapter.plant(spec.planted_share)
@@ -134,14 +129,10 @@ class Worker:
         gc.freeze()
         adapter.gauge.forget_peaks()
         self._cpu_s_by_thread = host.cpu_s_by_thread()
+        took_s = np.diff(ended_s).tolist()
         return {
             "pace": asdict(pace),
-            "startup": {
-                "import_s": imported_s - begin_s,
-                "data_s": loaded_s - imported_s,
-                "build_s": built_s - loaded_s,
-                "first_step_s": warm_s - built_s,
-            },
+            "startup": dict(zip(("import_s", "data_s", "build_s", "first_step_s"), took_s, strict=True)),
             "effective": {"adapter": type(adapter).__module__, **_loaded(spec), **adapter.effective()},
             "digests": {
                 "data_sha256": recipe.digest(
@@ -151,6 +142,13 @@ class Worker:
             },
             "parameter_count": sum(array.size for array in adapter.weights().named().values()),
         }
+
+    def _build(self) -> None:
+        """From the weights that the recipe has, or the program's own way to draw them."""
+        assert self._spec is not None
+        program = program_of(self._spec.case, self._spec.framework)
+        initial = program.initial if program else Initial.GLOROT
+        self.adapter.build(recipe.initial_weights(self._spec.case.workload, initial))
 
     def _train(self, epoch: int, first: int, last: int) -> Message:
         assert self._spec is not None
