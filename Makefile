@@ -109,9 +109,9 @@ doctor: $(READY) ## Say what is there, what is missing and what that disables
 selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
 	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
 
-# Two at a time, each file's by one: most of a test's time is a framework's import, on one core.
+# One at a time on each core, each file's by one: most of a test's time is a framework's import, on one core.
 test: $(READY) ## Run every test
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 check: $(READY) ## Lint, types and the fast tests
 	@$(RUN) -m ruff check .

@@ -18,6 +18,12 @@ from tests.lasting import LastingWorker
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first: what is left at the end is short, and all processes end together."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def synthetic_root(tmp_path_factory):
     """A data root in torchvision's layout, made without any network."""
