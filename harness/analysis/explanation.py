@@ -56,8 +56,8 @@ def explanation(changes: pd.DataFrame) -> pd.DataFrame:
         extremes over walks. `UNEXPLAINED` is the whole gap over the product, walk by walk. What could not
         be computed is null.
     """
-    asides = list(changes.loc[changes["aside"].eq(True), "name"].unique())  # noqa: FBT003
-    measured = {name: _by_walk(changes, effect(changes), asides) for name, effect in _MEASURES.items()}
+    asides = _asides(changes)
+    measured = {name: by_walk(changes, name) for name in _MEASURES}
     levels = changes.drop_duplicates("name").set_index("name")
     rows = [
         {
@@ -81,11 +81,22 @@ def _part(name: str) -> str | None:
     return FRAMEWORK if name in FRAMEWORKS_OWN else TYPED
 
 
-def _by_walk(changes: pd.DataFrame, effects: pd.Series, asides: list[str]) -> pd.DataFrame:
-    """A column a change and sum, a row a walk. A sum is null in walks that lack one of its parts."""
-    walks = changes.assign(effect=effects.astype("float64")).pivot_table(
+def by_walk(changes: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """What each change did in each walk, and what they add up to.
+
+    Args:
+        changes: one row a change and walk, columns as in `store.schema.CHANGES`.
+        measure: `speed`, `evaluation` or `accuracy`.
+
+    Returns:
+        One row a walk, one column a change and sum: logs of factors, or differences of shares. A sum is null
+        in walks that lack one of its parts.
+    """
+    effects = _MEASURES[measure](changes).astype("float64")
+    walks = changes.assign(effect=effects).pivot_table(
         index="replicate", columns="name", values="effect", dropna=False
     )
+    asides = _asides(changes)
     single = [name for name in walks.columns if name != WHOLE and name not in asides]
     own = [name for name in single if name in FRAMEWORKS_OWN]
     typed = [name for name in single if name not in FRAMEWORKS_OWN]
@@ -96,6 +107,10 @@ def _by_walk(changes: pd.DataFrame, effects: pd.Series, asides: list[str]) -> pd
     }
     whole = walks.get(WHOLE, pd.Series(np.nan, index=walks.index))
     return walks.assign(**sums, **{UNEXPLAINED: whole - sums[TOGETHER], WHOLE: whole})
+
+
+def _asides(changes: pd.DataFrame) -> list[str]:
+    return list(changes.loc[changes["aside"].eq(True), "name"].unique())  # noqa: FBT003
 
 
 def _in_order(speeds: pd.DataFrame, asides: list[str]) -> list[str]:

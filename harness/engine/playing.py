@@ -116,10 +116,11 @@ class _Sitting:
         match, conditions, seats = self._match, self._conditions, self._seats
         rounds = self._rounds(known)
         order = turns(sorted(seats), len(rounds.train), f"{_seed(match)}:{self._part}")
-        passes = 0 if conditions.speed_only else rounds.passes
         for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
+            # A walk asks what was learned in the end, and has turns to take in the meantime.
+            evaluated = not conditions.speed_only and (not match.walk or done == len(rounds.train))
             for place, number in enumerate(numbers):
-                seats[number].train(parts, place, passes)
+                seats[number].train(parts, place, rounds.passes if evaluated else 0)
             observer.turn_done(match, done=done, rounds=len(rounds.train))
             if all(seat.failure or seat.trained_s >= conditions.enough_s for seat in seats.values()):
                 break
