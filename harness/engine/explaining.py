@@ -13,7 +13,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -63,7 +63,8 @@ def explain(
 
     With `beside`, each walk also looks at what neither end has typed.
 
-    The first walk is made whatever it takes, another only if the longest so far would still fit.
+    The first walk is made whatever it takes, another only if the longest so far would still fit. One that
+    takes longer all the same ends with the turns that it has, and says nothing of accuracy.
     """
     with scratch.folder() as cache:
         conditions = Conditions.of(
@@ -114,6 +115,10 @@ class _Walks:
                 self.stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
                 return
             begin_s = time.monotonic()
+            if replicate:
+                # A later walk than the first may meet a machine that has become slower.
+                ends_at_s = begin_s + settings.budget_s - budget.spent_s
+                self.conditions = replace(self.conditions, ends_at_s=ends_at_s)
             self.walk(order, replicate)
             budget.record(_WALK, time.monotonic() - begin_s)
             self._look()

@@ -238,3 +238,18 @@ def test_what_neither_listing_types_is_measured_when_it_is_asked_for(run):
     assert "dropout 0.0, tensorflow" in set(beside["name"])
     rows = explanation(changes).set_index("name")
     assert set(rows.index[rows["part"] == ASIDE]) == set(beside["name"])
+
+
+def test_a_walk_that_is_slower_than_the_first_ends_with_the_turns_that_it_has(run, monkeypatch):
+    monkeypatch.setattr(explaining.Budget, "allows", lambda self, kind: True)
+    slow = {"train_s": 0.05}
+    _, changes, trials, _ = run(
+        *listings(replace(WORK, epochs=6), "cpu"), pytorch=slow, replicates="2", budget_s="0.1"
+    )
+    turns_taken = {
+        (trial.replicate, sum(one.phase is Phase.TRAIN for one in trial.rounds)) for trial in trials
+    }
+    assert turns_taken == {(0, 6), (1, 3)}
+    cut_short = changes[changes["replicate"] == 1]
+    assert cut_short["train_ratio"].notna().all()
+    assert cut_short[["eval_ratio", "accuracy_after"]].isna().all(axis=None)

@@ -15,7 +15,9 @@ from harness.report.sentences.closed import closed
 from harness.work.changes import WHOLE
 from harness.work.workload import Mode
 
-HEADINGS: Final = ("change", "from", "to", "walks", "speed", "single walks", "accuracy, points", "evaluation")
+HEADINGS: Final = (
+    "change", "from", "to", "walks", "speed", "called", "single walks", "accuracy, points", "evaluation",
+)  # fmt: skip
 
 # At most so many changes are named beside a sum, and only those that make up a good part of it.
 _MOST_NAMED: Final = 2
@@ -64,6 +66,7 @@ def told(row: Row) -> tuple[str, ...]:
         words.plain(row["level_after"]) if change else "",
         words.count(row["walks"]),
         _bounded(row, "speed", words.ratio),
+        words.plain(row["called"]) if change else "",
         _span(row, "speed", words.ratio),
         _bounded(row, "accuracy", words.points),
         _bounded(row, "evaluation", words.ratio),
