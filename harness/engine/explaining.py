@@ -38,6 +38,9 @@ from harness.work.workload import Adam
 
 _WALK: Final = "walk"
 
+# A worker may take so long to answer, whatever is left of the time: it may have to start first.
+_LEAST_TIMEOUT_S: Final = 60.0
+
 
 class ExplainObserver(Observer, Protocol):
     def change_done(self, change: Change, *, done: int, legs: int) -> None: ...
@@ -116,9 +119,13 @@ class _Walks:
                 return
             begin_s = time.monotonic()
             if replicate:
-                # A later walk than the first may meet a machine that has become slower.
-                ends_at_s = begin_s + settings.budget_s - budget.spent_s
-                self.conditions = replace(self.conditions, ends_at_s=ends_at_s)
+                # The machine may have become slower since the first walk, or a worker may hang.
+                left_s = settings.budget_s - budget.spent_s
+                self.conditions = replace(
+                    self.conditions,
+                    ends_at_s=begin_s + left_s,
+                    timeout_s=min(settings.timeout_s, max(left_s, _LEAST_TIMEOUT_S)),
+                )
             self.walk(order, replicate)
             budget.record(_WALK, time.monotonic() - begin_s)
             self._look()
