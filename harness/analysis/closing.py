@@ -34,7 +34,7 @@ class Closing:
     """How far an explanation closes after `walks` walks in which all programs were measured.
 
     `scatter` is the standard deviation of the unexplained log factor over walks. Its part from single turns
-    is `turn_noise`, what is left `process_noise`; null where the walks do not tell them apart. `turns` is the
+    is `turn_noise`, what is left `process_noise`; null where the walks do not tell. `turns` is the
     median number of them in a match. Of all walks, `broken` lack a program that failed, and `parts` is how
     many matches memory made of the widest. `needed` walks that scatter alike would be enough; null where
     fewer than two bound nothing, or where it is more than a thousand.
@@ -106,10 +106,10 @@ def _noises(scatter: float | None, errors: FloatArray) -> tuple[float | None, fl
     every second walk the other one: on the mean over walks that is the same.
     """
     told = errors[np.isfinite(errors)]
-    if scatter is None or not told.size:
+    if not told.size:
         return None, None
     turns = math.sqrt(float(np.mean(told**2)))
-    return turns, math.sqrt(max(scatter**2 - turns**2, 0.0))
+    return turns, None if scatter is None else math.sqrt(max(scatter**2 - turns**2, 0.0))
 
 
 def _needed(sample: FloatArray) -> int | None:

@@ -66,6 +66,11 @@ def test_the_noise_is_told_apart_into_turns_and_processes():
     assert found.process_noise**2 + found.turn_noise**2 == pytest.approx(found.scatter**2)
 
 
+def test_one_walk_tells_the_noise_of_its_turns_alone():
+    found = closing(walks_that_leave((1.0,), turn_error=0.03))
+    assert (found.turn_noise, found.process_noise) == (pytest.approx(0.03), None)
+
+
 def test_turns_that_scatter_more_than_walks_leave_nothing_to_the_processes():
     assert closing(walks_that_leave(STEADY, turn_error=0.2)).process_noise == 0
 

@@ -63,14 +63,14 @@ def _walks(found: Closing) -> list[str]:
 
 
 def _noise(found: Closing) -> list[str]:
-    if found.scatter is None:
-        return []
-    said = f"what one walk leaves unexplained scatters by {words.share(found.scatter, 1)}"
-    if found.turn_noise is None or found.process_noise is None:
-        return [said]
     turns = (
         f"single turns ({words.count(found.turns)} a walk) make {words.share(found.turn_noise, 1)} of noise"
     )
+    if found.scatter is None:
+        return [] if found.turn_noise is None else [turns]
+    said = f"what one walk leaves unexplained scatters by {words.share(found.scatter, 1)}"
+    if found.turn_noise is None:
+        return [said]
     processes = f"the speeds that processes are born with {words.share(found.process_noise, 1)}"
     return [f"{said}: {turns}, {processes}"]
 
@@ -82,8 +82,13 @@ def _split(found: Closing) -> list[str]:
 
 
 def _wanting(found: Closing) -> list[str]:
-    """What would be needed, where the walks so far tell."""
-    if found.needed is None or found.walk_s is None:
+    """What would be needed, as far as the walks so far tell."""
+    if found.walk_s is None:
         return []
-    walks, needed_s = words.plural(found.needed, "walk"), found.needed * found.walk_s
-    return [f"About {walks} that scatter alike would do: BUDGET={needed_s:.0f} seconds."]
+    if found.needed is not None:
+        walks, needed_s = words.plural(found.needed, "walk"), found.needed * found.walk_s
+        return [f"About {walks} that scatter alike would do: BUDGET={needed_s:.0f} seconds."]
+    if found.walks < MIN_REPLICATES:
+        needed_s = MIN_REPLICATES * found.walk_s
+        return [f"A walk took {found.walk_s:.0f} s: so many need at least BUDGET={needed_s:.0f} seconds."]
+    return []

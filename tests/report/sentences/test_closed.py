@@ -63,14 +63,17 @@ def test_whatever_kept_it_is_named(given, said):
     assert said in closed(replace(UNSURE, **given), turned=False)
 
 
-def test_too_few_walks_to_bound_anything_are_told_without_numbers():
-    found = replace(
-        UNSURE, walks=1, unexplained=None, scatter=None, turn_noise=None, process_noise=None, needed=None
-    )
+def test_one_walk_bounds_nothing_and_tells_its_turns_and_how_long_five_take():
+    found = replace(UNSURE, walks=1, unexplained=None, scatter=None, process_noise=None, needed=None)
     assert closed(found, turned=False) == (
         "The unexplained factor's interval is not shown to lie inside 0.95 to 1.05. What kept it from that: "
-        "1 whole walk, where at least 5 are needed."
+        "1 whole walk, where at least 5 are needed; single turns (6 a walk) make 2.0 % of noise. A walk took "
+        "90 s: so many need at least BUDGET=450 seconds."
     )
+
+
+def test_noise_beyond_a_thousand_walks_is_told_without_a_number():
+    assert closed(replace(UNSURE, needed=None), turned=False).endswith("born with 2.4 %.")
 
 
 def test_a_whole_that_is_known_less_closely_is_told():
