@@ -30,8 +30,8 @@ _BEFORE: Final = "before"
 
 # What a change is measured by: where that is in a row of changes, and how it adds up over changes.
 _MEASURES: Final[dict[str, Callable[[pd.DataFrame], pd.Series]]] = {
-    "speed": lambda changes: changes["train_ratio"].map(math.log),
-    "evaluation": lambda changes: changes["eval_ratio"].map(math.log),
+    "speed": lambda changes: changes["train_ratio"].astype("float64").map(math.log),
+    "evaluation": lambda changes: changes["eval_ratio"].astype("float64").map(math.log),
     "accuracy": lambda changes: changes["accuracy_after"] - changes["accuracy_before"],
 }
 
@@ -59,12 +59,12 @@ def explanation(changes: pd.DataFrame) -> pd.DataFrame:
         (`WHOLE`), measured with a second process of one end, and one a change beside the way. `part` of a
         change is what it belongs to, `FRAMEWORK`, `TYPED` or `ASIDE`, and null of all else. `called` says of
         each change in speed `faster`, `slower`, `equivalent` (within 3 %) or `inconclusive`, all changes as
-        one family (`questions.judge_questions`). `speed` and `evaluation`
-        are factors, `accuracy` is a difference of shares: means over walks, of factors on the log scale, so
-        that the changes of complete walks multiply to `TOGETHER`. `_low` and `_high` bound the mean by
-        Student's t over walks (95 %, each for itself), which sees the noise and the order alike; `_least` and
-        `_most` are the extremes over walks. `UNEXPLAINED` is the whole gap over the product, walk by walk.
-        What could not be computed is null.
+        one family (`questions.judge_questions`). `speed` and `evaluation` are factors, `accuracy` is a
+        difference of shares: means over walks, of factors on the log scale, so that the changes of complete
+        walks multiply to `TOGETHER`. `_low` and `_high` bound the mean by Student's t over walks (95 %, each
+        for itself), which sees the noise and the order alike; `_least` and `_most` are the extremes over
+        walks. `UNEXPLAINED` is the whole gap over the product, walk by walk. What could not be computed is
+        null.
     """
     asides = _asides(changes)
     measured = {name: by_walk(changes, name) for name in _MEASURES}

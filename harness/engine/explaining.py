@@ -1,10 +1,10 @@
 """Measure what tells two programs apart: all programs on the way between them take turns in one match.
 
 A replicate is one walk, in an order of its own and with a seed of its own. Its legs' ratios come from the
-same turns, so they multiply to the ratio of the ends. One end sits twice, by turns of walks the last and the
-first, and the whole is measured with the second of its processes: what the legs leave unexplained is then a
-control, the noise of two processes of one program. Where memory does not hold all programs at once, both ends
-sit in every part of the match, and how far the parts disagree about them is in it too.
+same turns, so they multiply to the ratio of the ends. One end sits twice, the last in one walk and the first
+in the next, and the whole is measured with the second of its processes: what the legs leave unexplained is
+then a control, the noise of two processes of one program. Where memory does not hold all programs at once,
+both ends sit in every part of the match, and how far the parts disagree about them is in it too.
 """
 
 from __future__ import annotations

@@ -103,6 +103,11 @@ def test_no_walk_and_one_bound_nothing(left):
     assert (found.scatter, found.needed, found.closes) == (None, None, False)
 
 
+def test_walks_in_which_everything_failed_close_nothing():
+    found = closing(walks_that_leave((1.0, 1.0)).assign(train_ratio=None, turn_error=None))
+    assert (found.walks, found.broken, found.closes) == (0, 2, False)
+
+
 def test_changes_of_older_versions_know_no_turns():
     changes = walks_that_leave((0.9, 1.1, 1.0)).assign(turns=None, turn_error=None, parts=None)
     found = closing(changes)

@@ -85,6 +85,8 @@ def _wanting(found: Closing) -> list[str]:
     """What would be needed, as far as the walks so far tell."""
     if found.walk_s is None:
         return []
+    if found.needed is not None and found.needed <= found.walks:
+        return ["Its middle is off 1 by more than this noise makes, so more walks alone may not help."]
     if found.needed is not None:
         walks, needed_s = words.plural(found.needed, "walk"), found.needed * found.walk_s
         return [f"About {walks} that scatter alike would do: BUDGET={needed_s:.0f} seconds."]

@@ -72,6 +72,13 @@ def test_one_walk_bounds_nothing_and_tells_its_turns_and_how_long_five_take():
     )
 
 
+def test_where_the_noise_is_small_and_the_middle_off_no_walks_are_promised():
+    said = closed(replace(UNSURE, unexplained=interval(1.04, 1.09), needed=5), turned=False)
+    assert said.endswith(
+        "Its middle is off 1 by more than this noise makes, so more walks alone may not help."
+    )
+
+
 def test_noise_beyond_a_thousand_walks_is_told_without_a_number():
     assert closed(replace(UNSURE, needed=None), turned=False).endswith("born with 2.4 %.")
 
