@@ -92,5 +92,7 @@ def _wanting(found: Closing) -> list[str]:
         return [f"About {walks} that scatter alike would do: BUDGET={needed_s:.0f} seconds."]
     if found.walks < MIN_REPLICATES:
         needed_s = MIN_REPLICATES * found.walk_s
-        return [f"A walk took {found.walk_s:.0f} s: so many need at least BUDGET={needed_s:.0f} seconds."]
+        return [
+            f"At {found.walk_s:.0f} s a walk, {MIN_REPLICATES} need at least BUDGET={needed_s:.0f} seconds."
+        ]
     return []

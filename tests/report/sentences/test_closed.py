@@ -67,8 +67,8 @@ def test_one_walk_bounds_nothing_and_tells_its_turns_and_how_long_five_take():
     found = replace(UNSURE, walks=1, unexplained=None, scatter=None, process_noise=None, needed=None)
     assert closed(found, turned=False) == (
         "The unexplained factor's interval is not shown to lie inside 0.95 to 1.05. What kept it from that: "
-        "1 whole walk, where at least 5 are needed; single turns (6 a walk) make 2.0 % of noise. A walk took "
-        "90 s: so many need at least BUDGET=450 seconds."
+        "1 whole walk, where at least 5 are needed; single turns (6 a walk) make 2.0 % of noise. At 90 s a "
+        "walk, 5 need at least BUDGET=450 seconds."
     )
 
 
