@@ -42,3 +42,13 @@ def changes_of(*walks, whole=(0.5, 0.06)):
         for place, (name, (factor, points)) in enumerate({WHOLE: whole, **walk}.items())
     ]
     return pd.DataFrame(rows, columns=CHANGES.names)
+
+
+def walks_that_leave(left, whole=0.4, turn_error=0.01):
+    """Changes that leave so much unexplained in each walk, the whole being the same but for that."""
+    walk = {"framework": (2 * whole, 0.0), "scaling": (0.5, 0.0)}
+    frames = [
+        changes_of(walk, whole=(whole * one, 0.0)).assign(replicate=number) for number, one in enumerate(left)
+    ]
+    told = pd.concat(frames, ignore_index=True)
+    return told.assign(parts=1, turns=6, turn_error=turn_error, wall_s=100.0)

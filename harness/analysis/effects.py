@@ -65,8 +65,15 @@ def ratios(found: pd.DataFrame, column: str, of: Hashable, over: Hashable) -> pd
     Returns:
         One row a match and phase: `case_id` (of the one), `run_id`, `match_id`, `phase`, and `log_ratio`, the
         log of the one's throughput over the other's.
+
+    Raises:
+        ValueError: two of a match have the same value there, as programs of a walk may: only `seat` tells
+            these apart.
     """
     one, other = (found[found[column] == name] for name in (of, over))
+    for name, rows in ((of, one), (over, other)):
+        if rows.duplicated([*MATCH, "phase"]).any():
+            raise ValueError(f"{column} {name} is not one contender of each match")
     both = one.merge(other[[*MATCH, "phase", "log_speed"]], on=[*MATCH, "phase"], suffixes=("", "_other"))
     both = both.assign(log_ratio=both["log_speed"] - both["log_speed_other"])
     return both[["case_id", *MATCH, "phase", "log_ratio"]]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import FloatArray, ratio_interval
 from harness.work.changes import FRAMEWORKS_OWN, WHOLE
 
@@ -21,10 +22,16 @@ TYPED: Final = "what was typed"
 TOGETHER: Final = "all changes together"
 UNEXPLAINED: Final = "unexplained"
 
+_SUMS: Final = (FRAMEWORK, TYPED, TOGETHER, UNEXPLAINED, WHOLE)
+
+# The programs on either side of a change, as a question names them.
+_AFTER: Final = "after"
+_BEFORE: Final = "before"
+
 # What a change is measured by: where that is in a row of changes, and how it adds up over changes.
 _MEASURES: Final[dict[str, Callable[[pd.DataFrame], pd.Series]]] = {
-    "speed": lambda changes: changes["train_ratio"].map(math.log),
-    "evaluation": lambda changes: changes["eval_ratio"].map(math.log),
+    "speed": lambda changes: changes["train_ratio"].astype("float64").map(math.log),
+    "evaluation": lambda changes: changes["eval_ratio"].astype("float64").map(math.log),
     "accuracy": lambda changes: changes["accuracy_after"] - changes["accuracy_before"],
 }
 
@@ -36,6 +43,7 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "level_before": "str",
     "level_after": "str",
     "walks": "int32",
+    "called": "str",
     **{f"{measure}{bound}": "float64" for measure in _MEASURES for bound in _BOUNDS},
 }
 
@@ -48,16 +56,19 @@ def explanation(changes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a change, those of the largest effect on speed first, then one a sum, one for the whole gap
-        (`WHOLE`), measured between the ends directly, and one a change beside the way. `part` of a change is
-        what it belongs to, `FRAMEWORK`, `TYPED` or `ASIDE`, and null of all else. `speed` and `evaluation`
-        are factors, `accuracy` is a difference of shares: means over walks, of factors on the log scale, so
-        that the changes of complete walks multiply to `TOGETHER`. `_low` and `_high` bound the mean by
-        Student's t over walks (95 %), which sees the noise and the order alike; `_least` and `_most` are the
-        extremes over walks. `UNEXPLAINED` is the whole gap over the product, walk by walk. What could not
-        be computed is null.
+        (`WHOLE`), measured with a second process of one end, and one a change beside the way. `part` of a
+        change is what it belongs to, `FRAMEWORK`, `TYPED` or `ASIDE`, and null of all else. `called` says of
+        each change in speed `faster`, `slower`, `equivalent` (within 3 %) or `inconclusive`, all changes as
+        one family (`questions.judge_questions`). `speed` and `evaluation` are factors, `accuracy` is a
+        difference of shares: means over walks, of factors on the log scale, so that the changes of complete
+        walks multiply to `TOGETHER`. `_low` and `_high` bound the mean by Student's t over walks (95 %, each
+        for itself), which sees the noise and the order alike; `_least` and `_most` are the extremes over
+        walks. `UNEXPLAINED` is the whole gap over the product, walk by walk. What could not be computed is
+        null.
     """
-    asides = list(changes.loc[changes["aside"].eq(True), "name"].unique())  # noqa: FBT003
-    measured = {name: _by_walk(changes, effect(changes), asides) for name, effect in _MEASURES.items()}
+    asides = _asides(changes)
+    measured = {name: by_walk(changes, name) for name in _MEASURES}
+    called = _called(measured["speed"])
     levels = changes.drop_duplicates("name").set_index("name")
     rows = [
         {
@@ -66,6 +77,7 @@ def explanation(changes: pd.DataFrame) -> pd.DataFrame:
             "level_before": levels["level_before"].get(name, ""),
             "level_after": levels["level_after"].get(name, ""),
             "walks": len(measured["speed"].get(name, pd.Series()).dropna()),
+            "called": called.get(name),
             **_summary("speed", measured["speed"].get(name), math.exp),
             **_summary("evaluation", measured["evaluation"].get(name), math.exp),
             **_summary("accuracy", measured["accuracy"].get(name), float),
@@ -75,17 +87,39 @@ def explanation(changes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
 
 
+def _called(speeds: pd.DataFrame) -> dict[str, str]:
+    """What is said of each change in speed, corrected for how many are asked about."""
+    asked = {Ratio(str(name), _AFTER, _BEFORE): str(name) for name in speeds if name not in _SUMS}
+    samples = {ratio: speeds[name].dropna() for ratio, name in asked.items()}
+    (judged,) = judge_questions({"what each change does": asked}, samples).values()
+    said = {f"{_AFTER} faster": "faster", f"{_BEFORE} faster": "slower"}
+    return {
+        name: said.get(judged[ratio].verdict, str(judged[ratio].verdict)) for ratio, name in asked.items()
+    }
+
+
 def _part(name: str) -> str | None:
-    if name in {FRAMEWORK, TYPED, TOGETHER, UNEXPLAINED, WHOLE}:
+    if name in _SUMS:
         return None
     return FRAMEWORK if name in FRAMEWORKS_OWN else TYPED
 
 
-def _by_walk(changes: pd.DataFrame, effects: pd.Series, asides: list[str]) -> pd.DataFrame:
-    """A column a change and sum, a row a walk. A sum is null in walks that lack one of its parts."""
-    walks = changes.assign(effect=effects.astype("float64")).pivot_table(
+def by_walk(changes: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """What each change did in each walk, and what they add up to.
+
+    Args:
+        changes: one row a change and walk, columns as in `store.schema.CHANGES`.
+        measure: `speed`, `evaluation` or `accuracy`.
+
+    Returns:
+        One row a walk, one column a change and sum: logs of factors, or differences of shares. A sum is null
+        in walks that lack one of its parts.
+    """
+    effects = _MEASURES[measure](changes).astype("float64")
+    walks = changes.assign(effect=effects).pivot_table(
         index="replicate", columns="name", values="effect", dropna=False
     )
+    asides = _asides(changes)
     single = [name for name in walks.columns if name != WHOLE and name not in asides]
     own = [name for name in single if name in FRAMEWORKS_OWN]
     typed = [name for name in single if name not in FRAMEWORKS_OWN]
@@ -98,9 +132,13 @@ def _by_walk(changes: pd.DataFrame, effects: pd.Series, asides: list[str]) -> pd
     return walks.assign(**sums, **{UNEXPLAINED: whole - sums[TOGETHER], WHOLE: whole})
 
 
+def _asides(changes: pd.DataFrame) -> list[str]:
+    return list(changes.loc[changes["aside"].eq(True), "name"].unique())  # noqa: FBT003
+
+
 def _in_order(speeds: pd.DataFrame, asides: list[str]) -> list[str]:
     """Changes by the size of their effect, then the sums, and what stands beside."""
-    last = [name for name in (FRAMEWORK, TYPED, TOGETHER, UNEXPLAINED, WHOLE, *asides) if name in speeds]
+    last = [name for name in (*_SUMS, *asides) if name in speeds]
     size = speeds.drop(columns=last).mean().abs().fillna(0.0)
     return [*map(str, size.sort_values(ascending=False, kind="stable").index), *last]
 

@@ -9,12 +9,21 @@ docs/decisions/0005-effects-of-a-match.md.
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Interval, ratio_interval
 
 BoolArray = npt.NDArray[np.bool_]
+
+# Axes of the times of a match, and contenders that take turns.
+_FEWEST: Final = 2
+
+# The standard deviation of a normal distribution over its median absolute deviation.
+_NORMAL_MAD: Final = 1.4826
 
 
 def typical_effects(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None) -> FloatArray:
@@ -74,6 +83,33 @@ def total_effects(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None
     return effects
 
 
+def turn_error(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None) -> float:
+    """By how much the median log-ratio of two contenders would scatter, had their match other turns.
+
+    What is the same in all turns of a match, such as the speed that a process is born with, is not in it.
+
+    Args:
+        sample_s: (turns, 2) seconds a sample, each contender once a turn.
+        left_out: (turns, 2) true where a round does not count; None for nowhere.
+
+    Returns:
+        The median's standard error on the log scale, from the turns' median absolute deviation as that of a
+        normal distribution. NaN with fewer than three turns that both took.
+
+    Raises:
+        ValueError: no turns, another number of contenders than two, or `left_out` of another shape.
+    """
+    log_s, counted = _log_times(sample_s, left_out)
+    if log_s.shape[1] != _FEWEST:
+        raise ValueError(f"times of {log_s.shape[1]} contenders are not those of two")
+    both = counted.all(axis=1)
+    log_ratios = log_s[both, 1] - log_s[both, 0]
+    if both.sum() <= _FEWEST or np.isnan(log_ratios).any():
+        return float("nan")
+    spread = _NORMAL_MAD * float(np.median(np.abs(log_ratios - np.median(log_ratios))))
+    return spread * math.sqrt(math.pi / 2 / log_ratios.size)
+
+
 def gap_interval(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     """By what factor the ratio of totals is above the typical ratio of two contenders.
 
@@ -110,8 +146,7 @@ def totals_differ(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: flo
 def _log_times(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None) -> tuple[FloatArray, BoolArray]:
     """Log seconds, NaN where a time is none, and which cells count."""
     times_s = np.asarray(sample_s, dtype=np.float64)
-    fewest = 2
-    if times_s.ndim != fewest or times_s.shape[0] == 0 or times_s.shape[1] < fewest:
+    if times_s.ndim != _FEWEST or times_s.shape[0] == 0 or times_s.shape[1] < _FEWEST:
         raise ValueError(f"times of shape {times_s.shape} are not turns of two contenders or more")
     counted = np.ones(times_s.shape, np.bool_) if left_out is None else ~np.asarray(left_out, np.bool_)
     if counted.shape != times_s.shape:

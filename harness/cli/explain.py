@@ -11,6 +11,7 @@ from harness.cli.options import (
     DataDir,
     DatasetName,
     Device,
+    Json,
     PassEnv,
     Reports,
     Results,
@@ -49,6 +50,7 @@ def explain(
     data_dir: DataDir = None,
     results: Results = None,
     reports: Reports = None,
+    json: Json = False,
 ) -> None:
     """Measure why two programs differ: change one into the other, one thing at a time."""
     settings = settings_of(
@@ -79,7 +81,7 @@ def explain(
         found = explanation.explain(
             a, b, settings, data_root, command=typed(), observer=display, beside=beside
         )
-    show_explanation(found)
+    show_explanation(found, settings.results, as_json=json)
     if found.outcome.status == "interrupted":
         raise typer.Exit(130)
     if found.outcome.trials_ok == 0 or found.outcome.status == "failed" or found.drawn.failure is not None:

@@ -21,8 +21,8 @@ class Conditions:
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
     `certificates` are those of each case's id and framework. `gpus` has the device behind each name but
     "cpu", settled before anything is measured. A match ends early once each contender has trained for
-    `enough_s`. With `speed_only` nothing but training is measured. `passed` are the shell's variables that
-    were let in by name.
+    `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. With `speed_only`
+    nothing but training is measured. `passed` are the shell's variables that were let in by name.
     """
 
     run_id: str
@@ -36,6 +36,7 @@ class Conditions:
     certificates: Mapping[tuple[str, str], Certification]
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
+    ends_at_s: float = math.inf
     speed_only: bool = False
     passed: tuple[str, ...] = ()
 

@@ -1,9 +1,10 @@
 """Measure what tells two programs apart: all programs on the way between them take turns in one match.
 
 A replicate is one walk, in an order of its own and with a seed of its own. Its legs' ratios come from the
-same turns, so they multiply to the ratio of the ends: nothing stays unexplained. Where memory does not hold
-all programs at once, both ends sit in every part of the match: each part then says how far they are apart,
-and the product of the legs can be held against what the first part shows.
+same turns, so they multiply to the ratio of the ends. One end sits twice, the last in one walk and the first
+in the next, and the whole is measured with the second of its processes: what the legs leave unexplained is
+then a control, the noise of two processes of one program. Where memory does not hold all programs at once,
+both ends sit in every part of the match, and how far the parts disagree about them is in it too.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+import pandas as pd
+
+from harness.analysis.closing import LEAST, MOST, Closing, closing
 from harness.engine.conditions import Conditions
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome, ended
-from harness.engine.stopping import Budget
+from harness.engine.stopping import Budget, Closed
 from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import Match
@@ -34,9 +38,15 @@ from harness.work.workload import Adam
 
 _WALK: Final = "walk"
 
+# A worker may take so long to answer, whatever is left of the time: it may have to start first.
+_LEAST_TIMEOUT_S: Final = 60.0
+
 
 class ExplainObserver(Observer, Protocol):
     def change_done(self, change: Change, *, done: int, legs: int) -> None: ...
+
+    def walk_done(self, so_far: Closing) -> None:
+        """How all walks so far close."""
 
 
 def explain(
@@ -52,11 +62,12 @@ def explain(
     observer: ExplainObserver,
     beside: bool = False,
 ) -> Outcome:
-    """Walk until time or replicates are used up; every walk is on disk before the next.
+    """Walk until that closes surely, or time or walks are used up; every walk is on disk before the next.
 
     With `beside`, each walk also looks at what neither end has typed.
 
-    The first walk is made whatever it takes, another only if the longest so far would still fit.
+    The first walk is made whatever it takes, another only if the longest so far would still fit. One that
+    takes longer all the same ends with the turns that it has, and says nothing of accuracy.
     """
     with scratch.folder() as cache:
         conditions = Conditions.of(
@@ -89,11 +100,13 @@ class _Walks:
     save_change: Callable[[Change], None]
     observer: ExplainObserver
     rounds: dict[str, Rounds] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    closed: Closed = field(default_factory=Closed)
     finished: Counter[bool] = field(default_factory=Counter)
     stopped_because: str = ""
 
     def outcome(self, settings: Settings) -> Outcome:
-        """Walk until walks or time are used up, or it is ended before."""
+        """Walk until it closes, walks or time are used up, or it is ended before."""
         return ended(lambda: self._walk_all(settings), lambda: self.stopped_because, self.finished)
 
     def _walk_all(self, settings: Settings) -> None:
@@ -105,28 +118,53 @@ class _Walks:
                 self.stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
                 return
             begin_s = time.monotonic()
+            if replicate:
+                # The machine may have become slower since the first walk, or a worker may hang.
+                left_s = settings.budget_s - budget.spent_s
+                self.conditions = replace(
+                    self.conditions,
+                    ends_at_s=begin_s + left_s,
+                    timeout_s=min(settings.timeout_s, max(left_s, _LEAST_TIMEOUT_S)),
+                )
             self.walk(order, replicate)
             budget.record(_WALK, time.monotonic() - begin_s)
+            self._look()
+            if self.closed.reached:
+                self.stopped_because = f"what stays unexplained is known within {LEAST:.2f} to {MOST:.2f}"
+                return
         self.stopped_because = f"it has its {settings.replicates} walk{'s' * (settings.replicates != 1)}"
+
+    def _look(self) -> None:
+        """See how the walks so far close."""
+        so_far = closing(pd.DataFrame([asdict(change) for change in self.changes]))
+        self.closed.record(so_far)
+        self.observer.walk_done(so_far)
 
     def walk(self, order: list[str], replicate: int) -> None:
         """Measure all programs of a walk, those beside it too, and say what each change did."""
         a, b = self.ends
-        legs = [Leg(name=WHOLE, before=a, after=b), *walk(a, b, order), *self.beside]
+        legs = [*walk(a, b, order), *self.beside]
         programs = tuple(dict.fromkeys([a, b, *(leg.after for leg in legs)]))
         match = Match(
-            contenders=programs,
+            # Whoever comes last sits twice.
+            contenders=(*programs, self.ends[(replicate + 1) % len(self.ends)]),
             replicate=replicate,
             walk=_WALK,
-            shared=min(len(self.ends), len(programs) - 1),
+            shared=len(self.ends),
         )
         started_at, begin_s = datetime.now(UTC), time.monotonic()
         ratios = Ratios(self._trials(match))
         wall_s = time.monotonic() - begin_s
-        for place, leg in enumerate(legs):
-            change = self._change(leg, place, match, ratios, started_at=started_at, wall_s=wall_s)
+        seats = [(programs.index(leg.before), programs.index(leg.after)) for leg in legs]
+        again = match.seats[-1]
+        whole = (again, 1) if match.contenders[again] == a else (0, again)
+        seated = zip([Leg(name=WHOLE, before=a, after=b), *legs], [whole, *seats], strict=True)
+        for place, (leg, (before, after)) in enumerate(seated):
+            measured = _measured(ratios, before, after)
+            change = self._change(leg, place, match, measured, started_at=started_at, wall_s=wall_s)
+            self.changes.append(change)
             self.save_change(change)
-            self.observer.change_done(change, done=place + 1, legs=len(legs))
+            self.observer.change_done(change, done=place + 1, legs=len(legs) + 1)
 
     def _trials(self, match: Match) -> tuple[Trial, ...]:
         """Play the match and keep its trials."""
@@ -139,13 +177,16 @@ class _Walks:
         return trials
 
     def _change(
-        self, leg: Leg, place: int, match: Match, ratios: Ratios, *, started_at: datetime, wall_s: float
+        self,
+        leg: Leg,
+        place: int,
+        match: Match,
+        measured: dict[str, Any],
+        *,
+        started_at: datetime,
+        wall_s: float,
     ) -> Change:
-        """What a leg of the walk did."""
-        after_seat, before_seat = (match.contenders.index(program) for program in (leg.after, leg.before))
-        after, before = ratios.trials(after_seat, before_seat)
-        failure = before.failure or after.failure
-        train, evaluate = (ratios.log_ratio(after_seat, before_seat, phase) for phase in Phase)
+        """What a leg of the walk did: what it is, and what was `measured` of it."""
         return Change(
             explanation_id=self.conditions.run_id,
             replicate=match.replicate,
@@ -158,15 +199,8 @@ class _Walks:
             after=leg.after.id,
             seed=match.seed,
             started_at=started_at,
-            train_ratio=None if train is None else math.exp(train),
-            eval_ratio=None if evaluate is None else math.exp(evaluate),
-            train_samples_per_s_before=_speed(before),
-            train_samples_per_s_after=_speed(after),
-            accuracy_before=_accuracy(before),
-            accuracy_after=_accuracy(after),
-            failure_reason=failure.reason if failure else None,
-            parts=ratios.parts,
             wall_s=wall_s,
+            **measured,
         )
 
     def keep(self, trials: tuple[Trial, ...]) -> None:
@@ -174,6 +208,25 @@ class _Walks:
             self.save(trial)
             self.finished[trial.failure is None] += 1
             self.observer.trial_done(trial)
+
+
+def _measured(ratios: Ratios, before_seat: int, after_seat: int) -> dict[str, Any]:
+    """What the trials of two seats say of a change, in the words of `records.Change`."""
+    after, before = ratios.trials(after_seat, before_seat)
+    failure = before.failure or after.failure
+    train, evaluate = (ratios.log_ratio(after_seat, before_seat, phase) for phase in Phase)
+    return {
+        "train_ratio": None if train is None else math.exp(train),
+        "eval_ratio": None if evaluate is None else math.exp(evaluate),
+        "train_samples_per_s_before": _speed(before),
+        "train_samples_per_s_after": _speed(after),
+        "accuracy_before": _accuracy(before),
+        "accuracy_after": _accuracy(after),
+        "failure_reason": failure.reason if failure else None,
+        "parts": ratios.parts,
+        "turns": ratios.turns(after_seat, before_seat),
+        "turn_error": ratios.turn_error(after_seat, before_seat),
+    }
 
 
 def _name(leg: Leg) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
@@ -17,6 +18,9 @@ from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
 from harness.work.records import Role, Trial
 from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
+
+# A match that is out of time takes as many turns as have a median and a spread.
+_FEWEST_TURNS: Final = 3
 
 
 class Observer(Protocol):
@@ -116,12 +120,15 @@ class _Sitting:
         match, conditions, seats = self._match, self._conditions, self._seats
         rounds = self._rounds(known)
         order = turns(sorted(seats), len(rounds.train), f"{_seed(match)}:{self._part}")
-        passes = 0 if conditions.speed_only else rounds.passes
         for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
+            # A walk asks what was learned in the end, and has turns to take in the meantime.
+            evaluated = not conditions.speed_only and (not match.walk or done == len(rounds.train))
             for place, number in enumerate(numbers):
-                seats[number].train(parts, place, passes)
+                seats[number].train(parts, place, rounds.passes if evaluated else 0)
             observer.turn_done(match, done=done, rounds=len(rounds.train))
             if all(seat.failure or seat.trained_s >= conditions.enough_s for seat in seats.values()):
+                break
+            if done >= _FEWEST_TURNS and time.monotonic() >= conditions.ends_at_s:
                 break
         if match.role is Role.COMPARISON and not conditions.speed_only:
             _predict([seats[number] for number in numbers])

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from harness.analysis.match import typical_effects
+from harness.analysis.match import BoolArray, turn_error, typical_effects
 from harness.analysis.statistics import FloatArray
 from harness.work.records import Phase, Round, Trial
 
@@ -56,19 +56,41 @@ class Ratios:
             log_ratio -= of_one[0] - of_other[0]
         return float(log_ratio) if np.isfinite(log_ratio) else None
 
+    def turns(self, of: int, over: int) -> int:
+        """Training turns that both took and that count; 0 when they sat in different parts."""
+        return int((~_turns(self._shared(of, over), Phase.TRAIN)[1]).all(axis=1).sum())
+
+    def turn_error(self, of: int, over: int) -> float | None:
+        """The part of the noise of a log-ratio in training that single turns made (`match.turn_error`).
+
+        None when one did not finish, when they sat in different parts, or with fewer than three turns.
+        """
+        sample_s, left_out = _turns(self._shared(of, over), Phase.TRAIN)
+        error = turn_error(sample_s, left_out) if len(sample_s) else np.nan
+        return float(error) if np.isfinite(error) else None
+
+    def _shared(self, of: int, over: int) -> Sequence[Trial]:
+        one, other = self.trials(of, over)
+        return (one, other) if one.part == other.part else ()
+
 
 def _log_speeds(part: dict[int, Trial], phase: Phase) -> dict[int, float]:
     """By seat, about a mean of 0: warm-up left out, NaN for who did not finish or was not timed."""
-    timed = [[] if trial.failure else _timed(trial, phase) for trial in part.values()]
-    turns_taken = max(map(len, timed), default=0)
-    if turns_taken == 0 or len(timed) < _FEWEST:
+    sample_s, left_out = _turns(list(part.values()), phase)
+    if not sample_s.size or len(part) < _FEWEST:
         return dict.fromkeys(part, np.nan)
-    sample_s: FloatArray = np.full((turns_taken, len(timed)), np.nan)
+    return dict(zip(part, typical_effects(sample_s, left_out).tolist(), strict=True))
+
+
+def _turns(trials: Sequence[Trial], phase: Phase) -> tuple[FloatArray, BoolArray]:
+    """(turns, trials) seconds a sample, and where a round does not count: in warm-up, or never made."""
+    timed = [[] if trial.failure else _timed(trial, phase) for trial in trials]
+    sample_s: FloatArray = np.full((max(map(len, timed), default=0), len(timed)), np.nan)
     left_out = np.ones(sample_s.shape, np.bool_)
     for column, rounds in enumerate(timed):
         sample_s[: len(rounds), column] = [one.sample_s for one in rounds]
         left_out[: len(rounds), column] = [one.warm_up for one in rounds]
-    return dict(zip(part, typical_effects(sample_s, left_out).tolist(), strict=True))
+    return sample_s, left_out
 
 
 def _timed(trial: Trial, phase: Phase) -> list[Round]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from harness.analysis.closing import Closing
 from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
 
 
@@ -52,15 +53,17 @@ class Budget:
         return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))
 
 
+# After the first look that was narrow enough, so many more replicates are measured: a run stops most readily
+# when its few replicates happen to agree, and these make up for it.
+EXTRA: Final = 2
+
+
 class Target:
     """Which cases are known well enough: their ratio's interval is as narrow as was asked for.
 
     The first look is at `MIN_REPLICATES`, and after the first look that was narrow enough, `EXTRA` more
-    replicates are measured: a run stops most readily when its few replicates happen to agree, and these
-    make up for it (docs/decisions/0002-the-interval.md has what each choice costs).
+    replicates are measured (docs/decisions/0002-the-interval.md has what each choice costs).
     """
-
-    EXTRA: Final = 2
 
     def __init__(self, within: float) -> None:
         self.within = within
@@ -85,4 +88,23 @@ class Target:
     def reached(self, case_id: str) -> bool:
         """Whether nothing more is needed of this case."""
         narrow_at = self._narrow_at.get(case_id)
-        return narrow_at is not None and len(self._log_ratios[case_id]) >= narrow_at + self.EXTRA
+        return narrow_at is not None and len(self._log_ratios[case_id]) >= narrow_at + EXTRA
+
+
+class Closed:
+    """Whether the walks of an explanation close surely enough (`analysis.closing`), by `Target`'s rule."""
+
+    def __init__(self) -> None:
+        self._closed_at: int | None = None
+        self._walks = 0
+
+    def record(self, so_far: Closing) -> None:
+        """Tell how the walks close after one more."""
+        if self._closed_at is None and so_far.closes:
+            self._closed_at = so_far.walks
+        self._walks = so_far.walks
+
+    @property
+    def reached(self) -> bool:
+        """Whether no more walks are needed."""
+        return self._closed_at is not None and self._walks >= self._closed_at + EXTRA

@@ -16,13 +16,17 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.certified import certified
+from harness.analysis.closing import closing
+from harness.analysis.explanation import explanation
 from harness.analysis.of_trials import pair_of
 from harness.analysis.throughput import throughput
 from harness.analysis.verdicts import control
 from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages.context import Table
+from harness.report.sentences import why
 from harness.report.sentences.answer import all_answers, judge
+from harness.report.sentences.closed import as_fields
 from harness.store.frames import Frames
 
 SHAPE: Final = 1
@@ -63,6 +67,21 @@ def document(
     return {
         "shape": SHAPE,
         "runs": [_run(frames) for frames in runs],
+        "results": None if results is None else str(results),
+        "page": None if page is None else str(page),
+    }
+
+
+def explained(frames: Frames, *, results: Path | None = None, page: Path | None = None) -> dict[str, Any]:
+    """An explanation with its sentences, its rows, and how surely it closes; `frames` are of one."""
+    (run,) = records(frames.runs[_RUN])
+    measured = not frames.changes.empty
+    return {
+        "shape": SHAPE,
+        **run,
+        "answers": why.explained(frames.changes) if measured else [],
+        "changes": records(explanation(frames.changes)) if measured else [],
+        "closing": as_fields(closing(frames.changes)) if measured else None,
         "results": None if results is None else str(results),
         "page": None if page is None else str(page),
     }

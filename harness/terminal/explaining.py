@@ -1,8 +1,9 @@
-"""What an explanation shows on the terminal: a line a change, and at the end a table and three sentences."""
+"""What an explanation shows on the terminal: a line a change, and at the end a table and some sentences."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -10,14 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.analysis.closing import LEAST, MOST, Closing
 from harness.analysis.explanation import explanation
 from harness.analysis.statistics import Judgement
-from harness.report import words
+from harness.report import exchange, words
 from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
 from harness.settings.config import Settings
 from harness.settings.grid import Match
-from harness.terminal.answers import show_page
+from harness.terminal.answers import show_failure, show_page, show_text
 from harness.terminal.console import answering, following
 from harness.work.changes import differences
 from harness.work.contender import Contender
@@ -42,7 +44,8 @@ class ExplainDisplay:
         settings = self._settings
         self._console.print(
             f"{words.plural(self._changes, 'change')} and the whole a walk, {settings.threads} thread(s), at "
-            f"most {settings.replicates} walks, until {settings.budget_s:g} s are spent"
+            f"most {settings.replicates} walks, until what stays unexplained is known within {LEAST:.2f} to "
+            f"{MOST:.2f} or {settings.budget_s:g} s are spent"
         )
         return self
 
@@ -79,9 +82,34 @@ class ExplainDisplay:
             soft_wrap=True,
         )
 
+    def walk_done(self, so_far: Closing) -> None:
+        bounds = so_far.unexplained
+        if bounds is None or bounds.low is None:
+            return
+        self._console.print(
+            f"{time.monotonic() - self._begin_s:6.0f} s  {words.plural(so_far.walks, 'walk')}: unexplained × "
+            f"{words.ratio(bounds.estimate)} ({words.interval(bounds.low, bounds.high)})",
+            soft_wrap=True,
+        )
 
-def show_explanation(found: Explanation) -> None:
-    """The sentences and the table, as the page gives them, and where the page is."""
+
+def show_explanation(found: Explanation, results: Path, *, as_json: bool) -> None:
+    """The sentences and the table, as the page gives them, and where the page is; or all as JSON."""
+    if as_json:
+        page = found.drawn.page
+        show_text(exchange.as_json(exchange.explained(found.frames, results=results, page=page)))
+        show_failure(found.drawn)
+    else:
+        _show(found)
+    outcome = found.outcome
+    following().print(
+        f"explanation {found.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; it "
+        f"ended because {escape(outcome.stopped_because)}",
+        soft_wrap=True,
+    )
+
+
+def _show(found: Explanation) -> None:
     console = answering()
     changes = found.frames.changes
     if not changes.empty:
@@ -94,9 +122,3 @@ def show_explanation(found: Explanation) -> None:
         for sentence in explained(changes):
             console.print(escape(sentence), soft_wrap=True)
     show_page(console, found.drawn)
-    outcome = found.outcome
-    following().print(
-        f"explanation {found.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; it "
-        f"ended because {escape(outcome.stopped_because)}",
-        soft_wrap=True,
-    )

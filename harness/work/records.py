@@ -290,10 +290,12 @@ class Attempt:
 class Change:
     """What one change did on one walk from a program to another; None where a contender did not finish.
 
-    `place` is its place in the walk from 1, 0 for the ends measured directly; one `aside` leads from an end
-    to what neither has typed. Ratios are the speed of the program after the change over that before it.
-    Accuracies are those after the last epoch. All changes of a walk share a match of `wall_s` seconds, played
-    in as many `parts` as memory asked for: in one, the ratios of the changes multiply to that of the ends.
+    `place` is its place in the walk from 1, 0 for the ends measured directly, one of them in a second process
+    of its own; one `aside` leads from an end to what neither has typed. Ratios are the speed of the program
+    after the change over that before it, `turn_error` is what single turns add to the noise of the training
+    ratio's log, and `turns` how many of them there were that count. Accuracies are those after the last
+    epoch. All changes of a walk share a match of `wall_s` seconds, played in as many `parts` as memory asked
+    for: in one, the ratios of the changes multiply to that of the two ends of the way.
     """
 
     explanation_id: str
@@ -316,3 +318,5 @@ class Change:
     failure_reason: str | None
     wall_s: float
     parts: int = 1
+    turns: int | None = None
+    turn_error: float | None = None

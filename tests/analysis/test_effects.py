@@ -102,3 +102,13 @@ def test_a_round_without_a_time_is_told_and_not_dropped():
     found = effects(trials, rounds)
     assert found.loc[found["seat"] == 0, "log_speed"].isna().all()
     assert found.loc[found["seat"] != 0, "log_speed"].notna().all()
+
+
+def test_a_contender_that_sits_twice_is_told_by_its_seat_alone():
+    trials, rounds = tables()
+    trials["contender"] = trials["contender"].replace("way3", "way2")
+    found = effects(trials, rounds)
+    assert ratios(found, "seat", 2, 3)["log_ratio"].to_numpy() == pytest.approx(np.log(6), abs=0.1)
+    for column, twice in (("contender", "way2"), ("framework", "f0")):
+        with pytest.raises(ValueError, match=f"{twice} is not one contender of each match"):
+            ratios(found, column, twice, "way0")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from harness.analysis.match import gap_interval, total_effects, totals_differ, typical_effects
+from harness.analysis.match import gap_interval, total_effects, totals_differ, turn_error, typical_effects
 from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
 
 # A busy machine is not a bug.
@@ -252,3 +252,32 @@ def test_the_interval_of_any_two_holds_the_truth_as_often_as_it_says_beside_a_wi
         held += interval.low <= math.exp(truth) <= interval.high
     # Three Monte Carlo standard errors of 95 % in 300 are 3.8 %.
     assert 0.91 <= held / simulations <= 0.99
+
+
+def test_the_turns_own_noise_is_how_a_match_of_other_turns_would_scatter():
+    rng = np.random.default_rng(0)
+    # What the turns share, and the speeds that processes are born with, are no part of it.
+    matches = np.exp(rng.normal(0, 0.1, (2000, 40, 2)) + rng.normal(0, 1, (2000, 40, 1)))
+    born = np.exp(rng.normal(0, 0.5, (2000, 1, 2)))
+    scatter = np.std([np.diff(typical_effects(sample_s))[0] for sample_s in matches])
+    errors = [turn_error(sample_s) for sample_s in matches * born]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(scatter, rel=0.05)
+
+
+def test_turns_that_do_not_count_and_those_that_one_missed_are_not_in_it():
+    sample_s = np.exp(np.random.default_rng(0).normal(0, 0.1, (8, 2)))
+    left_out = np.zeros(sample_s.shape, np.bool_)
+    left_out[0, 0] = left_out[5, 1] = True
+    wild = sample_s.copy()
+    wild[[0, 5]] = 9.0
+    assert turn_error(wild, left_out) == turn_error(sample_s, left_out)
+    assert turn_error(sample_s, left_out) == turn_error(np.delete(sample_s, [0, 5], axis=0))
+
+
+def test_two_turns_tell_no_noise():
+    assert math.isnan(turn_error(np.ones((2, 2))))
+
+
+def test_the_turns_noise_is_that_of_two():
+    with pytest.raises(ValueError, match="3 contenders are not those of two"):
+        turn_error(np.ones((5, 3)))

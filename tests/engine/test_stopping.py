@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.engine.stopping import Budget, Target
+from harness.analysis.closing import closing
+from harness.engine.stopping import Budget, Closed, Target
+from tests.explained_changes import walks_that_leave
 
 
 class Clock:
@@ -107,3 +109,23 @@ def test_when_a_run_stops_does_not_depend_on_who_is_ahead(effect):
                 target.record("a", log_ratio)
         stops.append(len(target.log_ratios("a")))
     assert np.mean(stops) == pytest.approx(11.5, abs=1.5)
+
+
+def shown(left):
+    """After how many walks it is enough, where each leaves so much unexplained; None where it never is."""
+    closed = Closed()
+    for count in range(1, len(left) + 1):
+        closed.record(closing(walks_that_leave(left[:count])))
+        if closed.reached:
+            return count
+    return None
+
+
+def test_an_explanation_is_enough_two_walks_after_it_first_closed():
+    assert shown([1.0, 1.01, 0.99, 1.0, 1.01, 0.99, 1.0, 1.01]) == 7
+    assert shown([0.9, 1.1, *[1.0, 1.01, 0.99] * 10]) > 7
+
+
+def test_an_explanation_that_leaves_much_open_is_never_enough():
+    assert shown([0.9, 1.1] * 5) is None
+    assert shown([1.1, 1.11, 1.09] * 4) is None

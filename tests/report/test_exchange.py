@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
-from harness.report.exchange import Format, as_json, document, exported, markdown
+from harness.report.exchange import Format, as_json, document, explained, exported, markdown
 from harness.report.pages.context import Table
+from tests.explained_changes import walks_that_leave
 
 
 def test_the_document_holds_every_verdict_with_both_speeds(frames):
@@ -64,3 +66,19 @@ def test_markdown_has_a_line_a_verdict(frames):
 def test_hostile_text_ends_no_cell_and_starts_no_markup():
     table = Table(caption="", headers=("a",), rows=(("<script>|`x`[y]",),), numeric=(False,))
     assert markdown(table).splitlines()[-1] == "| &lt;script>\\|\\`x\\`\\[y\\] |"
+
+
+def test_an_explanation_is_told_with_its_rows_and_how_it_closes(frames):
+    left = (0.9, 1.1, 1.0, 1.08, 0.92)
+    told = json.loads(as_json(explained(replace(frames(), changes=walks_that_leave(left)))))
+    assert told["run_id"] == frames().runs["run_id"].iloc[0]
+    rows = {row["name"]: row for row in told["changes"]}
+    assert rows["scaling"]["speed"] == pytest.approx(0.5)
+    assert rows["unexplained"]["called"] is None
+    assert (told["closing"]["closes"], told["closing"]["walks"]) == (False, 5)
+    assert "What kept it from that" in told["answers"][-1]
+
+
+def test_an_explanation_without_a_change_is_told_as_such(frames):
+    told = explained(replace(frames(), changes=walks_that_leave((1.0,)).iloc[:0]))
+    assert (told["answers"], told["changes"], told["closing"]) == ([], [], None)

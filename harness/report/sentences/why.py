@@ -8,12 +8,16 @@ from typing import Any, Final
 
 import pandas as pd
 
+from harness.analysis.closing import closing
 from harness.analysis.explanation import FRAMEWORK, TYPED, UNEXPLAINED, explanation
 from harness.report import words
+from harness.report.sentences.closed import closed
 from harness.work.changes import WHOLE
 from harness.work.workload import Mode
 
-HEADINGS: Final = ("change", "from", "to", "walks", "speed", "single walks", "accuracy, points", "evaluation")
+HEADINGS: Final = (
+    "change", "from", "to", "walks", "speed", "called", "single walks", "accuracy, points", "evaluation",
+)  # fmt: skip
 
 # At most so many changes are named beside a sum, and only those that make up a good part of it.
 _MOST_NAMED: Final = 2
@@ -24,14 +28,20 @@ Row = dict[Any, Any]
 
 
 def explained(changes: pd.DataFrame) -> list[str]:
-    """Three sentences: how far the programs are apart, and what that is made of in speed and in accuracy.
+    """How far the programs are apart, what that is made of in speed and in accuracy, and how surely.
 
     `changes` has the columns of `store.schema.CHANGES`, of one explanation and one change at least.
     """
     rows: dict[str, Row] = {row["name"]: row for row in explanation(changes).to_dict("records")}
     if math.isnan(rows[WHOLE]["speed"]):
         return ["Nothing can be explained: no walk has both ends measured."]
-    return [_apart(rows[WHOLE], changes), _speed(rows), _accuracy(rows)]
+    turned = rows[WHOLE]["speed"] < 1
+    return [
+        _apart(rows[WHOLE], changes),
+        _speed(rows),
+        _accuracy(rows),
+        closed(closing(changes), turned=turned),
+    ]
 
 
 def ends(changes: pd.DataFrame) -> tuple[str, str]:
@@ -56,6 +66,7 @@ def told(row: Row) -> tuple[str, ...]:
         words.plain(row["level_after"]) if change else "",
         words.count(row["walks"]),
         _bounded(row, "speed", words.ratio),
+        words.plain(row["called"]) if change else "",
         _span(row, "speed", words.ratio),
         _bounded(row, "accuracy", words.points),
         _bounded(row, "evaluation", words.ratio),

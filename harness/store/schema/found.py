@@ -106,5 +106,7 @@ CHANGES: Final = pa.schema(
         ("failure_reason", pa.string()),
         ("wall_s", pa.float64()),
         ("parts", pa.int32()),
+        ("turns", pa.int32()),
+        ("turn_error", pa.float64()),
     ]
 )

@@ -1,4 +1,4 @@
-"""Why two programs differ, in three sentences and a figure."""
+"""Why two programs differ, in sentences and a figure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def test_the_ends_are_called_what_they_are():
     assert ends(changes_of(*WALKS)) == ("TensorFlow's listing", "PyTorch's listing")
 
 
-def test_three_sentences_say_how_far_apart_and_why():
-    apart, speed, accuracy = explained(changes_of(*WALKS, whole=(0.5, 0.06)))
+def test_sentences_say_how_far_apart_and_why_and_how_surely():
+    apart, speed, accuracy, sure = explained(changes_of(*WALKS, whole=(0.5, 0.06)))
     assert apart.startswith("TensorFlow's listing trains 2.00 times as fast as PyTorch's listing")
     assert "PyTorch's listing is 6.0 points of accuracy ahead" in apart
     assert speed.startswith("The factor of 2.00 is 1.03")
     assert "from what was typed (above all input pipeline 1.83), times 1." in speed
     assert speed.endswith("that stays unexplained.")
     assert "+5.70 from what was typed (above all scaling +5.60)" in accuracy
+    assert "2 whole walks, where at least 5 are needed" in sure
 
 
 def test_a_slower_first_end_is_told_from_the_other_side():
@@ -85,7 +86,7 @@ def test_the_section_reads_on_its_own_and_follows_the_pages_theme(tmp_path):
         "From TensorFlow's listing to PyTorch's listing, one change at a time: 2 walks"
     )
     assert "no verdict is given" in section.intro
-    assert len(section.points) == 3
+    assert len(section.points) == 4
     assert "#" not in "".join(part for part in section.svg.split('"') if part.startswith("fill: #"))
     assert (tmp_path / "explanation.png").is_file()
 
