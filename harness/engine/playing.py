@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
@@ -17,6 +17,8 @@ from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
 from harness.work.records import Role, Trial
 from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
+
+_COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
 
 class Observer(Protocol):
@@ -123,7 +125,7 @@ class _Sitting:
             observer.turn_done(match, done=done, rounds=len(rounds.train))
             if all(seat.failure or seat.trained_s >= conditions.enough_s for seat in seats.values()):
                 break
-        if match.role is Role.COMPARISON and not conditions.speed_only:
+        if match.role in _COMPARING and not conditions.speed_only:
             _predict([seats[number] for number in numbers])
 
     def measure_energy(self) -> None:
@@ -131,7 +133,7 @@ class _Sitting:
         match = self._match
         if self._gpu is None or not self._gpu.tells_energy:
             return
-        if match.role is Role.COMPARISON and not self._conditions.speed_only:
+        if match.role in _COMPARING and not self._conditions.speed_only:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
             measure_energy(on_card, f"{_seed(match)}:{self._part}")
 

@@ -16,6 +16,7 @@ from harness.frameworks.base import Counts, Score
 from harness.frameworks.witness import Moments, Witness
 from harness.settings.presets import FRAMEWORKS
 from harness.work import recipe
+from harness.work.listings import TENSORFLOW
 from harness.work.recipe import Weights
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.watching import Watching
@@ -117,13 +118,14 @@ FAULTS_TRIED = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_what_only_timed_trials_do_is_found_in_every_mode(framework, synthetic_root, tmp_path):
-    modes = ("loop", "eager", "idiomatic")
+def test_what_only_timed_trials_do_is_found_in_every_way(framework, synthetic_root, tmp_path):
+    own = "graph" if framework == TENSORFLOW else "loop-fused"
+    ways = ("loop", "eager", "idiomatic", own)
     tried = said_by(
-        "tests.worker.try_faults", tmp_path, framework, ",".join(modes), synthetic_root, *FAULTS_TRIED
+        "tests.worker.try_faults", tmp_path, framework, ",".join(ways), synthetic_root, *FAULTS_TRIED
     )
     honest = [one for one in tried if not one["fault"]]
-    assert [one["mode"] for one in honest] == list(modes)
+    assert [one["way"] for one in honest] == list(ways)
     assert [one["said"] for one in honest if one["kind"] is not None] == []
     assert {one["fault"] for one in tried} == {"", *FAULTS_TRIED}
     missed = [one for one in tried if one["fault"] and one["kind"] != OtherWork.kind]

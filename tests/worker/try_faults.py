@@ -1,8 +1,8 @@
 """Trials of a faulty adapter, one after the other in one process: how each ended.
 
-`python -m tests.worker.try_faults FRAMEWORK MODE[,MODE...] DATA_ROOT [FAULT ...]` prints a JSON object a mode
-and fault that the mode allows: both names, and the kind and the sentence of its failure or nulls; a mode's
-first is the adapter without a fault. Without names all faults are tried.
+`python -m tests.worker.try_faults FRAMEWORK WAY[,WAY...] DATA_ROOT [FAULT ...]` prints a JSON object a way,
+such as `loop` or `loop-fused`, and fault that its mode allows: both names, and the kind and the sentence of
+its failure or nulls; a way's first is the adapter without a fault. Without names all faults are tried.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 
 from harness.work.listings import TENSORFLOW
+from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker import beside
 from harness.worker.protocol import Do, dump_spec
@@ -22,12 +23,14 @@ from tests.worker.late_faults import FAULTS, TORCH_ONLY
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
 
 
-def main(framework: str, modes: str, data_root: str, *named: str) -> None:
+def main(framework: str, ways: str, data_root: str, *named: str) -> None:
     # A few calls are as good as many here.
     beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
-    for mode in map(Mode, modes.split(",")):
-        case = Case(workload=WORK, device="cpu", mode=mode)
+    for way in ways.split(","):
+        name, _, update = way.partition("-")
+        mode = Mode(name)
+        case = Case(workload=WORK, device="cpu", mode=mode, update=Update(update or Update.STOCK))
         spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
         for fault in ["", *(named or FAULTS)]:
             if fault and mode not in FAULTS[fault].modes:
@@ -35,7 +38,7 @@ def main(framework: str, modes: str, data_root: str, *named: str) -> None:
             if framework == TENSORFLOW and fault in TORCH_ONLY:
                 continue
             os.environ["EVENMATCH_FAULT"] = fault
-            told = {"mode": mode, "fault": fault} | ended(spec)
+            told = {"way": way, "fault": fault} | ended(spec)
             print(json.dumps(told), flush=True)  # noqa: T201  (it is the answer)
 
 

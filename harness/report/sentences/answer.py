@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
 import pandas as pd
 
+from harness.analysis import ways
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
 from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts, winner
+from harness.analysis.ways import ASKED, Question
 from harness.report import words
 from harness.report.sentences.cases import batch, cases, describe, differing, labelled
 from harness.store.frames import Frames
@@ -47,20 +49,127 @@ def judge(frames: Frames) -> pd.DataFrame:
 
     Kept for the frames of the last calls: page and terminal ask for the same ones several times.
 
-    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order.
+    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order. Of matches of
+    all ways it is what is said of the usual loops, corrected for all that is asked of these matches.
     """
-    judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
-    return labelled(judged, cases(frames.trials))
+    if frames.ways.empty:
+        judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+        return labelled(judged, cases(frames.trials))
+    asked = judge_ways(frames)
+    return asked.loc[asked["question"] == Question.SAME, [name for name in asked if name not in ASKED]]
+
+
+@lru_cache(maxsize=4)
+def judge_ways(frames: Frames) -> pd.DataFrame:
+    """What the three questions of matches of all ways are answered; kept as `judge` is.
+
+    Columns of `analysis.ways.answers` and those that `cases.labelled` adds, in its order; no rows without
+    such matches.
+    """
+    if frames.ways.empty:
+        return pd.DataFrame(columns=["question"])
+    asked = ways.answers(frames.ways, frames.way_rounds, certified(frames.certificates))
+    return labelled(asked, cases(frames.trials))
 
 
 def all_answers(frames: Frames) -> list[Answer]:
-    """What is said of training: of the cases that were measured, then of those that were refused."""
-    return [*answers(judge(frames)), *refusals(frames)]
+    """What is said of training: of the cases that were measured, then of those that were refused.
+
+    Of matches of all ways three questions are answered, one after the other.
+    """
+    same, asked = answers(judge(frames)), judge_ways(frames)
+    if asked.empty:
+        return [*same, *refusals(frames)]
+    same = [replace(one, where=_asked(Question.SAME, one.where)) for one in same]
+    return [*same, *_at_best(asked), *_ladders(asked), *refusals(frames)]
+
+
+def _asked(question: Question, where: str) -> str:
+    return f"{question.capitalize()}, {where[0].lower()}{where[1:]}"
+
+
+def _at_best(asked: pd.DataFrame) -> Iterator[Answer]:
+    """Each framework's chosen way against the other's, a sentence a case."""
+    for row in asked[asked["question"] == Question.BEST].to_dict("records"):
+        verdict = None if pd.isna(row["verdict"]) else str(row["verdict"])
+        of, over = (
+            f"{words.framework(row[f'speed_{side}'])} ({words.executed(row[f'way_{side}'])})"
+            for side in ("of", "over")
+        )
+        ratio, faster = row["speed_ratio"], winner(verdict)
+        if faster == row["speed_over"]:
+            of, over, ratio = over, of, 1 / ratio
+        if faster is not None:
+            says = f"{of} trains {words.ratio(ratio)} times as fast as {over}"
+        elif verdict == Verdict.EQUIVALENT:
+            says = f"{of} and {over} train equally fast"
+        else:
+            says = f"{verdict or 'no verdict'} between {of} and {over}"
+        yield Answer(
+            where=_asked(Question.BEST, _where_of(row)),
+            says=says,
+            sure=_how_sure(row, turned=faster == row["speed_over"]),
+            verdict=verdict,
+        )
+
+
+def _how_sure(row: Mapping[Any, Any], *, turned: bool) -> str:
+    """Interval and replicates of one ratio, and why it has no faster side where it has none."""
+    low, high = row["speed_ratio_low"], row["speed_ratio_high"]
+    if turned:
+        low, high = 1 / high, 1 / low
+    replicates = words.plural(int(row["replicates"]), "replicate")
+    known = (
+        f"{100 * row['confidence']:g} % interval {words.interval(low, high)}; {replicates}"
+        if pd.notna(low)
+        else replicates
+    )
+    decided = row["verdict"] is not None and _decided(str(row["verdict"]))
+    if decided:
+        return known
+    pair = (str(row["speed_of"]), str(row["speed_over"]))
+    so_far = f"{words.speed_over(pair)} so far: {words.ratio(row['speed_ratio'])}"
+    return f"{words.plain(row['reason'])}. {so_far} ({known})"
+
+
+def _ladders(asked: pd.DataFrame) -> Iterator[Answer]:
+    """Each framework's ways as ratios to its usual loop, fastest first, a sentence a case and framework."""
+    rungs = asked[asked["question"] == Question.LADDER]
+    for (_, name), rows in rungs.groupby(["case_id", "speed_of"], sort=False):
+        ordered = rows.sort_values("speed_ratio", ascending=False, na_position="last").to_dict("records")
+        said = words.listed(f"{words.executed(row['way_of'])} {_rung(row)}" for row in ordered)
+        where = f"{words.framework(str(name))} {_where_of(ordered[0])}".replace(" On ", " on ", 1)
+        yield Answer(
+            where=f"{Question.LADDER.capitalize()}, {where}",
+            says=f"times as fast as its usual loop: {said}",
+            sure=words.listed(f"{words.executed(row['way_of'])}: {_called(row)}" for row in ordered),
+            verdict=None,
+        )
+
+
+def _rung(row: Mapping[Any, Any]) -> str:
+    reach = f" ({words.interval(row['speed_ratio_low'], row['speed_ratio_high'])})"
+    return words.ratio(row["speed_ratio"]) + (reach if pd.notna(row["speed_ratio_low"]) else "")
+
+
+def _called(row: Mapping[Any, Any]) -> str:
+    """What a way is beside its loop, and by how many replicates."""
+    faster = winner(row["verdict"])
+    said = "no verdict" if pd.isna(row["verdict"]) else str(row["verdict"])
+    if faster is not None:
+        said = "faster" if faster == row["way_of"] else "slower"
+    return f"{said}, {words.plural(int(row['replicates']), 'replicate')}"
+
+
+def _where_of(row: Mapping[Any, Any]) -> str:
+    parts = [f"On {words.device(row['device'])}", words.plain(row["precision"]), words.plain(row["label"])]
+    return ", ".join(parts)
 
 
 def refusals(frames: Frames) -> list[Answer]:
     """Cases that were not measured because their certificate failed."""
-    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(frames.trials["case_id"])]
+    measured = {*frames.trials["case_id"], *frames.ways.get("case_id", [])}
+    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(measured)]
     proofs = certified(unmeasured)
     return [
         Answer(
