@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.analysis.effects import MATCH, effects, ratios
+from harness.analysis.disturbed import disturbances
+from harness.analysis.effects import MATCH, TURN, effects, ratios
 from harness.analysis.of_trials import pair_of
 from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import Judgement, without_tests
@@ -96,6 +97,15 @@ def answers(
     dtypes = {**ASKED, **DTYPES}
     told = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
     return cases.merge(told, on="case_id")
+
+
+def undisturbed(trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+    """What is said of the usual loops without the rounds in which a contender was disturbed.
+
+    See `verdicts.undisturbed`.
+    """
+    told = answers(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates)
+    return told[told["question"] == Question.SAME]
 
 
 class _Asked:

@@ -16,7 +16,8 @@ from harness.analysis.calibration import calibration
 from harness.measure.doctor import Check
 from harness.report import exchange, words
 from harness.report.pages import context
-from harness.report.sentences.answer import Answer, all_answers, learned
+from harness.report.sentences.answer import all_answers, learned
+from harness.report.sentences.ratios import Answer
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.analysis.of_trials import pair_of
 from harness.frameworks import registry
 from harness.report import words
-from harness.report.sentences.answer import Answer
+from harness.report.sentences.ratios import Answer
 from harness.store.frames import Frames
 from harness.work.workload import FULL_TRAIN_SAMPLES
 
