@@ -112,7 +112,7 @@ class _Asked:
     """One ratio that a question asks for; `of` and `over` are rows of trials."""
 
     def __init__(
-        self, question: Question, case_id: str, of: Mapping[str, Any], over: Mapping[str, Any]
+        self, question: Question, case_id: str, of: Mapping[Hashable, Any], over: Mapping[Hashable, Any]
     ) -> None:
         self.question = question
         self.ratio = Ratio(case_id, str(of["contender"]), str(over["contender"]))
@@ -125,8 +125,8 @@ class _Asked:
             "case_id": self.ratio.case_id,
             "speed_of": self._of["framework"],
             "speed_over": self._over["framework"],
-            "way_of": _way(self._of).id,
-            "way_over": _way(self._over).id,
+            "way_of": way_of(self._of).id,
+            "way_over": way_of(self._over).id,
             "contender_of": self.ratio.first,
             "contender_over": self.ratio.second,
         }
@@ -134,7 +134,7 @@ class _Asked:
     def called(self, verdict: str) -> str:
         """The verdict with the framework's name, or the way's, in place of the contender's."""
         for row in (self._of, self._over):
-            name = _way(row).id if self.question is Question.LADDER else row["framework"]
+            name = way_of(row).id if self.question is Question.LADDER else row["framework"]
             if verdict == f"{row['contender']} faster":
                 return f"{name} faster"
         return verdict
@@ -170,17 +170,18 @@ def _cases(trials: pd.DataFrame, usual: pd.DataFrame) -> pd.Series:
     return known.reindex(pd.MultiIndex.from_frame(trials[MATCH])).set_axis(trials.index)
 
 
-def _first(rows: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): value for name, value in rows.iloc[0].items()}
+def _first(rows: pd.DataFrame) -> dict[Hashable, Any]:
+    return rows.iloc[0].to_dict()
 
 
-def _chosen(rows: pd.DataFrame) -> dict[str, Any]:
+def _chosen(rows: pd.DataFrame) -> dict[Hashable, Any]:
     """A framework's chosen way; of several runs, whose pilots may differ, the one most often chosen."""
     chosen = rows[rows["chosen"].eq(True)]  # noqa: FBT003  (a value to match, with nulls)
     return _first(chosen[chosen["contender"] == chosen["contender"].mode().iloc[0]])
 
 
-def _way(row: Mapping[str, Any]) -> Way:
+def way_of(row: Mapping[Hashable, Any]) -> Way:
+    """The way of a trial, from its row."""
     return Way(mode=Mode(row["mode"]), update=Update(row["update"]))
 
 

@@ -16,6 +16,7 @@ from harness.settings.config import Settings
 from harness.settings.presets import FRAMEWORKS
 from harness.work.contender import Contender
 from harness.work.listings import listed
+from harness.work.program import Update
 from harness.work.records import Role
 from harness.work.workload import USUAL, Case, Mode, Precision, Workload
 
@@ -244,6 +245,20 @@ def require(
     found = [registry.record(name) for name in frameworks]
     _require("MODE", device, modes, {one.label: one.modes for one in found})
     _require("PRECISION", device, precisions, {one.label: one.precisions for one in found})
+
+
+def require_adam(contender: Contender) -> None:
+    """A contender's framework has to have its implementation of Adam in its mode, by its record.
+
+    Raises:
+        BadOption: naming the ways that it has.
+    """
+    way, place = contender.case.way, Place.of(contender.case.device)
+    record = registry.record(contender.framework)
+    known = [one for one in record.ways_at(place) if one.update is not Update.STOCK]
+    if way.update is not Update.STOCK and way not in known:
+        has = ", ".join(one.id for one in known) or "the stock Adam alone"
+        raise BadOption("CASE", contender.id, f"what {record.label} has there: {has}")
 
 
 def _require(

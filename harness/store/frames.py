@@ -28,3 +28,10 @@ class Frames:
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
     ways: pd.DataFrame = field(default_factory=pd.DataFrame)
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def other_ways(self) -> pd.DataFrame:
+        """Trials of matches of all ways that are not of a usual loop, and so not among `trials`."""
+        if self.ways.empty:
+            return self.trials.iloc[:0]
+        return self.ways[~self.ways["trial_id"].isin(self.trials["trial_id"])]

@@ -8,7 +8,8 @@ import pytest
 
 from harness.errors import BadOption
 from harness.settings import config
-from harness.settings.grid import Match, between, certifiable, plan
+from harness.settings.grid import Match, between, certifiable, plan, require_adam
+from harness.work.changes import contender, differences
 from harness.work.contender import Contender
 from harness.work.program import Update
 from harness.work.records import Role
@@ -225,3 +226,25 @@ def test_other_modes_keep_what_they_took_before_mode_best_had_defaults(tmp_path)
     assert (best.epochs, best.round_s, best.budget_s) == ((1,), 0.1, 360.0)
     assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.2, 240.0)
     assert config.resolve({"mode": "best", "epochs": "3"}, {}, tmp_path).epochs == (3,)
+
+
+@pytest.mark.parametrize(
+    ("named", "has"),
+    [
+        ("tensorflow/mnist-cpu-loop-fp32-b64-e5-fused", "what TensorFlow has there: the stock Adam alone"),
+        ("pytorch/mnist-cpu-eager-fp32-b64-e5-fused", "what PyTorch has there: loop-foreach, loop-fused"),
+    ],
+)
+def test_an_adam_that_a_framework_does_not_have_is_refused_in_one_line(named, has):
+    with pytest.raises(BadOption) as refused:
+        require_adam(contender(named, 0))
+    assert str(refused.value) == f"CASE={named}: not allowed; use {has}"
+
+
+def test_a_contender_is_named_with_its_adam():
+    named = "pytorch/mnist-cpu-loop-fp32-b64-e5-fused"
+    require_adam(contender(named, 0))
+    assert contender(named, 0).id == named
+    assert differences(contender(named, 0), contender("pytorch/mnist-cpu-loop-fp32-b64-e5", 0)) == [
+        "implementation of Adam"
+    ]
