@@ -94,7 +94,7 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
         steps = ", ".join(mode for mode in Mode if mode not in CLOSED_STEPS | {Mode.BEST})
         raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
     if Mode.BEST in settings.mode:
-        raise BadOption("MODE", Mode.BEST, "a way that a framework runs: a calibration repeats one case")
+        raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: a calibration repeats one case")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
