@@ -213,7 +213,7 @@ def test_certificates_are_told_by_what_comes_closest_to_its_bound(proven, answer
 @pytest.mark.slow
 def test_a_real_framework_with_a_fault_makes_the_certificates_fail(conditions, monkeypatch):
     monkeypatch.setattr(
-        proofs, "ways", lambda *_: [(Mode.LOOP, Precision.FP32), (Mode.EAGER, Precision.FP32)]
+        proofs, "certifiable", lambda *_: [(Mode.LOOP, Precision.FP32), (Mode.EAGER, Precision.FP32)]
     )
     monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
     monkeypatch.setenv("EVENMATCH_FAULT", "batch order shifted by one sample")
