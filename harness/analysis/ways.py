@@ -147,21 +147,22 @@ class _Asked:
 
 
 def _questions(trials: pd.DataFrame, usual: pd.DataFrame) -> Iterator[_Asked]:
-    pair = pair_of(trials)
+    """What can be asked of these trials: a match that was interrupted lacks those who had not begun."""
+    one, other = pair_of(trials)
     cases = _cases(trials, usual)
     for case_id in usual["case_id"].drop_duplicates():
         rows = trials[cases == case_id]
-        loops = {
-            name: _first(usual[usual["case_id"].eq(case_id) & usual["framework"].eq(name)]) for name in pair
-        }
-        yield _Asked(Question.SAME, case_id, loops[pair[0]], loops[pair[1]])
-        best = {name: _chosen(rows[rows["framework"] == name]) for name in pair}
-        yield _Asked(Question.BEST, case_id, best[pair[0]], best[pair[1]])
-        for name in pair:
-            others = rows[(rows["framework"] == name) & (rows["contender"] != loops[name]["contender"])]
-            for contender in others["contender"].drop_duplicates():
-                way = _first(others[others["contender"] == contender])
-                yield _Asked(Question.LADDER, case_id, way, loops[name])
+        loops = _by_framework(usual[usual["case_id"] == case_id])
+        if {one, other} <= loops.keys():
+            yield _Asked(Question.SAME, case_id, loops[one], loops[other])
+        best = _by_framework(_chosen(rows))
+        if {one, other} <= best.keys():
+            yield _Asked(Question.BEST, case_id, best[one], best[other])
+        for name in [name for name in (one, other) if name in loops]:
+            of_framework = rows[rows["framework"] == name].drop_duplicates("contender")
+            for way in of_framework.to_dict("records"):
+                if way["contender"] != loops[name]["contender"]:
+                    yield _Asked(Question.LADDER, case_id, way, loops[name])
 
 
 def _cases(trials: pd.DataFrame, usual: pd.DataFrame) -> pd.Series:
@@ -170,14 +171,17 @@ def _cases(trials: pd.DataFrame, usual: pd.DataFrame) -> pd.Series:
     return known.reindex(pd.MultiIndex.from_frame(trials[MATCH])).set_axis(trials.index)
 
 
-def _first(rows: pd.DataFrame) -> dict[Hashable, Any]:
-    return rows.iloc[0].to_dict()
+def _by_framework(rows: pd.DataFrame) -> dict[str, dict[Hashable, Any]]:
+    """A row of each framework that has any."""
+    firsts = rows.drop_duplicates("framework").to_dict("records")
+    return {str(row["framework"]): row for row in firsts}
 
 
-def _chosen(rows: pd.DataFrame) -> dict[Hashable, Any]:
-    """A framework's chosen way; of several runs, whose pilots may differ, the one most often chosen."""
+def _chosen(rows: pd.DataFrame) -> pd.DataFrame:
+    """Trials of chosen ways; of several runs, whose pilots may differ, those most often chosen first."""
     chosen = rows[rows["chosen"].eq(True)]  # noqa: FBT003  (a value to match, with nulls)
-    return _first(chosen[chosen["contender"] == chosen["contender"].mode().iloc[0]])
+    often = chosen.groupby("contender", sort=False)["trial_id"].transform("size")
+    return chosen.assign(often=often).sort_values("often", ascending=False, kind="stable")
 
 
 def way_of(row: Mapping[Hashable, Any]) -> Way:

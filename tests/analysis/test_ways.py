@@ -120,3 +120,21 @@ def test_runs_of_both_kinds_are_not_read_as_one(tmp_path):
     require_one_question(alone, ways.iloc[:0])
     with pytest.raises(ResultsUnusable, match="name runs of one kind"):
         require_one_question(alone, ways)
+
+
+@pytest.mark.parametrize(
+    ("begun", "questions"),
+    [
+        (["tensorflow/mnist-cpu-loop-fp32-b64-e4"], set()),
+        (
+            ["tensorflow/mnist-cpu-loop-fp32-b64-e4", "tensorflow/mnist-cpu-graph-fp32-b64-e4"],
+            {Question.LADDER},
+        ),
+        (["pytorch/mnist-cpu-loop-fp32-b64-e4-fused"], set()),
+    ],
+)
+def test_of_a_match_that_was_interrupted_as_it_began_only_who_had_begun_is_asked(tmp_path, begun, questions):
+    frames = build_ways(tmp_path / "results", replicates=1)
+    ways = frames.ways[frames.ways["contender"].isin(begun)]
+    told = answers(ways, frames.way_rounds, certified(frames.certificates))
+    assert set(told["question"]) == questions
