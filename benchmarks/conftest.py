@@ -35,6 +35,7 @@ from harness.settings import config
 from harness.settings.grid import Match, between, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
+from harness.work.contender import Contender
 from harness.work.records import Certification, Trial
 from harness.work.workload import Case
 
@@ -112,6 +113,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             planned = plan(_settings(metafunc.config))
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
+        if planned.best:
+            raise pytest.UsageError("MODE=best: not allowed; use a mode, for a benchmark is of one way")
         metafunc.parametrize("case", planned.cases, ids=[case.id for case in planned.cases])
         metafunc.parametrize("framework", planned.settings.frameworks)
 
@@ -119,7 +122,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class Silent:
     """Nobody is told: pytest has the terminal."""
 
-    def proof_began(self, case: Case) -> None: ...
+    def proof_began(self, contender: Contender) -> None: ...
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None: ...
 
@@ -154,7 +157,6 @@ class Session:
         if case.id not in self._proofs:
             self._begin()
             conditions = ProofConditions(
-                frameworks=self._settings.frameworks,
                 results=self._store.folder,
                 data_root=self._data_root,
                 logs=self._store.logs,
@@ -162,7 +164,8 @@ class Session:
                 timeout_s=self._settings.timeout_s,
                 passed=self._settings.pass_env,
             )
-            self._proofs[case.id] = certify([case], conditions, Silent())
+            contenders = between(case, 0, self._settings.frameworks).contenders
+            self._proofs[case.id] = certify(contenders, conditions, Silent())
         return self._proofs[case.id]
 
     def trials(self, case: Case) -> list[Trial]:

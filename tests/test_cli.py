@@ -311,6 +311,7 @@ def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
         (("--try", "-1"), "TRY=-1: not allowed"),
         (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
         (("--mode", "idiomatic"), "MODE=idiomatic: not allowed; use loop, eager, compiled"),
+        (("--mode", "best"), "MODE=best: not allowed; use a mode that a framework runs"),
     ],
 )
 def test_a_calibration_that_cannot_be_made_is_one_line_and_status_2(harness, tmp_path, arguments, said):

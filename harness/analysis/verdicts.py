@@ -22,7 +22,7 @@ from harness.analysis.statistics import (
 from harness.work.records import Phase, Status
 from harness.work.workload import Mode
 
-_CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
+CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
 _FASTER: Final = " faster"
@@ -34,7 +34,7 @@ _DIFFERENT: Final = {
 }
 
 # What a verdict says, after the other columns that name its case.
-_DTYPES: Final[dict[Hashable, str]] = {
+DTYPES: Final[dict[Hashable, str]] = {
     "case_id": "str",
     "phase": "str",
     "replicates": "int32",
@@ -83,17 +83,17 @@ def verdicts(
         equivalence. What could not be computed is null, with the `reason` beside it; `verdict` is null only
         for want of a certificate.
     """
-    cases = trials[_CASE].drop_duplicates("case_id")
+    cases = trials[CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
-    refusals = _refusals(cases, certificates)
-    notes = _failure_notes(trials)
+    refused = refusals(cases, certificates)
+    notes = failure_notes(trials)
     pair = pair_of(trials)
     log_ratios = _log_ratios(trials, rounds, "framework", pair)
     rows = []
     for phase in Phase:
         samples = {case_id: np.array(log_ratios.get((phase, case_id), [])) for case_id in case_ids}
-        for case_id, judgement in _judge_phase(samples, refusals, margin, 1 - confidence).items():
-            refusal = refusals.get(case_id)
+        for case_id, judgement in _judge_phase(samples, refused, margin, 1 - confidence).items():
+            refusal = refused.get(case_id)
             row = {
                 "case_id": case_id,
                 "phase": str(phase),
@@ -104,8 +104,8 @@ def verdicts(
                 "verdict": None if refusal else called(judgement.verdict, pair),
                 "reason": refusal or judgement.reason + notes.get(case_id, ""),
             }
-            rows.append(row | _numbers(judgement))
-    judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
+            rows.append(row | numbers(judgement))
+    judged = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     return cases.merge(judged, on="case_id")
 
 
@@ -155,7 +155,7 @@ def _judge_phase(
     }
 
 
-def _numbers(judgement: Judgement) -> dict[str, float | None]:
+def numbers(judgement: Judgement) -> dict[str, float | None]:
     """Ratio, interval and p-values as a verdict's row holds them."""
     interval = judgement.interval
     return {
@@ -184,7 +184,7 @@ def _log_ratios(
     return log_ratios
 
 
-def _failure_notes(trials: pd.DataFrame) -> dict[str, str]:
+def failure_notes(trials: pd.DataFrame) -> dict[str, str]:
     """What to add to a case's reason when some of its matches did not finish."""
     failed = trials[trials["status"] != Status.OK].drop_duplicates(MATCH)
     total = trials.drop_duplicates(MATCH).groupby("case_id").size()
@@ -195,7 +195,7 @@ def _failure_notes(trials: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _refusals(cases: pd.DataFrame, certificates: pd.DataFrame | None) -> dict[str, str]:
+def refusals(cases: pd.DataFrame, certificates: pd.DataFrame | None) -> dict[str, str]:
     """Why a case gets no verdict, for those that get none."""
     if certificates is None:
         return {}

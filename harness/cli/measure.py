@@ -96,7 +96,7 @@ def bench(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(session.certificates_wanted(planned)) as display:
+    with ProofDisplay(len(session.provable(planned))) as display:
         proofs = session.prove(planned, data_root, display)
     with RunDisplay(planned) as display:
         run = session.bench(planned, data_root, proofs, command=typed(), observer=display)
@@ -152,7 +152,7 @@ def parity(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(session.certificates_wanted(planned)) as display:
+    with ProofDisplay(len(session.provable(planned))) as display:
         proofs = session.prove(planned, data_root, display)
     show_proofs(proofs)
     if not proofs["holds"].all():

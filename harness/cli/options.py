@@ -22,7 +22,9 @@ Frameworks = Annotated[
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
 Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]
-ModeNames = Annotated[Text, typer.Option(help="loop, eager, compiled, idiomatic, article; graph on a GPU.")]
+ModeNames = Annotated[
+    Text, typer.Option(help="loop, eager, compiled, idiomatic, article, best; graph on a GPU.")
+]
 PrecisionNames = Annotated[Text, typer.Option(help="fp32, bf16, fp64; tf32 and fp16 on a GPU.")]
 DatasetName = Annotated[Text, typer.Option(help="mnist, fashion-mnist or synthetic.")]
 Seed = Annotated[Text, typer.Option(help="Seed of the first replicate.")]

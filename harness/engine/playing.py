@@ -19,6 +19,8 @@ from harness.settings.grid import Match
 from harness.work.records import Role, Trial
 from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
 
+_COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
+
 # A match that is out of time takes as many turns as have a median and a spread.
 _FEWEST_TURNS: Final = 3
 
@@ -130,7 +132,7 @@ class _Sitting:
                 break
             if done >= _FEWEST_TURNS and time.monotonic() >= conditions.ends_at_s:
                 break
-        if match.role is Role.COMPARISON and not conditions.speed_only:
+        if match.role in _COMPARING and not conditions.speed_only:
             _predict([seats[number] for number in numbers])
 
     def measure_energy(self) -> None:
@@ -138,7 +140,7 @@ class _Sitting:
         match = self._match
         if self._gpu is None or not self._gpu.tells_energy:
             return
-        if match.role is Role.COMPARISON and not self._conditions.speed_only:
+        if match.role in _COMPARING and not self._conditions.speed_only:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
             measure_energy(on_card, f"{_seed(match)}:{self._part}")
 

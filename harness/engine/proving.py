@@ -1,6 +1,6 @@
 """Certificates before verdicts: each framework testifies in a fresh worker, and is judged by itself.
 
-A proof is not timed, so the workers of a case run at once.
+A proof is not timed, so two workers run at once.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from platform import machine, python_version
+from threading import Event
 from typing import Final, Protocol
 
 import pandas as pd
@@ -31,38 +32,40 @@ from harness.measure import host, nvml, provenance, scratch
 from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
+from harness.work.contender import Contender
 from harness.work.workload import Case, TrialSpec
 from harness.worker.protocol import Do, dump_spec
 
 # The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
 MEMORY: Final = "memory"
 
+# More would need more memory and no fewer seconds on a machine of two cores.
+_AT_ONCE: Final = 2
+
 # What a proof runs through, below the package's folder, beside the framework's own folder.
 _SOURCES: Final = (
     "frameworks/*.py", "parity/*.py", "worker/*.py", "engine/*.py",
-    "work/recipe.py", "work/workload.py", "data/mnist.py",
+    "work/recipe.py", "work/workload.py", "work/program.py", "data/mnist.py",
 )  # fmt: skip
 
 
 class ProofObserver(Protocol):
     """Who is told how the proofs go on."""
 
-    def proof_began(self, case: Case) -> None:
-        """Not called for a case whose certificates are all at hand already."""
+    def proof_began(self, contender: Contender) -> None:
+        """Not called for one whose certificate is at hand already."""
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofConditions:
-    """What all proofs of a run share: the frameworks that are proven, and under which conditions.
+    """What all proofs of a run share.
 
-    `results` is the folder that keeps certificates between runs.
-
-    `passed` are the shell's variables that were let in by name.
+    `results` is the folder that keeps certificates between runs, and `passed` are the shell's variables that
+    were let in by name.
     """
 
-    frameworks: tuple[str, ...]
     results: Path
     data_root: Path
     logs: Path
@@ -71,63 +74,93 @@ class ProofConditions:
     passed: tuple[str, ...] = ()
 
 
-def certify(cases: Sequence[Case], conditions: ProofConditions, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for each framework in each case, proven now or at hand from before, all on disk.
+def certify(
+    contenders: Sequence[Contender], conditions: ProofConditions, observer: ProofObserver
+) -> pd.DataFrame:
+    """A certificate for each contender, proven now or at hand from before, all on disk.
 
     Only a certificate that holds is taken from disk: a failure may have been a worker's that died. One
     that was proven with a replaced adapter is not, since its code is not among what the id depends on.
 
     Returns:
-        One row a case and framework: `case_id`, `framework`, `certificate_id`, `holds`, `failed_check`,
-        `reason`.
+        One row a contender: `case_id`, `framework`, `certificate_id`, `holds`, `failed_check`, `reason`.
 
     Raises:
         ResultsUnusable: a certificate cannot be written.
     """
-    done = []
-    with scratch.folder("proof") as place:
-        for case in cases:
-            ids = {
-                framework: identify(case, framework, conditions.threads, conditions.passed)
-                for framework in conditions.frameworks
-            }
-            held = {name: at_hand for name in ids if (at_hand := _at_hand(case, name, ids[name], conditions))}
-            wanted = {name: ids[name] for name in ids if name not in held}
-            for certificate in held.values():
-                observer.proof_done(certificate, reused=True)
-            if wanted:
-                observer.proof_began(case)
-            for certificate in prove(case, wanted, conditions, place):
-                certificates.save(conditions.results, certificate)
-                observer.proof_done(certificate, reused=False)
-                held[certificate.framework] = certificate
-            done += [held[name] for name in ids]
-    return certificates.summary(done)
+    ids = {
+        one: identify(one.case, one.framework, conditions.threads, conditions.passed) for one in contenders
+    }
+    held = {one: at_hand for one in ids if (at_hand := _at_hand(one, ids[one], conditions))}
+    for certificate in held.values():
+        observer.proof_done(certificate, reused=True)
+    wanted = {one: ids[one] for one in ids if one not in held}
+    with scratch.folder("proof") as place, closing(prove(wanted, conditions, place, observer)) as proven:
+        for one, certificate in zip(wanted, proven, strict=True):
+            certificates.save(conditions.results, certificate)
+            observer.proof_done(certificate, reused=False)
+            held[one] = certificate
+    return certificates.summary([held[one] for one in ids])
 
 
 def prove(
-    case: Case, ids: Mapping[str, str], conditions: ProofConditions, scratch: Path
-) -> list[Certificate]:
-    """Have the frameworks that `ids` name testify and judge each; one that cannot is a failed check."""
-    begin_s = time.monotonic()
-    answers = _testimonies(case, tuple(ids), conditions, scratch)
-    return [
-        Certificate(
-            id=ids[framework],
-            case=case,
-            framework=framework,
+    ids: Mapping[Contender, str], conditions: ProofConditions, scratch: Path, observer: ProofObserver
+) -> Generator[Certificate, None, None]:
+    """Have the contenders testify, two at a time, and judge each; one that cannot is a failed check."""
+    begun: list[WorkerProcess] = []
+    over = Event()
+
+    def proof(one: Contender) -> Certificate:
+        begin_s = time.monotonic()
+        with _worker(one, conditions, scratch) as worker:
+            begun.append(worker)
+            if over.is_set():
+                worker.kill()
+            spec = TrialSpec(
+                framework=one.framework,
+                case=one.case,
+                threads=conditions.threads,
+                data_root=str(conditions.data_root.absolute()),
+            )
+            answer = testimony(worker, spec, scratch, timeout_s=conditions.timeout_s)
+        return Certificate(
+            id=ids[one],
+            case=one.case,
+            framework=one.framework,
             findings=findings(answer),
             wall_s=time.monotonic() - begin_s,
         )
-        for framework, answer in answers.items()
-    ]
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for one, answer in [(one, pool.submit(proof, one)) for one in ids]:
+                observer.proof_began(one)
+                yield answer.result()
+        except BaseException:
+            # The threads end with the workers that they wait for.
+            over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in begun:
+                worker.kill()
+            raise
+
+
+def _worker(one: Contender, conditions: ProofConditions, scratch: Path) -> WorkerProcess:
+    surroundings = environment(
+        framework=one.framework,
+        device=one.case.device,
+        threads=conditions.threads,
+        compile_cache=scratch / "compiled",
+        passed=conditions.passed,
+    )
+    return WorkerProcess(surroundings, conditions.logs / f"proof-{one.case.id}-{one.framework}.log")
 
 
 def testimony(
     worker: WorkerProcess, spec: TrialSpec, scratch: Path, *, timeout_s: float
 ) -> evidence.Evidence | TrialError:
     """What a worker testifies about a case, the first or a later one; one that cannot is ended."""
-    path = scratch / f"{spec.framework}.npz"
+    path = scratch / f"{spec.framework}-{spec.case.id}.npz"
     path.unlink(missing_ok=True)
     try:
         worker.ask(Do.PROVE, timeout_s=timeout_s, spec=dump_spec(spec), path=str(path))
@@ -143,13 +176,11 @@ def findings(answer: evidence.Evidence | TrialError) -> tuple[Finding, ...]:
     return (_no_evidence(answer),) if isinstance(answer, TrialError) else judge.judge(answer)
 
 
-def _at_hand(
-    case: Case, framework: str, certificate_id: str, conditions: ProofConditions
-) -> Certificate | None:
+def _at_hand(one: Contender, certificate_id: str, conditions: ProofConditions) -> Certificate | None:
     """A certificate from before that still speaks for this; None where it has to be proven."""
-    if _replaced_adapter(framework):
+    if _replaced_adapter(one.framework):
         return None
-    at_hand = certificates.load(conditions.results, certificate_id, case)
+    at_hand = certificates.load(conditions.results, certificate_id, one.case)
     return at_hand if at_hand is not None and at_hand.holds else None
 
 
@@ -179,44 +210,6 @@ def _gpus(framework: str) -> dict[str, object]:
         "devices": [gpu.name for gpu in driver.devices],
         "packages": provenance.cuda_packages(framework),
     }
-
-
-def _testimonies(
-    case: Case, frameworks: Sequence[str], conditions: ProofConditions, scratch: Path
-) -> dict[str, evidence.Evidence | TrialError]:
-    with ExitStack() as stack, ThreadPoolExecutor(max(1, len(frameworks))) as pool:
-        workers = {
-            framework: stack.enter_context(
-                WorkerProcess(
-                    environment(
-                        framework=framework,
-                        device=case.device,
-                        threads=conditions.threads,
-                        compile_cache=scratch / "compiled",
-                        passed=conditions.passed,
-                    ),
-                    conditions.logs / f"proof-{case.id}-{framework}.log",
-                )
-            )
-            for framework in frameworks
-        }
-
-        def ask(framework: str) -> evidence.Evidence | TrialError:
-            spec = TrialSpec(
-                framework=framework,
-                case=case,
-                threads=conditions.threads,
-                data_root=str(conditions.data_root.absolute()),
-            )
-            return testimony(workers[framework], spec, scratch, timeout_s=conditions.timeout_s)
-
-        try:
-            return dict(zip(frameworks, pool.map(ask, frameworks), strict=True))
-        except BaseException:
-            # The threads end with the workers that they wait for.
-            for worker in workers.values():
-                worker.kill()
-            raise
 
 
 def _no_evidence(error: TrialError) -> Finding:

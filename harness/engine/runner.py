@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES, judge
+from harness.engine import choosing
 from harness.engine.conditions import Conditions
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
@@ -16,7 +18,12 @@ from harness.engine.stopping import Budget, Target
 from harness.errors import NotStored, OutOfMemory
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan
+from harness.settings.lineup import Lineup, pilot
 from harness.work.records import Certification, Role, Trial
+from harness.work.workload import Case
+
+# What is asked beside the usual loops where all ways meet.
+_AT_BEST: Final = "at best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,55 +102,92 @@ class _Run:
         self._given_up: set[str] = set()
         self._finished = {True: 0, False: 0}
         self._out_of_time = False
+        self._lineups: dict[Case, Lineup] = {}
 
     def outcome(self) -> Outcome:
         return ended(self._measure_all, self._because, self._finished)
 
     def _measure_all(self) -> None:
-        matches = list(self._plan.matches())
+        if self._plan.best:
+            self._choose()
+        matches = list(self._plan.matches(self._match_of if self._plan.best else None))
         for number, match in enumerate(matches):
             if not self._wanted(match):
                 continue
-            if not self._budget.allows(match.kind):
+            if not self._budget.allows(_costs(match)):
                 self._out_of_time = True
                 continue
-            to_come = [one.kind for one in matches[number:] if self._wanted(one)]
+            to_come = [_costs(one) for one in matches[number:] if self._wanted(one)]
             self._observer.match_began(
                 match, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
             )
             self._measure(match)
 
+    def _choose(self) -> None:
+        """Have a pilot find who sits in the matches of each case."""
+        conditions = choosing.short(self._conditions)
+        for case in self._plan.cases:
+            match = pilot(self._plan.ways(case), len(self._plan.settings.frameworks))
+            self._observer.match_began(match, spent_s=self._budget.spent_s, left_s=None)
+            trials = self._played(match, conditions)
+            self._lineups[case] = choosing.chosen(match, trials)
+
+    def _match_of(self, case: Case, replicate: int) -> Match:
+        return self._lineups[case].match(replicate)
+
     def _wanted(self, match: Match) -> bool:
         """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
-        kinds = [match.kind] if match.role is Role.COMPARISON else [case.id for case in self._plan.cases]
-        return not all(kind in self._given_up or self._target.reached(kind) for kind in kinds)
+        cases = self._plan.cases if match.role is Role.CONTROL else [match.case]
+        return not all(self._settled(case) for case in cases)
+
+    def _settled(self, case: Case) -> bool:
+        """Whether no more is to be learned of a case."""
+        return case.id in self._given_up or all(map(self._target.reached, self._asked(case)))
+
+    def _asked(self, case: Case) -> list[str]:
+        """What of a case has to be known well enough: each framework's usual way, and in ways its best."""
+        return [case.id, f"{case.id} {_AT_BEST}"] if self._plan.best else [case.id]
 
     def _measure(self, match: Match) -> None:
         begin_s = time.monotonic()
+        trials = self._played(match, self._conditions)
+        self._budget.record(_costs(match), time.monotonic() - begin_s)
+        if self._is_too_large(match, trials):
+            self._given_up.add(match.case.id)
+        measured = Ratios(trials)
+        if match.chosen:
+            one, other = match.chosen
+            at_best = measured.log_ratio(one, other)
+            if at_best is not None:
+                self._target.record(f"{match.case.id} {_AT_BEST}", at_best)
+        log_ratio = measured.log_ratio(0, 1)
+        if log_ratio is not None:
+            name = match.kind if match.role is Role.CONTROL else match.case.id
+            self._target.record(name, log_ratio)
+            self._observer.judged(match, judge(self._target.log_ratios(name)))
+
+    def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
+        """The trials of a match, each on disk, also where it was interrupted."""
         try:
-            trials = run_match(match, self._conditions, self._observer, self._rounds)
+            trials = run_match(match, conditions, self._observer, self._rounds)
         except Interrupted as interrupted:
             self._keep(interrupted.trials)
             raise
         self._keep(trials)
-        self._budget.record(match.kind, time.monotonic() - begin_s)
-        log_ratio = Ratios(trials).log_ratio(0, 1)
-        if self._is_too_large(match, trials):
-            self._given_up.add(match.kind)
-        if log_ratio is not None:
-            self._target.record(match.kind, log_ratio)
-            self._observer.judged(match, judge(self._target.log_ratios(match.kind)))
+        return trials
 
     def _is_too_large(self, match: Match, trials: tuple[Trial, ...]) -> bool:
         """Whether memory ran out in a match before any was whole, or already in the case's proof.
 
         Another match would end the same way, or be as little worth without a certificate as this one.
         """
-        proofs = [proof for (of, _), proof in self._conditions.certificates.items() if of == match.kind]
+        if match.role is Role.CONTROL:
+            return False
+        proofs = [proof for (of, _), proof in self._conditions.certificates.items() if of == match.case.id]
         if not all(proof.holds for proof in proofs) and not self._plan.settings.allow_mismatch:
             return True
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
-        return lacked and not self._target.log_ratios(match.kind)
+        return lacked and not self._target.log_ratios(match.case.id)
 
     def _keep(self, trials: tuple[Trial, ...]) -> None:
         for trial in trials:
@@ -158,7 +202,7 @@ class _Run:
         fitting = [case for case in cases if case.id not in self._given_up]
         if not fitting:
             return "every case ran out of memory"
-        precise = sum(self._target.reached(case.id) for case in fitting)
+        precise = sum(all(map(self._target.reached, self._asked(case))) for case in fitting)
         target = f"known within {100 * settings.within:g} %"
         every = "every case" if len(fitting) == len(cases) else "every case that fits into memory"
         if precise == len(fitting):
@@ -170,3 +214,8 @@ class _Run:
         if settings.replicates < MIN_REPLICATES:
             return because
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
+
+
+def _costs(match: Match) -> str:
+    """What has the same name takes about as long: not all ways sit in every match of a case."""
+    return f"{match.kind} of {len(match.contenders)}"

@@ -256,6 +256,7 @@ class Seat:
             role=match.role,
             seat=self.number,
             part=self._part,
+            chosen=self.number in match.chosen if match.chosen else None,
             case=self.case,
             framework=self.contender.framework,
             planted_share=self._planted_share,
@@ -283,7 +284,7 @@ class Seat:
         )
 
     def _certificate(self) -> Certification | None:
-        if self._match.role is not Role.COMPARISON:
+        if self._match.role not in {Role.COMPARISON, Role.PILOT, Role.WAYS}:
             return None
         return self._conditions.certificates.get((self.case.id, self.contender.framework))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from harness.work.workload import Mode, Precision
+from harness.work.workload import USUAL, Mode, Precision, Way
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _COLOUR: Final = re.compile(r"#[0-9a-f]{6}")
@@ -142,6 +142,7 @@ class Framework:
         look: how it is drawn.
         modes: the modes that it has, each with the places where it has it.
         precisions: the number formats, likewise.
+        ways: what `MODE=best` tries beside the usual loop to execute the same work, likewise.
         adapter: the module with `open_adapter(spec)` and `probe(device)`, imported in a worker alone.
         module: what is imported under its name; looked for without importing it.
         install: the command that installs it.
@@ -168,6 +169,7 @@ class Framework:
     module: str
     install: str
     packages: tuple[Package, ...]
+    ways: Mapping[Way, frozenset[Place]] = field(default_factory=dict)
     rank: int = 100
     variables: Variables = field(default_factory=Variables)
     default_memory: Mapping[str, str] = field(default_factory=dict)
@@ -183,6 +185,17 @@ class Framework:
             raise ValueError("a framework runs on one package at least: itself")
         if not self.modes or not self.precisions:
             raise ValueError("a framework has one mode and one number format at least")
+
+    def ways_at(self, place: Place) -> tuple[Way, ...]:
+        """Its usual loop, and its other ways at a place: a way is where its mode is, too."""
+        return (
+            USUAL,
+            *(
+                way
+                for way, places in self.ways.items()
+                if place in places & self.modes.get(way.mode, frozenset())
+            ),
+        )
 
     @property
     def places(self) -> frozenset[Place]:

@@ -6,12 +6,13 @@ name in capitals, and told what to do by `EVENMATCH_SCRIPT_<FRAMEWORK>`, a JSON 
     {"train_s": 0.01, "evaluate_s": 0.001, "accuracy": 0.97, "events": {"train 2": "raise"}}
 
 A training round takes `train_s` however much it is asked to train; with `epoch_s` it takes the part of
-that which it is asked for, and the engine is told this pace.
+that which it is asked for, and the engine is told this pace. `way_s` has what ways take in place of
+`train_s`, by their names (`workload.Way.id`).
 
 An event is named by what is asked and, for rounds, its count from 1; `start 512` is the start of a case of
-batch 512 only. Events: `raise`, `exit`, `kill`, `hang`, `chatter` (writes to both standard streams),
-`memory` (there is none left). The record shows which adapter ran. With `place` (cpu or gpu) it works there,
-wherever it was told to.
+batch 512 only, `start graph` that of one way. Events: `raise`, `exit`, `kill`, `hang`, `chatter` (writes to
+both standard streams), `memory` (there is none left). The record shows which adapter ran. With `place` (cpu
+or gpu) it works there, wherever it was told to.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Script:
     loss: float = 0.25
     accuracy: float = 0.97
     place: str | None = None
+    way_s: dict[str, float] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,6 +66,7 @@ class Scripted(Adapter):
         self._planted_share = 0.0
         self._event("start")
         self._event(f"start {self.workload.batch_size}")
+        self._event(f"start {spec.case.way.id}")
 
     def load(self, data: Data) -> None:
         pass
@@ -81,7 +84,8 @@ class Scripted(Adapter):
 
     def train_epoch(self) -> None:
         script, share = self._script, self._counts_of_epoch.samples / self.workload.train_samples
-        wall_s = script.train_s if script.epoch_s is None else script.epoch_s * share
+        train_s = script.way_s.get(self.spec.case.way.id, script.train_s)
+        wall_s = train_s if script.epoch_s is None else script.epoch_s * share
         self._round("train", wall_s * (1 + self._planted_share))
 
     def train_loss(self) -> float:

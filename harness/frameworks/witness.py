@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from harness.frameworks.base import Adapter, Data
+from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import AdamForm
 
@@ -47,6 +48,10 @@ class Witness(Adapter):
     @abstractmethod
     def promised_execution(self) -> str:
         """How the mode has a training step run: eager, traced or compiled; `settings` says what ran."""
+
+    def promised_update(self) -> Update:
+        """Which implementation of Adam the mode runs; `settings` says what ran."""
+        return self.spec.case.update
 
     @abstractmethod
     def moments(self) -> Moments:
@@ -96,7 +101,8 @@ class Witness(Adapter):
     def settings(self) -> dict[str, Fact]:
         """Conditions as the framework reports them, in words that all frameworks share.
 
-        `execution` (eager, traced or compiled: how the training step that ran was run), `threads`,
+        `execution` (eager, traced or compiled: how the training step that ran was run), `update` (the
+        implementation of Adam: stock, for-loop, foreach or fused, by the optimiser's own flags), `threads`,
         `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
         `compute` (type of the activations), `tf32` (whether fp32 products may use it), `loss_scale` and
         `loss_scale_growth_steps` (1 and 0 where the loss is not scaled).

@@ -38,6 +38,7 @@ def ask_settings(evidence: Evidence, witness: Witness) -> None:
         evidence.fact("optimiser", name, asked=asked, found=found)
     asked_settings = {
         "execution": witness.promised_execution(),
+        "update": witness.promised_update(),
         "threads": spec.threads,
         "interop_threads": 1,
         "device": "cpu" if spec.case.device == "cpu" else "gpu",

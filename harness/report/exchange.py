@@ -25,7 +25,7 @@ from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages.context import Table
 from harness.report.sentences import why
-from harness.report.sentences.answer import all_answers, judge
+from harness.report.sentences.answer import all_answers, judge, judge_ways
 from harness.report.sentences.closed import as_fields
 from harness.store.frames import Frames
 
@@ -93,6 +93,7 @@ def _run(frames: Frames) -> dict[str, Any]:
     return run | {
         "answers": [f"{one.where}: {one.says}." for one in all_answers(frames)],
         "verdicts": [_verdict(row, speeds) for row in records(judge(frames))],
+        "ways": [_way(row) for row in records(judge_ways(frames))],
         "uncertified": _uncertified(frames),
         "control": _control(frames),
     }
@@ -135,6 +136,11 @@ def _verdict(row: Mapping[str, Any], speeds: pd.DataFrame) -> dict[str, Any]:
     sides = {one["framework"]: {name: one[name] for name in _WINGS} for one in records(own)}
     kept = {name: value for name, value in row.items() if name not in {"panel", "label"}}
     return kept | {name: sides.get(name) for name in (row["speed_of"], row["speed_over"])}
+
+
+def _way(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a question asks of a match of all ways, and how it is answered."""
+    return {name: value for name, value in row.items() if name not in {"panel", "label"}}
 
 
 def _uncertified(frames: Frames) -> list[dict[str, Any]]:

@@ -52,6 +52,12 @@ def way(name: str) -> str:
     return WAY_NAMES.get(name, plain(name))
 
 
+def executed(way: str) -> str:
+    """A way to execute the work (`workload.Way.id`), as a reader knows it."""
+    mode, _, update = way.partition("-")
+    return plain(f"{mode} with {update} Adam" if update else mode)
+
+
 def device(name: str) -> str:
     return "the CPU" if name == "cpu" else plain(name)
 

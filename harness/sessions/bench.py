@@ -16,6 +16,7 @@ import pandas as pd
 
 from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import MIN_REPLICATES
+from harness.analysis.ways import require_one_question
 from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
@@ -37,8 +38,9 @@ from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
+from harness.work.contender import Contender
 from harness.work.records import Certification
-from harness.work.workload import MOST_EPOCHS, WHOLE_EPOCHS, Case, Mode
+from harness.work.workload import CLOSED_STEPS, MOST_EPOCHS, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -88,9 +90,11 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
-    if WHOLE_EPOCHS.issuperset(settings.mode) and any(settings.planted):
-        steps = ", ".join(mode for mode in Mode if mode not in WHOLE_EPOCHS)
+    if CLOSED_STEPS.issuperset(settings.mode) and any(settings.planted):
+        steps = ", ".join(mode for mode in Mode if mode not in CLOSED_STEPS | {Mode.BEST})
         raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
+    if Mode.BEST in settings.mode:
+        raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: a calibration repeats one case")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
@@ -110,13 +114,12 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
 
 
 def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for each framework in each case, see `proving.certify`.
+    """A certificate for each contender of each case, see `proving.certify`.
 
     Mode `article` has none: its listings do different work.
     """
     settings = planned.settings
     conditions = ProofConditions(
-        frameworks=settings.frameworks,
         results=settings.results,
         data_root=data_root,
         logs=Store(settings.results).logs,
@@ -127,14 +130,9 @@ def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFra
     return certify(provable(planned), conditions, observer)
 
 
-def provable(planned: Plan) -> list[Case]:
-    """The cases that can have a certificate."""
-    return [case for case in planned.cases if case.mode is not Mode.ARTICLE]
-
-
-def certificates_wanted(planned: Plan) -> int:
-    """How many certificates the cases need: one for each framework."""
-    return len(provable(planned)) * len(planned.settings.frameworks)
+def provable(planned: Plan) -> list[Contender]:
+    """The contenders that can have a certificate."""
+    return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
 
 
 def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
@@ -147,7 +145,8 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
     """
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
-    trials_planned = sum(len(match.contenders) for match in planned.matches())
+    # Who sits in the matches of all ways is not known before the pilots.
+    trials_planned = None if planned.best else sum(len(match.contenders) for match in planned.matches())
     run = rows.opening_row(settings, command, trials_planned=trials_planned)
     run |= {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
@@ -157,11 +156,15 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
         for row in proofs.to_dict("records")
     }
     failed = proofs[~proofs["holds"].astype(bool)]
+    unproven = {key for key, one in held.items() if not (one.holds or settings.allow_mismatch)}
+    refused = [one for one in planned.contenders() if (one.case.id, one.framework) in unproven]
     differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
     wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
     with store.room():
         outcome = measure(
-            replace(planned, cases=tuple(wanted)),
+            replace(
+                planned, cases=tuple(wanted), refused=frozenset(refused) if planned.best else frozenset()
+            ),
             run_id=run["run_id"],
             data_root=data_root,
             logs=store.logs,
@@ -216,6 +219,7 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """
     frames = read(settings.results, wanted)
     pair_of(frames.trials, frames.certificates)
+    require_one_question(frames.trials, frames.ways)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
 

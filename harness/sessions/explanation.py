@@ -15,7 +15,7 @@ from harness.errors import BadOption
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
-from harness.settings.grid import require
+from harness.settings.grid import require, require_adam
 from harness.store.frames import Frames
 from harness.store.reader import read, read_changes
 from harness.store.schema import EXPLANATIONS
@@ -54,6 +54,7 @@ def prepare(
         probing.require_frameworks([a.framework, b.framework])
         for one in (a, b):
             require([one.framework], one.case.device, [one.case.mode], [one.case.workload.precision])
+            require_adam(one)
             probing.require_device([one.framework], one.case.device, settings.pass_env)
         return replace(settings, dataset=a.case.workload.dataset), a, b
     if len(planned.cases) > 1:

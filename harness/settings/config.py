@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from harness.errors import BadOption
 from harness.settings import parsing
-from harness.settings.presets import DEFAULTS, PRESETS, Preset
+from harness.settings.presets import BEST_DEFAULTS, DEFAULTS, PRESETS, Preset
 from harness.work.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode, Precision
 
 ENVIRONMENT_PREFIX: Final = "HARNESS_"
@@ -72,7 +72,9 @@ def resolve(
         _from_file(folder / FILE_NAME),
     ]
     preset = _preset("PRESET", next((layer["preset"] for layer in layers if "preset" in layer), "default"))
-    merged = {**DEFAULTS, **(defaults or {}), **PRESETS[preset]}
+    mode = next((layer["mode"] for layer in layers if "mode" in layer), "")
+    best = BEST_DEFAULTS if parsing.words(mode) == [Mode.BEST] else {}
+    merged = {**DEFAULTS, **best, **(defaults or {}), **PRESETS[preset]}
     for layer in reversed(layers):
         merged.update(layer)
     merged["preset"] = preset

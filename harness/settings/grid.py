@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
@@ -16,8 +16,9 @@ from harness.settings.config import Settings
 from harness.settings.presets import FRAMEWORKS
 from harness.work.contender import Contender
 from harness.work.listings import listed
+from harness.work.program import Update
 from harness.work.records import Role
-from harness.work.workload import Case, Mode, Precision, Workload
+from harness.work.workload import USUAL, Case, Mode, Precision, Workload
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -34,14 +35,17 @@ class Match:
 
     A contender's place among `contenders` is its seat. The same one twice is a control. Each training step of
     the last is made to take `planted_share` longer, 0 outside calibration. `walk` names a match of an
-    explanation: its contenders are programs on the way from one to another. Where memory cannot hold them
-    all at once, each part of the match seats the first `shared` of them and some of the others.
+    explanation: its contenders are programs on the way from one to another. A `pilot` holds all ways of a
+    case, and `chosen` are the seats of those that it found the fastest. Where memory cannot hold them all at
+    once, each part of the match seats the first `shared` of them and some of the others.
     """
 
     contenders: tuple[Contender, ...]
     replicate: int
     planted_share: float = 0.0
     walk: str = ""
+    pilot: bool = False
+    chosen: tuple[int, ...] = ()
     shared: int = 1
 
     def __post_init__(self) -> None:
@@ -56,6 +60,8 @@ class Match:
     def role(self) -> Role:
         if self.walk:
             return Role.CHANGE
+        if self.pilot or self.chosen:
+            return Role.PILOT if self.pilot else Role.WAYS
         return Role.CONTROL if len(set(self.contenders)) == 1 else Role.COMPARISON
 
     @property
@@ -75,7 +81,7 @@ class Match:
         programs of a control are those of the comparisons.
         """
         drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
-        return drawn and self.role is not Role.CONTROL
+        return drawn and self.role not in {Role.CONTROL, Role.PILOT}
 
     def seeded(self, case: Case) -> Case:
         """A contender's case with this replicate's seed: what its worker is told."""
@@ -83,10 +89,10 @@ class Match:
 
     @property
     def kind(self) -> str:
-        """What its replicates are counted under: the case, a control of it, or the walk."""
+        """What its replicates are counted under: the case, another role of it, or the walk."""
         if self.walk:
             return self.walk
-        return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-control"
+        return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-{self.role}"
 
     @property
     def id(self) -> str:
@@ -95,20 +101,52 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will do: every case and one control, up to `replicates` times each."""
+    """What a run will do: every case and one control, up to `replicates` times each.
+
+    In mode `best` a case is that of the frameworks' usual loops, and `refused` are its ways that have no
+    certificate.
+    """
 
     settings: Settings
     cases: tuple[Case, ...]
+    refused: frozenset[Contender] = frozenset()
 
-    def matches(self) -> Iterator[Match]:
+    @property
+    def best(self) -> bool:
+        """Whether all ways of each framework are to meet."""
+        return self.settings.mode == (Mode.BEST,)
+
+    def ways(self, case: Case) -> tuple[Contender, ...]:
+        """Every way of both frameworks to do a case, their usual loops first."""
+        place = Place.of(case.device)
+        found = [
+            Contender(framework=name, case=replace(case, mode=way.mode, update=way.update))
+            for name in self.settings.frameworks
+            for way in registry.record(name).ways_at(place)
+        ]
+        found.sort(key=lambda one: one.case.way != USUAL)
+        return tuple(one for one in found if one not in self.refused)
+
+    def contenders(self) -> tuple[Contender, ...]:
+        """All that compete in a case, case by case."""
+        frameworks = self.settings.frameworks
+        return tuple(
+            one
+            for case in self.cases
+            for one in (self.ways(case) if self.best else between(case, 0, frameworks).contenders)
+        )
+
+    def matches(self, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
         """All matches, replicate by replicate, the cases of each and a control in a fresh random order.
 
         So a slow drift of the machine is shared by all cases, and a run that is cut short has
-        measured them evenly. The order follows from the seed alone.
+        measured them evenly. The order follows from the seed alone. `of` makes a case's match of a replicate,
+        the two frameworks' where it is not given.
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
+        of = of or (lambda case, replicate: between(case, replicate, self.settings.frameworks))
         for replicate in range(self.settings.replicates):
-            matches = [between(case, replicate, self.settings.frameworks) for case in self.cases]
+            matches = [of(case, replicate) for case in self.cases]
             if matches:
                 matches.append(self._control(replicate))
             yield from shuffler.sample(matches, len(matches))
@@ -141,14 +179,16 @@ def _run_by(framework: str, case: Case) -> Case:
 def plan(settings: Settings) -> Plan:
     """Span the grid device x mode x precision x epochs x batch size.
 
-    Mode `article` has one case instead of one a batch size: the first framework's listing stands for both.
+    Mode `article` has one case instead of one a batch size: the first framework's listing stands for both. In
+    mode `best` a case is that of the frameworks' usual loops, which its matches hold beside their other ways.
 
     Raises:
         BadOption: when a combination is not allowed, such as a batch larger than the training set, or a mode
             or number format that a framework does not have on the device.
     """
+    modes = _executed(settings.mode)
     for device in settings.device:
-        require(settings.frameworks, device, settings.mode, settings.precision)
+        require(settings.frameworks, device, modes, settings.precision)
     cases = [
         _run_by(
             settings.frameworks[0],
@@ -167,13 +207,26 @@ def plan(settings: Settings) -> Plan:
             ),
         )
         for device, mode, precision, epochs, batch_size in product(
-            settings.device, settings.mode, settings.precision, settings.epochs, settings.batch_size
+            settings.device, modes, settings.precision, settings.epochs, settings.batch_size
         )
     ]
     return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
 
 
-def ways(framework: str, device: str) -> list[tuple[Mode, Precision]]:
+def _executed(modes: Sequence[Mode]) -> tuple[Mode, ...]:
+    """The modes that programs are executed in; `best` has none of its own, and stands alone.
+
+    Raises:
+        BadOption: `best` and another mode together.
+    """
+    if Mode.BEST not in modes:
+        return tuple(modes)
+    if len(modes) > 1:
+        raise BadOption("MODE", ",".join(modes), f"{Mode.BEST} by itself: its matches hold all ways")
+    return (USUAL.mode,)
+
+
+def certifiable(framework: str, device: str) -> list[tuple[Mode, Precision]]:
     """Every mode in which a framework can have a certificate on a device, in every number format there."""
     record, place = registry.record(framework), Place.of(device)
     modes = [one for one in Mode if one is not Mode.ARTICLE and place in record.modes.get(one, frozenset())]
@@ -192,6 +245,20 @@ def require(
     found = [registry.record(name) for name in frameworks]
     _require("MODE", device, modes, {one.label: one.modes for one in found})
     _require("PRECISION", device, precisions, {one.label: one.precisions for one in found})
+
+
+def require_adam(contender: Contender) -> None:
+    """A contender's framework has to have its implementation of Adam in its mode, by its record.
+
+    Raises:
+        BadOption: naming the ways that it has.
+    """
+    way, place = contender.case.way, Place.of(contender.case.device)
+    record = registry.record(contender.framework)
+    known = [one for one in record.ways_at(place) if one.update is not Update.STOCK]
+    if way.update is not Update.STOCK and way not in known:
+        has = ", ".join(one.id for one in known) or "the stock Adam alone"
+        raise BadOption("CASE", contender.id, f"what {record.label} has there: {has}")
 
 
 def _require(

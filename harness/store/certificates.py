@@ -82,6 +82,7 @@ def _rows(certificate: Certificate) -> list[dict[str, Any]]:
         "framework": certificate.framework,
         "device": case.device,
         "mode": case.mode.value,
+        "update": case.update.value,
         "precision": work.precision.value,
         "dataset": work.dataset.value,
         "synthetic": work.dataset is Dataset.SYNTHETIC,

@@ -11,8 +11,9 @@ import pandas as pd
 class Frames:
     """DataFrames with the columns of `store.schema`, rounds with those of `REPORTED`.
 
-    `certificates` has a row a finding. `trials` and `rounds` are those of comparisons; `controls` and
-    `control_rounds` those of the matches in which one framework ran against itself. `attempts` are the
+    `certificates` has a row a finding. `trials` and `rounds` are those of comparisons, and of matches of all
+    ways those of the frameworks' usual loops; `ways` and `way_rounds` are all of the latter. `controls` and
+    `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
     come from several machines; `changes` are likewise those of the latest explanation.
     """
@@ -25,3 +26,12 @@ class Frames:
     control_rounds: pd.DataFrame
     attempts: pd.DataFrame
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ways: pd.DataFrame = field(default_factory=pd.DataFrame)
+    way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def other_ways(self) -> pd.DataFrame:
+        """Trials of matches of all ways that are not of a usual loop, and so not among `trials`."""
+        if self.ways.empty:
+            return self.trials.iloc[:0]
+        return self.ways[~self.ways["trial_id"].isin(self.trials["trial_id"])]

@@ -72,8 +72,14 @@ def attempts(table: pa.Table) -> pa.Table:
 
 
 def findings(table: pa.Table) -> pa.Table:
-    """Findings of certificates, of whatever schema, in the columns of `CERTIFICATES`."""
+    """Findings of certificates, of whatever schema, in the columns of `CERTIFICATES`.
+
+    Null in a column that a file was written before.
+    """
     if "framework" in table.column_names:
+        for field in CERTIFICATES:
+            if field.name not in table.column_names:
+                table = table.append_column(field, pa.nulls(len(table), field.type))
         return table
     return pa.Table.from_pylist(finding_rows(table.to_pylist()), schema=CERTIFICATES)
 

@@ -29,6 +29,7 @@ from harness.store.schema import (
     TRIALS,
 )
 from harness.work.records import Role
+from harness.work.workload import USUAL
 
 EVERYTHING: Final = "all"
 
@@ -78,15 +79,23 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
     trials = _frame(_matches(_files(folder / "trials", ids), TRIALS))
     rounds = _frame(_matches(_files(folder / "rounds", ids), REPORTED, REPEATED))
-    # Files of schema 1 know no roles: what they hold are comparisons.
-    is_control, of_control = (frame["role"].eq(Role.CONTROL) for frame in (trials, rounds))
+
+    def of(role: Role) -> tuple[pd.DataFrame, pd.DataFrame]:
+        trial, timed = (frame[frame["role"].eq(role)].reset_index(drop=True) for frame in (trials, rounds))
+        return trial, timed
+
+    controls, control_rounds = of(Role.CONTROL)
+    ways, way_rounds = of(Role.WAYS)
+    compared = trials[_compared(trials)].reset_index(drop=True)
     return Frames(
         runs=runs,
-        trials=trials[~is_control].reset_index(drop=True),
-        rounds=rounds[~of_control].reset_index(drop=True),
+        trials=compared,
+        rounds=rounds[rounds["trial_id"].isin(compared["trial_id"])].reset_index(drop=True),
         certificates=_findings(folder, runs).to_pandas(),
-        controls=trials[is_control].reset_index(drop=True),
-        control_rounds=rounds[of_control].reset_index(drop=True),
+        controls=controls,
+        control_rounds=control_rounds,
+        ways=ways,
+        way_rounds=way_rounds,
         attempts=_of_this_machine(read_attempts(folder), runs),
         changes=_of_this_machine(read_changes(folder), runs),
     )
@@ -120,16 +129,23 @@ def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
 
 
 def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All runs of a results folder and their trials, oldest run first, without rounds and controls.
+    """All runs of a results folder and their trials as in `Frames.trials`, oldest run first, without rounds.
 
     Raises:
         ResultsUnusable: a folder without runs, or a file that cannot be read.
     """
     known = _known(folder)
     trials = _frame(_matches(_files(folder / "trials", known), TRIALS))
-    of_controls = trials["role"].eq(Role.CONTROL)
     runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS))
-    return runs, trials[~of_controls].reset_index(drop=True)
+    return runs, trials[_compared(trials)].reset_index(drop=True)
+
+
+def _compared(trials: pd.DataFrame) -> pd.Series:
+    """Which trials set frameworks side by side that are written the same way."""
+    role = trials["role"]
+    usual = trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
+    # Files of schema 1 know no roles: what they hold are comparisons.
+    return role.isna() | role.isin([Role.COMPARISON, Role.CHANGE]) | (role.eq(Role.WAYS) & usual)
 
 
 def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:

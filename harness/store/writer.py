@@ -161,6 +161,7 @@ def _identity(trial: Trial) -> dict[str, Any]:
         "planted_share": trial.planted_share,
         "device": trial.case.device,
         "mode": trial.case.mode.value,
+        "update": trial.case.update.value,
         "precision": work.precision.value,
         "dataset": work.dataset.value,
         "synthetic": work.dataset is Dataset.SYNTHETIC,
@@ -178,6 +179,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
     failure = trial.failure
     return {
         "part": trial.part,
+        "chosen": trial.chosen,
         "train_samples": work.train_samples,
         "test_samples": TEST_SAMPLES,
         "eval_batch_size": work.eval_batch_size,

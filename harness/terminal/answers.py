@@ -16,7 +16,8 @@ from harness.analysis.calibration import calibration
 from harness.measure.doctor import Check
 from harness.report import exchange, words
 from harness.report.pages import context
-from harness.report.sentences.answer import Answer, all_answers, learned
+from harness.report.sentences.answer import all_answers, learned
+from harness.report.sentences.ratios import Answer
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
@@ -26,6 +27,9 @@ from harness.work.workload import Dataset
 
 # With what is said after them, more would not fit on a screen of 24 lines.
 _MOST_ANSWERS: Final = 4
+
+# Where all ways met, three questions are answered, one of them for each framework.
+_MOST_OF_WAYS: Final = 6
 
 
 def show_calibration(attempts: pd.DataFrame) -> None:
@@ -80,9 +84,10 @@ def show_report(frames: Frames, drawn: Drawn) -> None:
     for warning in context.warnings(frames):
         console.print(escape(warning))
     found = all_answers(frames)
-    show_answers(console, found[:_MOST_ANSWERS])
-    if len(found) > _MOST_ANSWERS:
-        console.print(f"and {words.plural(len(found) - _MOST_ANSWERS, 'more answer')} on the page")
+    most = _MOST_ANSWERS if frames.ways.empty else _MOST_OF_WAYS
+    show_answers(console, found[:most])
+    if len(found) > most:
+        console.print(f"and {words.plural(len(found) - most, 'more answer')} on the page")
     calibrations = calibration_told(frames)
     # How often it is wrong, and what it resolves; what stands between these is on the page.
     for sentence in (

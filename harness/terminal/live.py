@@ -21,8 +21,8 @@ from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Match, Plan
 from harness.terminal.console import following, redraws
+from harness.work.contender import Contender
 from harness.work.records import Attempt, Role, Trial
-from harness.work.workload import Case
 
 _LOG_EVERY_S: Final = 10.0
 
@@ -81,10 +81,11 @@ class ProofDisplay(_Display):
         )
         self._task = self._progress.add_task("certificates", total=certificates)
 
-    def proof_began(self, case: Case) -> None:
-        self._progress.update(self._task, description=escape(f"proving {case.id}"))
+    def proof_began(self, contender: Contender) -> None:
+        of = escape(f"{words.framework(contender.framework)}, {contender.case.id}")
+        self._progress.update(self._task, description=f"proving {of}")
         if not redraws(self._console):
-            self._console.print(f"proving that both frameworks do the same work: {escape(case.id)}")
+            self._console.print(f"proving that it does the case's work: {of}")
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
         self._progress.advance(self._task)

@@ -47,6 +47,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "optimiser implementation": ("case", "program", "update"),
     "partial batches": ("case", "program", "partial"),
     "mode": ("case", "mode"),
+    "implementation of Adam": ("case", "update"),
     "precision": ("case", "workload", "precision"),
     "device": ("case", "device"),
 }
@@ -68,8 +69,10 @@ FRAMEWORKS_OWN: Final = frozenset({"framework", "step"})
 
 _CASE: Final = re.compile(
     rf"(?P<framework>[a-z][a-z0-9_]*)/(?P<dataset>{'|'.join(Dataset)})-(?P<device>cpu|cuda\d*)"
-    rf"-(?P<mode>{'|'.join(Mode)})-(?P<precision>{'|'.join(Precision)})"
+    rf"-(?P<mode>{'|'.join(mode for mode in Mode if mode is not Mode.BEST)})"
+    rf"-(?P<precision>{'|'.join(Precision)})"
     r"(-b(?P<batch_size>\d+))?-e(?P<epochs>\d+)(-n(?P<train_samples>\d+))?"
+    rf"(-(?P<update>{'|'.join(Update)}))?"
 )
 
 # What an identifier of a contender looks like.
@@ -214,9 +217,13 @@ def contender(text: str, seed: int) -> Contender:
         if found["framework"] not in typed:
             raise BadOption("CASE", text, f"mode article with {' or '.join(typed)}, which have a listing")
         return typed[found["framework"]]
-    return Contender(
-        framework=found["framework"], case=Case(workload=workload, device=device, mode=Mode(found["mode"]))
+    case = Case(
+        workload=workload,
+        device=device,
+        mode=Mode(found["mode"]),
+        update=Update(found["update"] or Update.STOCK),
     )
+    return Contender(framework=found["framework"], case=case)
 
 
 def require_walk(a: Contender, b: Contender) -> None:

@@ -21,12 +21,15 @@ class Phase(StrEnum):
 class Role(StrEnum):
     """What a match is for: to compare contenders, or one with itself, so that the true ratio is known.
 
-    Or to measure changes: its contenders are programs on the way from one to another.
+    Or to measure changes: its contenders are programs on the way from one to another. Or to compare all ways
+    of each framework, after a pilot has chosen the fastest: what chose is not used to judge.
     """
 
     COMPARISON = "comparison"
     CONTROL = "control"
     CHANGE = "change"
+    PILOT = "pilot"
+    WAYS = "ways"
 
 
 class Status(StrEnum):
@@ -216,7 +219,8 @@ class Trial:
     made to take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
     with the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is
     the part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
-    threads its process kept busy after start-up.
+    threads its process kept busy after start-up. `chosen` says in a match of all ways whether the pilot found
+    this its framework's fastest; None elsewhere.
     """
 
     run_id: str
@@ -245,6 +249,7 @@ class Trial:
     failure: Failure | None
     log_path: str
     part: int = 0
+    chosen: bool | None = None
     watched_s: float | None = None
     threads_worked: int | None = None
     allocator: AllocatorUse | None = None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from harness.errors import BadOption
-from harness.work.program import Program
+from harness.work.program import Program, Update
 
 INPUT_FEATURES: Final = 784
 CLASSES: Final = 10
@@ -33,7 +33,8 @@ LOSS_SCALE_GROWTH_STEPS: Final = 2000
 class Mode(StrEnum):
     """How a framework executes a training step; each pairs the frameworks' own ways of doing the same.
 
-    All but `article`, whose two listings do different work: it has no certificate and no verdict.
+    All but `article`, whose two listings do different work: it has no certificate and no verdict. And but
+    `best`, which asks for a match of all ways of each framework and is no way itself.
     """
 
     LOOP = "loop"
@@ -42,10 +43,14 @@ class Mode(StrEnum):
     IDIOMATIC = "idiomatic"
     GRAPH = "graph"
     ARTICLE = "article"
+    BEST = "best"
 
 
-# What `fit` and a `DataLoader` do around an epoch belongs to it, and mode `graph` is about whole epochs.
-WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE})
+# What `fit` and a `DataLoader` do around an epoch belongs to it.
+WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.ARTICLE})
+
+# Modes that let nobody in between their training steps.
+CLOSED_STEPS: Final = WHOLE_EPOCHS | {Mode.GRAPH}
 
 
 class Precision(StrEnum):
@@ -149,17 +154,40 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a framework is made to execute the work: a mode, and an implementation of Adam."""
+
+    mode: Mode
+    update: Update = Update.STOCK
+
+    @property
+    def id(self) -> str:
+        """Readable name: the mode, and the implementation where it is not the stock one."""
+        return self.mode if self.update is Update.STOCK else f"{self.mode}-{self.update}"
+
+
+# What each framework's explicit loop is where nothing else is asked: what the others are held against.
+USUAL: Final = Way(mode=Mode.LOOP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One workload on one device in one mode: the unit that gets a verdict.
 
-    `workload.seed` is the seed of the first replicate; replicate *r* runs with `seed + r`. `program` is for
-    mode `article` only: another program than the framework's listing, see `listings.program_of`.
+    `workload.seed` is the seed of the first replicate; replicate *r* runs with `seed + r`. `update` is the
+    implementation of Adam. `program` is for mode `article` only: another program than the framework's
+    listing, see `listings.program_of`; it has its own `update`.
     """
 
     workload: Workload
     device: str
     mode: Mode
+    update: Update = Update.STOCK
     program: Program | None = None
+
+    @property
+    def way(self) -> Way:
+        return Way(mode=self.mode, update=self.update)
 
     @property
     def as_printed(self) -> bool:
@@ -180,6 +208,8 @@ class Case:
         ]
         if work.train_samples != FULL_TRAIN_SAMPLES:
             parts.append(f"n{work.train_samples}")
+        if self.update is not Update.STOCK:
+            parts.append(self.update)
         if self.program is not None:
             parts.append(self.program.id)
         return "-".join(parts)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 from harness.errors import ProtocolError
-from harness.work.program import Program
+from harness.work.program import Program, Update
 from harness.work.workload import Adam, Case, Dataset, Mode, Precision, TrialSpec, Workload
 
 Message = dict[str, Any]
@@ -68,6 +68,7 @@ def parse_spec(message: Message) -> TrialSpec:
             workload=Workload(**work),
             device=case["device"],
             mode=Mode(case["mode"]),
+            update=Update(case["update"]),
             program=_parse_program(case["program"]),
         ),
         threads=message["threads"],

@@ -14,12 +14,16 @@ from harness.measure import nvml, provenance
 from harness.measure.nvml import Gpu, NvmlProbe
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
+from harness.settings.grid import between
 from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
-from harness.work.workload import Case, Dataset, Mode, Precision, Workload
+from harness.work.contender import Contender
+from harness.work.program import Update
+from harness.work.workload import Case, Dataset, Mode, Precision, Way, Workload
 
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2)
 CASE = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
+BOTH = between(CASE, 0).contenders
 
 
 class Watcher:
@@ -27,8 +31,8 @@ class Watcher:
         self.began = []
         self.done = []
 
-    def proof_began(self, case):
-        self.began.append(case.id)
+    def proof_began(self, contender):
+        self.began.append(contender.id)
 
     def proof_done(self, certificate, *, reused):
         self.done.append((certificate, reused))
@@ -38,9 +42,7 @@ class Watcher:
 def conditions(tmp_path, synthetic_root):
     logs = tmp_path / "logs"
     logs.mkdir()
-    return ProofConditions(
-        frameworks=FRAMEWORKS, results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300
-    )
+    return ProofConditions(results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300)
 
 
 @pytest.fixture
@@ -55,6 +57,7 @@ def test_an_id_changes_with_whatever_the_certificate_depends_on(monkeypatch):
         identify(CASE, "tensorflow", 1),
         identify(CASE, "pytorch", 2),
         identify(replace(CASE, mode=Mode.EAGER), "pytorch", 1),
+        identify(replace(CASE, update=Update.FUSED), "pytorch", 1),
         identify(replace(CASE, workload=replace(WORK, seed=1)), "pytorch", 1),
         identify(replace(CASE, workload=replace(WORK, dropout_rate=0.1)), "pytorch", 1),
     ]
@@ -126,7 +129,7 @@ def test_an_id_stays_where_only_the_shell_changes(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_adapters_that_give_no_evidence_get_no_certificate(conditions, scripted):
     watcher = Watcher()
-    proofs = certify([CASE], conditions, watcher)
+    proofs = certify(BOTH, conditions, watcher)
     assert list(proofs["framework"]) == ["tensorflow", "pytorch"]
     assert not proofs["holds"].any()
     assert set(proofs["failed_check"]) == {"evidence"}
@@ -141,7 +144,7 @@ def test_adapters_that_give_no_evidence_get_no_certificate(conditions, scripted)
 @pytest.mark.slow
 def test_a_worker_that_never_answers_is_told_and_ended(conditions, scripted, monkeypatch):
     monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", '{"events": {"start": "hang"}}')
-    frame = certify([CASE], replace(conditions, timeout_s=3), watcher := Watcher())
+    frame = certify(BOTH, replace(conditions, timeout_s=3), watcher := Watcher())
     assert not frame["holds"].any()
     _, (certificate, _) = watcher.done
     assert certificate.reason == "pytorch: testimony: no answer to prove within 3 s"
@@ -151,19 +154,19 @@ def test_a_worker_that_never_answers_is_told_and_ended(conditions, scripted, mon
 def test_what_does_not_hold_is_proven_again(conditions, scripted):
     for _ in range(2):
         watcher = Watcher()
-        certify([CASE], conditions, watcher)
-        assert watcher.began == [CASE.id]
+        certify(BOTH, conditions, watcher)
+        assert watcher.began == [one.id for one in BOTH]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC, Mode.COMPILED])
 def test_correct_code_holds_in_every_mode_and_is_proven_once(conditions, mode):
-    case, watcher = replace(CASE, mode=mode), Watcher()
-    first, second = (certify([case], conditions, watcher) for _ in range(2))
+    both, watcher = between(replace(CASE, mode=mode), 0).contenders, Watcher()
+    first, second = (certify(both, conditions, watcher) for _ in range(2))
     assert first["holds"].all(), first["reason"].tolist()
     assert first["reason"].isna().all()
     pd.testing.assert_frame_equal(first, second)
-    assert watcher.began == [case.id]
+    assert watcher.began == [one.id for one in both]
     assert [reused for _, reused in watcher.done] == [False, False, True, True]
     others = {f"steps in {one}" for one in (Precision.TF32, Precision.BF16, Precision.FP16)}
     for certificate, _ in watcher.done:
@@ -171,10 +174,36 @@ def test_correct_code_holds_in_every_mode_and_is_proven_once(conditions, mode):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("framework", "way"),
+    [
+        ("tensorflow", Way(mode=Mode.GRAPH)),
+        ("pytorch", Way(mode=Mode.LOOP, update=Update.FUSED)),
+        ("pytorch", Way(mode=Mode.LOOP, update=Update.FOREACH)),
+    ],
+)
+def test_a_way_that_one_framework_has_is_proven_by_itself(conditions, framework, way):
+    one = Contender(framework=framework, case=replace(CASE, mode=way.mode, update=way.update))
+    proof = certify([one], conditions, Watcher()).iloc[0]
+    assert proof["holds"], proof["reason"]
+    assert (proof["framework"], proof["case_id"]) == (framework, one.case.id)
+
+
+@pytest.mark.slow
+def test_a_program_that_leaves_the_asked_adam_out_has_no_certificate(conditions, monkeypatch):
+    monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
+    monkeypatch.setenv("EVENMATCH_FAULT", "stock Adam")
+    fused = Contender(framework="pytorch", case=replace(CASE, update=Update.FUSED))
+    proof = certify([fused], conditions, Watcher()).iloc[0]
+    assert (proof["holds"], proof["failed_check"]) == (False, "settings")
+    assert proof["reason"] == "pytorch: update: stock, asked fused"
+
+
+@pytest.mark.slow
 def test_a_fault_planted_through_the_test_adapter_fails_with_both_values(conditions, monkeypatch):
     monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
     monkeypatch.setenv("EVENMATCH_FAULT", "learning rate 1 % off")
-    honest, faulty = certify([CASE], conditions, Watcher()).itertuples()
+    honest, faulty = certify(BOTH, conditions, Watcher()).itertuples()
     assert honest.holds
     assert (faulty.holds, faulty.failed_check) == (False, "optimiser")
     assert faulty.reason.startswith("pytorch: learning_rate: 0.00101")
@@ -198,4 +227,4 @@ def test_a_certificate_at_hand_does_not_vouch_for_a_replaced_adapter(conditions,
             id=identify(CASE, name, 1), case=CASE, framework=name, findings=(finding,), wall_s=1.0
         )
         certificates.save(conditions.results, at_hand)
-    assert not certify([CASE], conditions, Watcher())["holds"].any()
+    assert not certify(BOTH, conditions, Watcher())["holds"].any()

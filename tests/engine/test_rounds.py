@@ -68,9 +68,13 @@ def test_a_single_short_epoch_is_one_round():
     assert [len(one) for one in planned(0.01, epochs=1).train] == [1]
 
 
-@pytest.mark.parametrize("mode", [Mode.IDIOMATIC, Mode.GRAPH, Mode.ARTICLE])
+@pytest.mark.parametrize("mode", [Mode.IDIOMATIC, Mode.ARTICLE])
 def test_epochs_that_belong_together_stay_whole(mode):
     assert len(planned(5.0, epochs=3, mode=mode).train) == 3
+
+
+def test_an_epoch_in_one_call_is_cut_as_any_other():
+    assert planned(5.0, epochs=3, mode=Mode.GRAPH) == planned(5.0, epochs=3)
 
 
 def test_an_unknown_pace_gives_a_round_an_epoch_and_one_pass():

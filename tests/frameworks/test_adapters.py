@@ -12,7 +12,7 @@ from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, WorkerFailed, WrongDevice
 from harness.settings.presets import FRAMEWORKS
 from harness.work.listings import program_of
-from harness.work.program import Initial
+from harness.work.program import Initial, Update
 from harness.work.recipe import digest, initial_weights
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec
@@ -23,7 +23,10 @@ pytestmark = pytest.mark.slow
 UNCAPTURED = {"EVENMATCH_ADAPTER_PYTORCH": "tests.frameworks.uncaptured"}
 
 # The listings of mode `article` do different work, in whole epochs.
-ALIKE = [mode for mode in Mode if mode is not Mode.ARTICLE]
+ALIKE = [mode for mode in Mode if mode not in {Mode.ARTICLE, Mode.BEST}]
+
+# Mode `best` is no way to execute anything: it asks for the others.
+EXECUTED = [*ALIKE, Mode.ARTICLE]
 
 # 1000 = 7 * 128 + 104: every epoch ends in a partial batch.
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=128, train_samples=1000, epochs=2, seed=5)
@@ -102,7 +105,7 @@ def open_worker(synthetic_root, tmp_path):
         yield start
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", EXECUTED)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_trial_learns_and_reports_itself(trials, framework, mode):
     started, first, _, second, score, *_, finished = trials(framework, mode)
@@ -114,7 +117,7 @@ def test_a_trial_learns_and_reports_itself(trials, framework, mode):
     assert finished["host_peak_bytes"] > 100 * 2**20
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", EXECUTED)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_more_passes_are_more_samples_of_the_same_test_set(trials, framework, mode):
     _, _, one, _, two, *_ = trials(framework, mode)
@@ -122,7 +125,7 @@ def test_more_passes_are_more_samples_of_the_same_test_set(trials, framework, mo
     assert two["accuracy"] >= one["accuracy"] - 0.05
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", EXECUTED)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_predictions_are_timed_call_by_call(trials, framework, mode):
     single, batch = trials(framework, mode)[5:7]
@@ -236,7 +239,7 @@ def test_a_cpu_has_neither_a_clock_nor_an_allocator_of_its_own(trials, framework
     }
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", EXECUTED)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_warming_up_leaves_the_recipes_weights(trials, framework, mode):
     started = trials(framework, mode)[0]
@@ -278,3 +281,13 @@ def test_each_mode_runs_the_step_its_own_way(trials, mode):
         Mode.GRAPH: {"tf.function (a loop over the epoch)", "CUDA graph"},
     }
     assert steps == expected[mode]
+
+
+@pytest.mark.parametrize(
+    ("update", "said"), [(Update.FUSED, "Adam (fused)"), (Update.FOREACH, "Adam (foreach)")]
+)
+def test_the_adam_that_is_asked_for_is_the_one_that_runs(synthetic_root, lasting_worker, update, said):
+    spec = spec_of("pytorch", Mode.LOOP, synthetic_root)
+    asked = replace(spec, case=replace(spec.case, update=update))
+    answer = lasting_worker("pytorch").ask(Do.START, timeout_s=300, spec=dump_spec(asked))
+    assert answer["effective"]["optimizer"] == said

@@ -102,6 +102,13 @@ class WeightDecayOf1e4(TorchMlp):
         return adam
 
 
+class StockAdam(TorchMlp):
+    def _adam(self):
+        adam = super()._adam()
+        adam.param_groups[0] |= {"fused": None, "foreach": None}
+        return adam
+
+
 class LearningRateOff(TorchMlp):
     def _adam(self):
         adam = super()._adam()
@@ -346,6 +353,9 @@ NARROW_FAULTS = {
     Precision.FP16: {"gradients left scaled": GradientsLeftScaled, "loss not scaled": NotScaled},
 }
 
+# In a case that asks for another implementation of Adam than the stock one.
+WAY_FAULTS = {"stock Adam": StockAdam}
+
 
 def open_adapter(spec):
-    return FAULTS[os.environ["EVENMATCH_FAULT"]](spec)
+    return (FAULTS | WAY_FAULTS)[os.environ["EVENMATCH_FAULT"]](spec)

@@ -20,6 +20,7 @@ from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.listings import PYTORCH
+from harness.work.program import Update
 from harness.work.records import EnergyBlock, Failure, GpuUse, Phase, Role, Round, Startup, Trial
 from harness.work.workload import Case, Dataset, Mode, Workload
 
@@ -118,6 +119,65 @@ def build(
     return read(folder)
 
 
+# Seconds a round of each way; those of a usual run, in which a pilot chose the fastest.
+WAYS = {
+    "tensorflow loop": 1.0,
+    "pytorch loop": 1.3,
+    "tensorflow graph": 0.5,
+    "pytorch loop-fused": 1.0,
+    "pytorch loop-foreach": 1.25,
+    "tensorflow compiled": 4.0,
+}
+CHOSEN = ("tensorflow graph", "pytorch loop-fused")
+
+
+def build_ways(
+    folder, *, took=WAYS, chosen=CHOSEN, replicates=6, batch_sizes=(64,), uncertified=(), part=None
+):
+    """Frames of a run in mode `best`, stored in `folder`; `took` has the seconds a round of each way.
+
+    The ways behind the first four sit in the first of every three replicates. `part` has what sat in a second
+    part of its match.
+    """
+    store = Store(folder)
+    store.prepare()
+    speeds, seeds = np.random.default_rng(0), np.random.default_rng(1)
+    ids = []
+    for batch_size, (name, factor) in product(batch_sizes, took.items()):
+        framework, way = name.split()
+        mode, _, update = way.partition("-")
+        work = Workload(batch_size=batch_size, epochs=4)
+        case = Case(workload=work, device="cpu", mode=Mode(mode), update=Update(update or "stock"))
+        ids.append(
+            prove(store, case, framework=framework, uncertified=batch_sizes if name in uncertified else ())
+        )
+        for replicate in range(0, replicates, 1 if list(took).index(name) < 4 else 3):
+            one = trial(
+                run_id=RUN_ID,
+                case=case,
+                framework=framework,
+                replicate=replicate,
+                factor=factor,
+                broken=None,
+                gpu_peak_bytes=None,
+                speeds=speeds,
+                seeds=seeds,
+            )
+            match_id = f"{RUN_ID}-b{batch_size}-ways-r{replicate}" + ("-part1" if name == part else "")
+            told = {"match_id": match_id, "trial_id": f"{match_id}-{name.replace(' ', '-')}"}
+            seat = list(took).index(name)
+            store.save_trial(replace(one, role=Role.WAYS, seat=seat, chosen=name in chosen, **told))
+    store.save_run(RUN | {"certificate_ids": ids, "command": "harness bench --mode best"})
+    return read(folder)
+
+
+@pytest.fixture
+def of_ways(tmp_path):
+    """A builder of frames of runs in mode `best` (see `build_ways`)."""
+    calls = count()
+    return lambda **kind: build_ways(tmp_path / f"ways-{next(calls)}", **kind)
+
+
 @pytest.fixture
 def frames(tmp_path):
     """A builder of frames, each call in a results folder of its own (see `build`)."""
@@ -166,7 +226,7 @@ def ordinary_page(tmp_path_factory):
     return write_page(build(folder / "results"), folder / "reports")
 
 
-def prove(store, case, *, uncertified):
+def prove(store, case, *, uncertified, framework=PYTORCH):
     """A certificate of one check, which fails for the batch sizes in `uncertified`."""
     holds = case.workload.batch_size not in uncertified
     finding = Finding(
@@ -180,7 +240,7 @@ def prove(store, case, *, uncertified):
         holds=holds,
     )
     certificate = Certificate(
-        id=f"id-{case.id}", case=case, framework=PYTORCH, findings=(finding,), wall_s=1.0
+        id=f"id-{framework}-{case.id}", case=case, framework=framework, findings=(finding,), wall_s=1.0
     )
     certificates.save(store.folder, certificate)
     return certificate.id

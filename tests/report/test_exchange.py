@@ -33,6 +33,20 @@ def test_the_document_holds_every_verdict_with_both_speeds(frames):
     assert run["uncertified"] == []
 
 
+def test_the_document_holds_what_each_question_is_answered(of_ways, frames):
+    (run,) = json.loads(as_json(document([of_ways()])))["runs"]
+    asked = [one["question"] for one in run["ways"] if one["phase"] == "train"]
+    assert asked == ["written the same way", "each at its best", *["the best way in each"] * 4]
+    best = run["ways"][1]
+    assert (best["way_of"], best["way_over"], best["verdict"]) == ("graph", "loop-fused", "tensorflow faster")
+    assert best["speed_ratio_low"] < best["speed_ratio"] < best["speed_ratio_high"]
+    assert best["replicates"] == 6
+    # The loops' verdict is one of both lists, corrected for all that was asked.
+    assert run["verdicts"][0]["p_adjusted"] == run["ways"][0]["p_adjusted"]
+    assert len(run["answers"]) == 4
+    assert json.loads(as_json(document([frames()])))["runs"][0]["ways"] == []
+
+
 def test_what_is_not_known_is_null_and_never_nan(frames):
     (run,) = json.loads(as_json(document([frames(replicates=1, uncertified=(64,))])))["runs"]
     assert run["verdicts"][0]["verdict"] is None

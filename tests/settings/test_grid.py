@@ -8,8 +8,10 @@ import pytest
 
 from harness.errors import BadOption
 from harness.settings import config
-from harness.settings.grid import Match, between, plan, ways
+from harness.settings.grid import Match, between, certifiable, plan, require_adam
+from harness.work.changes import contender, differences
 from harness.work.contender import Contender
+from harness.work.program import Update
 from harness.work.records import Role
 
 
@@ -81,6 +83,8 @@ def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
         ({"precision": "fp16"}, "PRECISION=fp16: not allowed; use fp32, bf16, fp64 with DEVICE=cpu"),
         ({"mode": "graph"}, "MODE=graph: not allowed; use loop, eager, compiled, idiomatic, article with"),
         ({"mode": "graph", "device": "cuda,cpu"}, "MODE=graph"),
+        ({"mode": "best", "precision": "tf32"}, "PRECISION=tf32"),
+        ({"mode": "loop,best"}, "MODE=loop,best: not allowed; use best by itself: its matches hold all ways"),
     ],
 )
 def test_what_a_cpu_does_not_have_is_refused_in_one_line(tmp_path, given, message):
@@ -147,7 +151,7 @@ def test_a_match_of_a_walk_is_counted_under_it(tmp_path):
 def test_the_ways_of_a_framework_are_all_that_can_have_a_certificate_on_a_device(
     tmp_path, device, modes, formats
 ):
-    found = ways("pytorch", device)
+    found = certifiable("pytorch", device)
     assert len(found) == len(set(found)) == len(modes) * len(formats)
     assert {mode for mode, _ in found} == modes
     assert {precision for _, precision in found} == formats
@@ -183,3 +187,64 @@ def test_a_comparison_repeats_a_round_at_first_and_in_about_every_second_replica
     ]
     assert by_case[0] != by_case[1]
     assert not any(match.repeated for match in matches if match.role is Role.CONTROL)
+
+
+def test_in_mode_best_a_case_is_that_of_the_loops_and_holds_all_ways_of_both_frameworks(tmp_path):
+    best = planned(tmp_path, batch_size="64,512", mode="best")
+    assert best.best
+    assert [case.id for case in best.cases] == ["mnist-cpu-loop-fp32-b64-e1", "mnist-cpu-loop-fp32-b512-e1"]
+    ways = [f"{one.framework} {one.case.way.id}" for one in best.ways(best.cases[0])]
+    assert ways == [
+        "tensorflow loop",
+        "pytorch loop",
+        "tensorflow compiled",
+        "tensorflow graph",
+        "pytorch loop-foreach",
+        "pytorch loop-fused",
+        "pytorch compiled",
+    ]
+    assert len({one.case.id for one in best.contenders()}) == 2 * 5
+    assert len(best.contenders()) == 2 * len(ways)
+
+
+def test_a_way_without_a_certificate_is_in_no_match(tmp_path):
+    best = planned(tmp_path, batch_size="64", mode="best")
+    (case,) = best.cases
+    refused = best.ways(case)[-1]
+    left = replace(best, refused=frozenset({refused}))
+    assert left.ways(case) == best.ways(case)[:-1]
+
+
+def test_the_name_of_a_case_tells_its_implementation_of_adam_where_it_is_not_the_stock_one(tmp_path):
+    (case,) = planned(tmp_path, batch_size="64").cases
+    assert replace(case, update=Update.FUSED).id == f"{case.id}-fused"
+    assert replace(case, update=Update.STOCK).id == case.id
+
+
+def test_other_modes_keep_what_they_took_before_mode_best_had_defaults(tmp_path):
+    best, loop = (config.resolve({"mode": mode}, {}, tmp_path) for mode in ("best", "loop"))
+    assert (best.epochs, best.round_s, best.budget_s) == ((1,), 0.1, 360.0)
+    assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.2, 240.0)
+    assert config.resolve({"mode": "best", "epochs": "3"}, {}, tmp_path).epochs == (3,)
+
+
+@pytest.mark.parametrize(
+    ("named", "has"),
+    [
+        ("tensorflow/mnist-cpu-loop-fp32-b64-e5-fused", "what TensorFlow has there: the stock Adam alone"),
+        ("pytorch/mnist-cpu-eager-fp32-b64-e5-fused", "what PyTorch has there: loop-foreach, loop-fused"),
+    ],
+)
+def test_an_adam_that_a_framework_does_not_have_is_refused_in_one_line(named, has):
+    with pytest.raises(BadOption) as refused:
+        require_adam(contender(named, 0))
+    assert str(refused.value) == f"CASE={named}: not allowed; use {has}"
+
+
+def test_a_contender_is_named_with_its_adam():
+    named = "pytorch/mnist-cpu-loop-fp32-b64-e5-fused"
+    require_adam(contender(named, 0))
+    assert contender(named, 0).id == named
+    assert differences(contender(named, 0), contender("pytorch/mnist-cpu-loop-fp32-b64-e5", 0)) == [
+        "implementation of Adam"
+    ]

@@ -10,9 +10,11 @@ from rich.console import Console
 
 from harness.terminal import console
 from harness.terminal.live import ProofDisplay
+from harness.work.contender import Contender
 from harness.work.workload import Case, Dataset, Mode, Workload
 
 CASE = Case(workload=Workload(dataset=Dataset.SYNTHETIC, batch_size=100), device="cpu", mode=Mode.LOOP)
+CONTENDER = Contender(framework="tensorflow", case=CASE)
 
 
 class Terminal(io.StringIO):
@@ -42,8 +44,8 @@ def test_a_log_with_colours_has_the_plain_lines_and_no_bar(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     log = io.StringIO()
     with ProofDisplay(1, Console(file=log)) as display:
-        display.proof_began(CASE)
-    assert f"proving that both frameworks do the same work: {CASE.id}" in log.getvalue()
+        display.proof_began(CONTENDER)
+    assert f"proving that it does the case's work: TensorFlow, {CASE.id}" in " ".join(log.getvalue().split())
     assert "\x1b[?25l" not in log.getvalue()  # no hidden cursor, so nothing is redrawn
     assert "\r" not in log.getvalue()
 
@@ -51,7 +53,7 @@ def test_a_log_with_colours_has_the_plain_lines_and_no_bar(monkeypatch):
 def test_a_log_on_a_full_disk_loses_its_lines_and_nothing_else(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Full())
     with ProofDisplay(1) as display:
-        display.proof_began(CASE)
+        display.proof_began(CONTENDER)
 
 
 def test_without_a_standard_error_nothing_is_said(monkeypatch):

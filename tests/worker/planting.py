@@ -10,7 +10,7 @@ from harness.work.workload import Mode
 LATE_EPOCH = 2
 
 STEPPING = frozenset({Mode.LOOP, Mode.EAGER, Mode.COMPILED})
-EVERY = frozenset({*STEPPING, Mode.IDIOMATIC})
+EVERY = frozenset({*STEPPING, Mode.IDIOMATIC, Mode.GRAPH})
 
 
 @dataclass

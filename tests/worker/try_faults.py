@@ -1,8 +1,8 @@
 """Trials of a faulty adapter, one after the other in one process: how each ended.
 
-`python -m tests.worker.try_faults FRAMEWORK DATA_ROOT MODE:FAULT ...` prints a JSON object for each: both
-names, and the kind and the sentence of its failure or nulls. `MODE:` is the adapter without a fault, `MODE`
-that and every fault that the mode allows.
+`python -m tests.worker.try_faults FRAMEWORK DATA_ROOT WAY:FAULT ...` prints a JSON object for each: both
+names, and the kind and the sentence of its failure or nulls. A way is a mode or, such as `loop-fused`, a mode
+and an Adam. `WAY:` is the adapter without a fault, `WAY` that and every fault that the mode allows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 
 from harness.work.listings import TENSORFLOW
+from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker import beside
 from harness.worker.protocol import Do, dump_spec
@@ -27,12 +28,13 @@ def main(framework: str, data_root: str, *asked: str) -> None:
     beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
     for named in asked:
-        mode, colon, fault = named.partition(":")
-        case = Case(workload=WORK, device="cpu", mode=Mode(mode))
+        way, colon, fault = named.partition(":")
+        mode, _, update = way.partition("-")
+        case = Case(workload=WORK, device="cpu", mode=Mode(mode), update=Update(update or Update.STOCK))
         spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
         for one in [fault] if colon else ["", *allowed(framework, case.mode)]:
             os.environ["EVENMATCH_FAULT"] = one
-            told = {"mode": mode, "fault": one} | ended(spec)
+            told = {"way": way, "fault": one} | ended(spec)
             print(json.dumps(told), flush=True)  # noqa: T201  (it is the answer)
 
 

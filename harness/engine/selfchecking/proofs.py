@@ -17,7 +17,7 @@ from harness.engine.selfchecking.workers import BATCH_SIZE, CheckConditions, Han
 from harness.errors import TrialError, WorkerSilent
 from harness.measure import scratch
 from harness.parity.certificate import Finding
-from harness.settings.grid import ways
+from harness.settings.grid import certifiable
 from harness.work.workload import Mode, Precision
 from harness.worker.protocol import Do
 
@@ -71,7 +71,7 @@ def _certified(
     conditions: CheckConditions, workers: Workers, modes: Sequence[Mode], *, among: bool
 ) -> Outcome:
     wanted = {
-        name: [way for way in ways(name, conditions.device) if (way[0] in modes) is among]
+        name: [way for way in certifiable(name, conditions.device) if (way[0] in modes) is among]
         for name in conditions.frameworks
     }
     if not any(wanted.values()):
@@ -173,7 +173,7 @@ def agreeing(conditions: CheckConditions, workers: Workers) -> Outcome:
 
 def _agreeing(framework: str, conditions: CheckConditions, workers: Workers) -> Outcome:
     other_mode = other_way(conditions)
-    if (other_mode, Precision.FP32) not in ways(framework, conditions.device):
+    if (other_mode, Precision.FP32) not in certifiable(framework, conditions.device):
         return could_not(f"{framework} has no mode {other_mode}")
     cases = [conditions.case(mode, dropout_rate=0.0) for mode in (Mode.LOOP, other_mode)]
     with ExitStack() as stack:

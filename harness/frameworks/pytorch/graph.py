@@ -15,6 +15,7 @@ import torch
 from harness.errors import NotDivisible
 from harness.frameworks.base import Counts
 from harness.frameworks.pytorch.mlp import TorchMlp
+from harness.work.program import Update
 from harness.work.recipe import Order, Weights, batches
 
 # Steps before a capture, in which libraries and the optimiser set themselves up; PyTorch's notes take three.
@@ -102,6 +103,9 @@ class TorchGraph(TorchMlp):
         with torch.cuda.graph(graph):
             step()
         return Captured(graph=graph, step=step)
+
+    def promised_update(self) -> Update:
+        return Update.FUSED
 
     def _adam(self, **kernel: bool) -> torch.optim.Adam:
         """Counts its steps on the device; fused, so that a scaled loss asks the host nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,17 @@ from harness.frameworks.pytorch.layout import to_recipe, to_torch
 from harness.frameworks.pytorch.matched import GivenMask
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.pytorch.testimony import TorchTestimony
+from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
+
+# What Adam is told, to run which of its implementations.
+IMPLEMENTATIONS: Final[dict[Update, dict[str, bool]]] = {
+    Update.STOCK: {},
+    Update.FOR_LOOP: {"foreach": False},
+    Update.FOREACH: {"foreach": True},
+    Update.FUSED: {"fused": True},
+}
 
 
 class TorchMlp(TorchTestimony):
@@ -211,7 +221,7 @@ class TorchMlp(TorchTestimony):
             lr=adam.learning_rate,
             betas=(adam.beta_1, adam.beta_2),
             eps=adam.epsilon,
-            **kernel,
+            **IMPLEMENTATIONS[self.spec.case.update] | kernel,
         )
 
     def _cross_entropy(self, inputs: Tensor, labels: Tensor) -> Tensor:

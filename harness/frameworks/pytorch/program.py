@@ -6,7 +6,6 @@ A sampler plays the recipe's order where `shuffle=True` would draw its own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +13,11 @@ from torch import Tensor, nn
 from harness.errors import NotDivisible
 from harness.frameworks.base import Data, Pace
 from harness.frameworks.pytorch.feeds import ArrayFeed, Feed, LoaderFeed
-from harness.frameworks.pytorch.mlp import TorchMlp
+from harness.frameworks.pytorch.mlp import IMPLEMENTATIONS, TorchMlp
 from harness.work.listings import ONLY, TENSORFLOW, program_of
-from harness.work.program import Metrics, Output, Pipeline, Update
+from harness.work.program import Metrics, Output, Pipeline
 from harness.work.recipe import Order, Weights
 from harness.work.workload import CLASSES, INPUT_FEATURES, TrialSpec
-
-_IMPLEMENTATIONS: Final[dict[Update, dict[str, bool]]] = {
-    Update.STOCK: {},
-    Update.FOR_LOOP: {"foreach": False},
-    Update.FOREACH: {"foreach": True},
-    Update.FUSED: {"fused": True},
-}
 
 
 class TorchProgram(TorchMlp):
@@ -109,4 +101,4 @@ class TorchProgram(TorchMlp):
         )
 
     def _adam(self, **kernel: bool) -> torch.optim.Adam:
-        return super()._adam(**kernel, **_IMPLEMENTATIONS[self._program.update])
+        return super()._adam(**kernel, **IMPLEMENTATIONS[self._program.update])

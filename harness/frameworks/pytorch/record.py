@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.frameworks.record import EVERYWHERE, ON_GPU, Ability, Framework, Look, Package, Variables
-from harness.work.workload import Mode, Precision
+from harness.frameworks.record import EVERYWHERE, ON_CPU, ON_GPU, Ability, Framework, Look, Package, Variables
+from harness.work.program import Update
+from harness.work.workload import Mode, Precision, Way
 
 RECORD: Final = Framework(
     name="pytorch",
@@ -30,6 +31,13 @@ RECORD: Final = Framework(
         # No ordinary processor computes in it: it is emulated there.
         Precision.FP16: ON_GPU,
         Precision.FP64: EVERYWHERE,
+    },
+    ways={
+        # On a GPU the stock one is this one.
+        Way(mode=Mode.LOOP, update=Update.FOREACH): ON_CPU,
+        Way(mode=Mode.LOOP, update=Update.FUSED): EVERYWHERE,
+        Way(mode=Mode.COMPILED): EVERYWHERE,
+        Way(mode=Mode.GRAPH): ON_GPU,
     },
     adapter="harness.frameworks.pytorch.adapter",
     module="torch",

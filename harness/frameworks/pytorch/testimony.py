@@ -17,6 +17,7 @@ from harness.frameworks.pytorch.layout import to_recipe
 from harness.frameworks.pytorch.matched import GivenMask
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.witness import Fact, Moments, Witness
+from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
 
@@ -178,6 +179,7 @@ class TorchTestimony(Witness):
         parameter = next(self.model.parameters())
         return {
             "execution": self._execution(),
+            "update": self._implementation(),
             "threads": torch.get_num_threads(),
             "interop_threads": torch.get_num_interop_threads(),
             "device": "cpu" if parameter.device.type == "cpu" else "gpu",
@@ -192,6 +194,14 @@ class TorchTestimony(Witness):
         """Compiled where code that Dynamo made runs: asked of its counters, not of the mode."""
         compiled = counters["stats"]["unique_graphs"] > 0 and self._loss_of != self._cross_entropy
         return "compiled" if compiled else "eager"
+
+    def _implementation(self) -> Update:
+        """Of Adam's step, from the flags by which it picks one; stock where it was left to choose."""
+        (group,) = self.optimizer.param_groups
+        if group["fused"]:
+            return Update.FUSED
+        chosen = {True: Update.FOREACH, False: Update.FOR_LOOP}
+        return chosen.get(group["foreach"], Update.STOCK)
 
     def _compute(self) -> str:
         """Type of the activations, as the last layer puts them out in a forward pass."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from harness.frameworks.record import EVERYWHERE, ON_GPU, Framework, Log, Look, Package, Variables
-from harness.work.workload import Mode, Precision
+from harness.work.workload import Mode, Precision, Way
 
 # By its default a process takes nearly all memory of a GPU at once.
 _GROWTH: Final = "TF_FORCE_GPU_ALLOW_GROWTH"
@@ -25,8 +25,7 @@ RECORD: Final = Framework(
         Mode.EAGER: EVERYWHERE,
         Mode.COMPILED: EVERYWHERE,
         Mode.IDIOMATIC: EVERYWHERE,
-        # A whole epoch without the host is about what the host costs a GPU.
-        Mode.GRAPH: ON_GPU,
+        Mode.GRAPH: EVERYWHERE,
         Mode.ARTICLE: EVERYWHERE,
     },
     precisions={
@@ -36,6 +35,10 @@ RECORD: Final = Framework(
         # No ordinary processor computes in it: it is emulated there.
         Precision.FP16: ON_GPU,
         Precision.FP64: EVERYWHERE,
+    },
+    ways={
+        Way(mode=Mode.COMPILED): EVERYWHERE,
+        Way(mode=Mode.GRAPH): EVERYWHERE,
     },
     adapter="harness.frameworks.tensorflow.adapter",
     module="tensorflow",

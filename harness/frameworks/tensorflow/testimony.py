@@ -17,6 +17,7 @@ from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask
 from harness.frameworks.tensorflow.precision import growth_steps, loss_scale
 from harness.frameworks.witness import Fact, Moments, Witness
+from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import AdamForm, Mode
 
@@ -145,6 +146,8 @@ class TensorFlowTestimony(Witness):
         variable = self.model.trainable_variables[0]
         return {
             "execution": self._execution(),
+            # Keras's Adam has one implementation.
+            "update": Update.STOCK,
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "device": place(variable.value.device),

@@ -5,11 +5,13 @@ from harness.report.figures.cost import startup, taken
 from harness.report.figures.learning import accuracy
 from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch
 from harness.report.figures.telling import false_alarms
+from harness.report.figures.ways import ladder
 
 __all__ = [
     "MOST_POINTS",
     "accuracy",
     "false_alarms",
+    "ladder",
     "ratios",
     "startup",
     "taken",

@@ -105,10 +105,9 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
         axis.plot([low, high], [place, place], color=colour, linewidth=1.8)
         hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
         axis.plot(row["speed_ratio"], place, marker, color=colour, markerfacecolor=hollow, markersize=6)
-    _ratio_axis(axis, judged["speed_ratio_low"].min(), judged["speed_ratio_high"].max())
-    _name_ends(
-        axis, words.framework(judged["speed_of"].iloc[0]), words.framework(judged["speed_over"].iloc[0])
-    )
+    ratio_axis(axis, judged["speed_ratio_low"].min(), judged["speed_ratio_high"].max())
+    one, other = (words.framework(judged[side].iloc[0]) for side in ("speed_of", "speed_over"))
+    name_ends(axis, f"← {other} faster", f"{one} faster →")
     axis.set_ylim(-0.6, len(judged) - 0.4)
     axis.set_yticks(places, judged["label"])
     axis.grid(visible=False, axis="y")
@@ -161,7 +160,7 @@ def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
         )
 
 
-def _ratio_axis(axis: Axes, low: float, high: float) -> None:
+def ratio_axis(axis: Axes, low: float, high: float) -> None:
     """A log axis from `low` to `high` that always shows 1 and a little of either side."""
     ends = np.log([min(low, 1 / _LEAST_REACH), max(high, _LEAST_REACH)])
     room = 0.06 * np.ptp(ends)
@@ -173,9 +172,9 @@ def _ratio_axis(axis: Axes, low: float, high: float) -> None:
     axis.set_xlabel("times as fast")
 
 
-def _name_ends(axis: Axes, of: str, over: str) -> None:
-    """Whose side is which."""
-    for side, name, align in ((0.0, f"← {over} faster", "left"), (1.0, f"{of} faster →", "right")):
+def name_ends(axis: Axes, left: str, right: str) -> None:
+    """What either side of 1 says."""
+    for side, name, align in ((0.0, left, "left"), (1.0, right, "right")):
         axis.text(side, 1.02, name, transform=axis.transAxes, ha=align, va="bottom", color=style.MUTED)
 
 

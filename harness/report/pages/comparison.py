@@ -14,8 +14,8 @@ from harness.report.exchange import SHAPE, records
 from harness.report.figures import timelines
 from harness.report.pages import context
 from harness.report.pages.context import Page, Section, Table
-from harness.report.sentences.answer import Answer
 from harness.report.sentences.cases import cases, labelled
+from harness.report.sentences.ratios import Answer
 from harness.store.frames import Frames
 from harness.work.records import Phase
 

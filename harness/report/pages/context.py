@@ -12,7 +12,7 @@ import pandas as pd
 from harness.analysis.of_trials import pair_of
 from harness.frameworks import registry
 from harness.report import words
-from harness.report.sentences.answer import Answer
+from harness.report.sentences.ratios import Answer
 from harness.store.frames import Frames
 from harness.work.workload import FULL_TRAIN_SAMPLES
 
@@ -100,7 +100,7 @@ _PLACE: Final = {
 
 def warnings(frames: Frames) -> tuple[str, ...]:
     """What a reader must know before any number: synthetic data, part of the data, failures, a cut run."""
-    trials, said = frames.trials, []
+    trials, said = pd.concat([frames.trials, frames.other_ways]), []
     if trials["synthetic"].any():
         said.append(
             "Synthetic data: these images were made up, so accuracies mean nothing outside this page."

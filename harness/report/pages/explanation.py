@@ -12,7 +12,7 @@ from harness.report import words
 from harness.report.pages import context
 from harness.report.pages.sections import account, explanation
 from harness.report.pages.summary import publish
-from harness.report.sentences.answer import Answer
+from harness.report.sentences.ratios import Answer
 from harness.report.sentences.why import explained
 from harness.store.frames import Frames
 

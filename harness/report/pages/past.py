@@ -13,7 +13,7 @@ from harness.report import style, words
 from harness.report.figures import timelines
 from harness.report.pages import context
 from harness.report.pages.context import Page, Section
-from harness.report.sentences.answer import Answer
+from harness.report.sentences.ratios import Answer
 
 
 def answers(past: History) -> list[Answer]:

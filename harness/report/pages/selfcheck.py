@@ -14,7 +14,7 @@ from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages.context import Page, Section, Table
 from harness.report.pages.summary import publish
-from harness.report.sentences.answer import Answer
+from harness.report.sentences.ratios import Answer
 
 PAGE_NAME: Final = "selfcheck.html"
 

@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
+from harness.analysis import ways
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
 from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts, winner
+from harness.analysis.ways import ASKED, Question
 from harness.report import words
 from harness.report.sentences.cases import batch, cases, describe, differing, labelled
+from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
+from harness.report.sentences.ways import asked_of, at_best, ladders
 from harness.store.frames import Frames
 from harness.work.records import Phase
 from harness.work.workload import Mode
 
 # Cases of one sentence share all of these; batch sizes and modes are listed in it.
 _SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
-
-# More intervals or reasons than this are summed up: the tables have each.
-_MOST_LISTED: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One sentence about the cases of a device that share a verdict; `sure` is its evidence."""
-
-    where: str
-    says: str
-    sure: str
-    verdict: str | None
-
-    @property
-    def winner(self) -> str | None:
-        """The framework that is called faster, if one is."""
-        return winner(self.verdict)
 
 
 @lru_cache(maxsize=4)
@@ -47,20 +33,45 @@ def judge(frames: Frames) -> pd.DataFrame:
 
     Kept for the frames of the last calls: page and terminal ask for the same ones several times.
 
-    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order.
+    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order. Of matches of
+    all ways it is what is said of the usual loops, corrected for all that is asked of these matches.
     """
-    judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
-    return labelled(judged, cases(frames.trials))
+    if frames.ways.empty:
+        judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
+        return labelled(judged, cases(frames.trials))
+    asked = judge_ways(frames)
+    return asked.loc[asked["question"] == Question.SAME, [name for name in asked if name not in ASKED]]
+
+
+@lru_cache(maxsize=4)
+def judge_ways(frames: Frames) -> pd.DataFrame:
+    """What the three questions of matches of all ways are answered; kept as `judge` is.
+
+    Columns of `analysis.ways.answers` and those that `cases.labelled` adds, in its order; no rows without
+    such matches.
+    """
+    if frames.ways.empty:
+        return pd.DataFrame(columns=["question"])
+    asked = ways.answers(frames.ways, frames.way_rounds, certified(frames.certificates))
+    return labelled(asked, cases(frames.trials))
 
 
 def all_answers(frames: Frames) -> list[Answer]:
-    """What is said of training: of the cases that were measured, then of those that were refused."""
-    return [*answers(judge(frames)), *refusals(frames)]
+    """What is said of training: of the cases that were measured, then of those that were refused.
+
+    Of matches of all ways three questions are answered, one after the other.
+    """
+    same, asked = answers(judge(frames)), judge_ways(frames)
+    if asked.empty:
+        return [*same, *refusals(frames)]
+    same = [replace(one, where=asked_of(Question.SAME, one.where)) for one in same]
+    return [*same, *at_best(asked), *ladders(asked), *refusals(frames)]
 
 
 def refusals(frames: Frames) -> list[Answer]:
     """Cases that were not measured because their certificate failed."""
-    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(frames.trials["case_id"])]
+    measured = {*frames.trials["case_id"], *frames.ways.get("case_id", [])}
+    unmeasured = frames.certificates[~frames.certificates["case_id"].isin(measured)]
     proofs = certified(unmeasured)
     return [
         Answer(
@@ -113,15 +124,11 @@ def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
     of_mode = rows.groupby(["told", "mode"])
     batches, reasons = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["reason"].agg(tuple).to_dict()
     together = [
-        (told, batches[told, mode], () if _decided(told) else reasons[told, mode])
+        (told, batches[told, mode], () if decided(told) else reasons[told, mode])
         for told, mode in zip(rows["told"], rows["mode"], strict=True)
     ]
     for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
         yield group
-
-
-def _decided(verdict: str) -> bool:
-    return winner(verdict) is not None or verdict == Verdict.EQUIVALENT
 
 
 def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]) -> Answer:
@@ -135,18 +142,18 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]
     if faster is not None:
         slower = other if faster == one else one
         says = (
-            f"{words.framework(faster)} {verb} {_span(_towards(group, faster))} times as fast as "
+            f"{words.framework(faster)} {verb} {span(towards(group, faster))} times as fast as "
             f"{words.framework(slower)} at {batches}"
         )
-        return Answer(where=where, says=says, sure=_evidence(group, faster), verdict=verdict)
+        return Answer(where=where, says=says, sure=evidence(group, faster), verdict=verdict)
     if verdict == Verdict.EQUIVALENT:
         says = f"both {verb.removesuffix('s')} equally fast, within {100 * margin:g} %, at {batches}"
-        return Answer(where=where, says=says, sure=_evidence(group, one), verdict=verdict)
+        return Answer(where=where, says=says, sure=evidence(group, one), verdict=verdict)
     said = "no verdict" if verdict is None else verdict
     return Answer(
         where=where,
         says=f"{said}, {batches}" if first["mode"] == Mode.ARTICLE else f"{said} at {batches}",
-        sure=_why_open(group),
+        sure=why_open(group),
         verdict=verdict,
     )
 
@@ -161,65 +168,3 @@ def _where(group: pd.DataFrame, several: list[str]) -> str:
         describe(first.to_dict(), several),
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _why_open(group: pd.DataFrame) -> str:
-    """Why cases have no winner, and what was measured nonetheless."""
-    reasons = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
-    why = "; ".join(reasons[:_MOST_LISTED])
-    if len(reasons) > _MOST_LISTED:
-        why += f"; and {words.plural(len(reasons) - _MOST_LISTED, 'more reason')} in the table of ratios"
-    measured = group[group["speed_ratio"].notna()]
-    if measured.empty:
-        return why
-    if pd.isna(group["verdict"].iloc[0]):
-        return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
-    pair = (str(group["speed_of"].iloc[0]), str(group["speed_over"].iloc[0]))
-    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}"
-
-
-def _so_far(measured: pd.DataFrame) -> str:
-    if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
-        return f"{_span(measured)}, each in the table"
-    return words.listed(
-        f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
-        for row in measured.to_dict("records")
-    )
-
-
-def _bounds(row: dict[Any, Any]) -> str:
-    if pd.isna(row["speed_ratio_low"]):
-        return ""
-    return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
-
-
-def _towards(group: pd.DataFrame, of: str) -> pd.DataFrame:
-    """Ratio and interval turned so that above 1 the framework `of` is faster."""
-    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
-    if of == group["speed_of"].iloc[0]:
-        return ratio
-    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
-    return turned.set_axis(ratio.columns, axis=1)
-
-
-def _span(turned: pd.DataFrame) -> str:
-    least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
-    return least if least == most else f"{least} to {most}"
-
-
-def _evidence(group: pd.DataFrame, of: str) -> str:
-    turned = _towards(group, of)
-    lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
-    confidence = f"{100 * group['confidence'].iloc[0]:g} %"
-    fewest = words.plural(int(group["replicates"].min()), "replicate")
-    if len(group) == 1:
-        return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
-    if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
-        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
-    widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
-    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"
-
-
-def _listed(lows: pd.Series, highs: pd.Series) -> str:
-    bounds = zip(lows, highs, strict=True)
-    return words.listed(f"{words.ratio(low)} to {words.ratio(high)}" for low, high in bounds)

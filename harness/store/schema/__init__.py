@@ -14,7 +14,8 @@ History of `SCHEMA_VERSION`:
         and `side`, a round's `place` where there was `turn`; the part of a match that memory split; a try of
         a calibration calls the first or the second contender faster; the energy of training is that of blocks
         of their own, with their samples and seconds: until then it was that of the rounds, whose turns are
-        too short to be told apart; in how many turns a change was measured, and what noise they made
+        too short to be told apart; in how many turns a change was measured, and what noise they made; the
+        implementation of Adam, and which way a pilot chose
 """
 
 from typing import Final

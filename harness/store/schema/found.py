@@ -25,6 +25,7 @@ CERTIFICATES: Final = pa.schema(
         ("framework", pa.string()),
         ("device", pa.string()),
         ("mode", pa.string()),
+        ("update", pa.string()),
         ("precision", pa.string()),
         ("dataset", pa.string()),
         ("synthetic", pa.bool_()),

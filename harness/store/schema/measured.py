@@ -27,6 +27,7 @@ _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
     ("planted_share", pa.float64()),
     ("device", pa.string()),
     ("mode", pa.string()),
+    ("update", pa.string()),
     ("precision", pa.string()),
     ("dataset", pa.string()),
     ("synthetic", pa.bool_()),
@@ -41,6 +42,7 @@ TRIALS: Final = pa.schema(
     [
         *_IDENTITY,
         ("part", pa.int8()),
+        ("chosen", pa.bool_()),
         ("train_samples", pa.int32()),
         ("test_samples", pa.int32()),
         ("eval_batch_size", pa.int32()),

@@ -179,7 +179,7 @@ def proven(conditions, acting, monkeypatch):
     acting()
     told = proofs.proving.findings
     both = [(Mode.LOOP, Precision.FP32), (Mode.COMPILED, Precision.FP32)]
-    monkeypatch.setattr(proofs, "ways", lambda *_: both)
+    monkeypatch.setattr(proofs, "certifiable", lambda *_: both)
     monkeypatch.setattr(proofs.proving, "findings", lambda one: one if isinstance(one, tuple) else told(one))
 
     def prove(name, answer):
@@ -213,7 +213,7 @@ def test_certificates_are_told_by_what_comes_closest_to_its_bound(proven, answer
 @pytest.mark.slow
 def test_a_real_framework_with_a_fault_makes_the_certificates_fail(conditions, monkeypatch):
     monkeypatch.setattr(
-        proofs, "ways", lambda *_: [(Mode.LOOP, Precision.FP32), (Mode.EAGER, Precision.FP32)]
+        proofs, "certifiable", lambda *_: [(Mode.LOOP, Precision.FP32), (Mode.EAGER, Precision.FP32)]
     )
     monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.parity.faulty_torch")
     monkeypatch.setenv("EVENMATCH_FAULT", "batch order shifted by one sample")
@@ -226,7 +226,7 @@ def test_a_real_framework_with_a_fault_makes_the_certificates_fail(conditions, m
 @pytest.mark.slow
 def test_one_worker_testifies_to_all_ways_of_a_real_framework(conditions, monkeypatch):
     wanted = [(Mode.LOOP, Precision.BF16), (Mode.EAGER, Precision.FP32), (Mode.LOOP, Precision.FP64)]
-    monkeypatch.setattr(proofs, "ways", lambda *_: wanted)
+    monkeypatch.setattr(proofs, "certifiable", lambda *_: wanted)
     (outcome,) = found(one_framework(conditions), "certificates")
     assert outcome.state is State.PASSED, outcome
     assert len(list((conditions.folder / "logs").iterdir())) == 1

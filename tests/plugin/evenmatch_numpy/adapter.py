@@ -237,6 +237,7 @@ class NumpyMlp(Witness):
     def settings(self) -> dict[str, Fact]:
         return {
             "execution": "eager",
+            "update": "stock",
             "threads": _threads(),
             "interop_threads": 1,
             "device": "cpu",

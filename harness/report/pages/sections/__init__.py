@@ -15,6 +15,7 @@ from harness.report.pages.sections import (
     reaching,
     speed,
     telling,
+    ways,
 )
 
 
@@ -26,6 +27,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
         speed.overview(shown, pictures),
+        *([] if shown.frames.ways.empty else [ways.ways(shown, pictures)]),
         *([] if shown.frames.changes.empty else [explanation.why(shown.frames.changes, pictures)]),
         learning.accuracy(shown, pictures),
         reaching.time_to_accuracy(shown, pictures),

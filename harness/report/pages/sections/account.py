@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from harness.analysis.ways import way_of
 from harness.report import words
 from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
 from harness.report.pages.sections.drawing import TRIAL
+from harness.report.sentences.cases import batch
 from harness.store.frames import Frames
 from harness.work.records import Status
 
 
 def failures(shown: Evidence) -> Section:
-    failed = shown.trials[shown.trials["status"] != Status.OK]
+    booked = _booked(shown)
+    failed = booked[booked["status"] != Status.OK]
     return Section(
         name="failures",
         title="Failures",
@@ -39,7 +44,7 @@ def trials(shown: Evidence) -> Section:
         intro="One row a trial, as in results/trials.",
         table=context.table(
             "All trials",
-            shown.trials,
+            _booked(shown),
             (
                 *TRIAL,
                 ("seed", "seed", str),
@@ -52,6 +57,19 @@ def trials(shown: Evidence) -> Section:
             ),
         ),
     )
+
+
+def _booked(shown: Evidence) -> pd.DataFrame:
+    """All trials, those of other ways than the loops last, and named by their ways."""
+    others = shown.frames.other_ways
+    if others.empty:
+        return shown.trials
+    ways = [way_of(row) for row in others.to_dict("records")]
+    labels = [
+        f"{words.executed(way.id)}, {batch(row)}"
+        for way, row in zip(ways, others.to_dict("records"), strict=True)
+    ]
+    return pd.concat([shown.trials, others.assign(label=labels)])
 
 
 def environment(shown: Evidence) -> Section:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.analysis import ways
 from harness.analysis.calibration import calibration
 from harness.analysis.certified import certified
 from harness.analysis.disturbed import disturbances
@@ -82,7 +83,12 @@ def _noise_told(shown: Evidence, rounds: pd.DataFrame, marked: pd.Series, settle
     )
     if not marked.any():
         return said + "So there is nothing to leave out of the verdicts."
-    without = undisturbed(shown.frames.trials, shown.frames.rounds, certified(shown.frames.certificates))
+    frames, proofs = shown.frames, certified(shown.frames.certificates)
+    without = (
+        undisturbed(frames.trials, frames.rounds, proofs)
+        if frames.ways.empty
+        else ways.undisturbed(frames.ways, frames.way_rounds, proofs)
+    )
     with_all = shown.judged.set_index(["case_id", "phase"])
     beside = without.set_index(["case_id", "phase"]).join(with_all[["label"]])
     differ = beside[beside["verdict"].fillna("") != with_all["verdict"].fillna("").reindex(beside.index)]

@@ -1,0 +1,96 @@
+"""What sentences about ratios share: an answer, a group of ratios as a span, and its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import winner
+from harness.report import words
+
+# More intervals or reasons than this are summed up: the tables have each.
+_MOST_LISTED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One sentence about the cases of a device that share a verdict; `sure` is its evidence."""
+
+    where: str
+    says: str
+    sure: str
+    verdict: str | None
+
+    @property
+    def winner(self) -> str | None:
+        """The framework that is called faster, if one is."""
+        return winner(self.verdict)
+
+
+def decided(verdict: str) -> bool:
+    return winner(verdict) is not None or verdict == Verdict.EQUIVALENT
+
+
+def why_open(group: pd.DataFrame) -> str:
+    """Why cases have no winner, and what was measured nonetheless."""
+    reasons = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
+    why = "; ".join(reasons[:_MOST_LISTED])
+    if len(reasons) > _MOST_LISTED:
+        why += f"; and {words.plural(len(reasons) - _MOST_LISTED, 'more reason')} in the table of ratios"
+    measured = group[group["speed_ratio"].notna()]
+    if measured.empty:
+        return why
+    if pd.isna(group["verdict"].iloc[0]):
+        return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
+    pair = (str(group["speed_of"].iloc[0]), str(group["speed_over"].iloc[0]))
+    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}"
+
+
+def _so_far(measured: pd.DataFrame) -> str:
+    if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
+        return f"{span(measured)}, each in the table"
+    return words.listed(
+        f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
+        for row in measured.to_dict("records")
+    )
+
+
+def _bounds(row: dict[Any, Any]) -> str:
+    if pd.isna(row["speed_ratio_low"]):
+        return ""
+    return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
+
+
+def towards(group: pd.DataFrame, of: str) -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the framework `of` is faster."""
+    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
+    if of == group["speed_of"].iloc[0]:
+        return ratio
+    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
+    return turned.set_axis(ratio.columns, axis=1)
+
+
+def span(turned: pd.DataFrame) -> str:
+    least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
+    return least if least == most else f"{least} to {most}"
+
+
+def evidence(group: pd.DataFrame, of: str) -> str:
+    turned = towards(group, of)
+    lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
+    confidence = f"{100 * group['confidence'].iloc[0]:g} %"
+    fewest = words.plural(int(group["replicates"].min()), "replicate")
+    if len(group) == 1:
+        return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
+    if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
+        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
+    widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
+    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"
+
+
+def _listed(lows: pd.Series, highs: pd.Series) -> str:
+    bounds = zip(lows, highs, strict=True)
+    return words.listed(f"{words.ratio(low)} to {words.ratio(high)}" for low, high in bounds)

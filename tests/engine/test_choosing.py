@@ -1,0 +1,135 @@
+"""A pilot chooses each framework's fastest way, and what it measured judges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.analysis.certified import certified
+from harness.analysis.ways import Question, answers
+from harness.engine import choosing
+from harness.settings import config
+from harness.settings.grid import plan
+from harness.settings.lineup import pilot
+from harness.store.reader import read
+from harness.store.writer import Store
+from harness.work.records import Failure, Role
+from tests.engine.test_runner import run
+from tests.report.conftest import RUN
+from tests.report.conftest import trial as made
+
+__all__ = ["run"]
+
+
+def measured(tmp_path, seconds, failed=()):
+    """A pilot in which each way took so many seconds a sample, 1 unless it is told; the failed ones none."""
+    best = plan(config.resolve({"mode": "best", "batch_size": "64"}, {}, tmp_path))
+    match = pilot(best.ways(best.cases[0]), 2)
+    return match, [
+        trial_of(match, seat, seconds.get(name(one), 1.0), broken=name(one) in failed)
+        for seat, one in enumerate(match.contenders)
+    ]
+
+
+def name(one):
+    return f"{one.framework} {one.case.way.id}"
+
+
+def trial_of(match, seat, factor, *, broken):
+    one = match.contenders[seat]
+    told = made(
+        run_id="r",
+        case=one.case,
+        framework=one.framework,
+        replicate=0,
+        factor=factor,
+        broken=Failure(kind="timeout", reason="it was slow") if broken else None,
+        gpu_peak_bytes=None,
+        speeds=np.random.default_rng(seat),
+        seeds=np.random.default_rng(seat),
+    )
+    return replace(told, role=Role.PILOT, seat=seat, match_id="r-pilot")
+
+
+def chosen(tmp_path, seconds, failed=()):
+    found = choosing.chosen(*measured(tmp_path, seconds, failed))
+    return {
+        part: [name(one) for one in getattr(found, part)] for part in ("usual", "chosen", "others", "slow")
+    }
+
+
+def test_the_fastest_way_of_each_framework_is_chosen_and_slow_ones_are_told_apart(tmp_path):
+    took = {"tensorflow graph": 0.5, "pytorch loop-fused": 0.7, "tensorflow compiled": 4.0}
+    assert chosen(tmp_path, took) == {
+        "usual": ["tensorflow loop", "pytorch loop"],
+        "chosen": ["tensorflow graph", "pytorch loop-fused"],
+        "others": ["pytorch loop-foreach", "pytorch compiled"],
+        "slow": ["tensorflow compiled"],
+    }
+
+
+def test_a_loop_that_nothing_beats_is_its_frameworks_best(tmp_path):
+    took = {"tensorflow graph": 1.4, "tensorflow compiled": 1.5, "pytorch loop": 0.5}
+    assert chosen(tmp_path, took)["chosen"] == ["tensorflow loop", "pytorch loop"]
+
+
+def test_a_way_that_did_not_finish_in_the_pilot_is_not_chosen_and_sits_nowhere(tmp_path):
+    found = chosen(tmp_path, {"tensorflow graph": 0.1}, failed=["tensorflow graph"])
+    assert found["chosen"][0] != "tensorflow graph"
+    assert "tensorflow graph" not in {one for part in found.values() for one in part}
+
+
+def test_a_framework_whose_loop_did_not_finish_is_left_with_its_loop(tmp_path):
+    found = chosen(tmp_path, {"tensorflow graph": 0.1}, failed=["tensorflow loop"])
+    assert found["chosen"][0] == "tensorflow loop"
+    assert not [one for part in ("others", "slow") for one in found[part] if one.startswith("tensorflow")]
+
+
+@pytest.mark.slow
+def test_all_ways_meet_after_a_pilot_whose_trials_are_kept_apart(run, tmp_path):
+    scripts = {
+        "tensorflow": {"train_s": 0.04, "way_s": {"graph": 0.02, "compiled": 0.12}},
+        "pytorch": {"train_s": 0.08, "way_s": {"loop-fused": 0.04, "loop-foreach": 0.07, "compiled": 0.06}},
+    }
+    outcome, _ = run(scripts, mode="best", epochs="4", replicates="2", round_s="0.01")
+    assert outcome.trials_failed == 0
+    assert outcome.stopped_because.startswith("every case has its 2 replicates")
+    frames = kept(tmp_path / "results")
+    # Pilot 7, matches of 7 and 4.
+    assert len(frames.ways) == 7 + 4
+    best = frames.ways[frames.ways["chosen"]]
+    assert set(best["contender"].str.split("/").str[0]) == {"tensorflow", "pytorch"}
+    assert set(zip(best["framework"], best["mode"], best["update"], strict=True)) == {
+        ("tensorflow", "graph", "stock"),
+        ("pytorch", "loop", "fused"),
+    }
+    # What stands for the frameworks elsewhere are their loops.
+    assert set(frames.trials["mode"]) == {"loop"}
+    assert set(frames.trials["update"]) == {"stock"}
+    assert len(frames.trials) == 4
+    asked = answers(frames.ways, frames.way_rounds, held(frames))
+    ratio = {
+        (row.question, row.way_of, row.way_over): row.speed_ratio
+        for row in asked[asked["phase"] == "train"].itertuples()
+    }
+    assert ratio[Question.SAME, "loop", "loop"] == pytest.approx(2, rel=0.25)
+    assert ratio[Question.BEST, "graph", "loop-fused"] == pytest.approx(2, rel=0.25)
+    assert ratio[Question.LADDER, "graph", "loop"] == pytest.approx(2, rel=0.25)
+    assert ratio[Question.LADDER, "loop-fused", "loop"] == pytest.approx(2, rel=0.25)
+    assert ratio[Question.LADDER, "loop-foreach", "loop"] == pytest.approx(8 / 7, rel=0.25)
+
+
+def kept(results):
+    """The frames of the run that `run` measured, which stores its trials alone."""
+    Store(results).save_run(RUN | {"run_id": "run", "certificate_ids": []})
+    return read(results, ["run"])
+
+
+def held(frames):
+    """A certificate that holds for every case."""
+    empty = certified(frames.certificates)
+    rows = [{"case_id": case_id, "holds": True} for case_id in frames.ways["case_id"].unique()]
+    return pd.DataFrame(rows, columns=empty.columns).astype({"holds": bool})
