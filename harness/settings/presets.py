@@ -50,7 +50,7 @@ DEFAULTS: Final[dict[str, str]] = {
 
 # What mode `best` takes where it is not told otherwise: a start costs as much as an epoch, and pilots come
 # first. Short rounds, so that one epoch has turns enough.
-BEST_DEFAULTS: Final = {"epochs": "1", "round_s": "0.1", "budget_s": "360"}
+BEST_DEFAULTS: Final = {"epochs": "1", "round_s": "0.1", "budget_s": "300"}
 
 # What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
