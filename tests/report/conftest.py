@@ -131,13 +131,10 @@ WAYS = {
 CHOSEN = ("tensorflow graph", "pytorch loop-fused")
 
 
-def build_ways(
-    folder, *, took=WAYS, chosen=CHOSEN, replicates=6, batch_sizes=(64,), uncertified=(), part=None
-):
+def build_ways(folder, *, took=WAYS, chosen=CHOSEN, replicates=6, batch_sizes=(64,), uncertified=()):
     """Frames of a run in mode `best`, stored in `folder`; `took` has the seconds a round of each way.
 
-    The ways behind the first four sit in the first of every three replicates. `part` has what sat in a second
-    part of its match.
+    The ways behind the first four sit in the first of every three replicates.
     """
     store = Store(folder)
     store.prepare()
@@ -163,7 +160,7 @@ def build_ways(
                 speeds=speeds,
                 seeds=seeds,
             )
-            match_id = f"{RUN_ID}-b{batch_size}-ways-r{replicate}" + ("-part1" if name == part else "")
+            match_id = f"{RUN_ID}-b{batch_size}-ways-r{replicate}"
             told = {"match_id": match_id, "trial_id": f"{match_id}-{name.replace(' ', '-')}"}
             seat = list(took).index(name)
             store.save_trial(replace(one, role=Role.WAYS, seat=seat, chosen=name in chosen, **told))
