@@ -27,7 +27,7 @@ class Uncaptured(TorchGraph):
         return Captured(graph=SimpleNamespace(replay=run), step=step)
 
     def _adam(self, **kernel):
-        return TorchMlp._adam(self)
+        return TorchMlp._adam(self, **kernel, fused=True)
 
 
 def open_adapter(spec):
