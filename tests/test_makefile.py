@@ -14,7 +14,7 @@ import typer.main
 
 from harness import cli
 
-TESTED = ["-m", "pytest", "-n", "logical", "--maxprocesses", "4", "--dist", "loadfile"]
+TESTED = "-m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder".split()
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
