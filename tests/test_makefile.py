@@ -14,7 +14,17 @@ import typer.main
 
 from harness import cli
 
-TESTED = "-m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder".split()
+TESTED = [
+    "-m",
+    "pytest",
+    "-n",
+    "logical",
+    "--maxprocesses",
+    "4",
+    "--dist",
+    "loadfile",
+    "--no-loadscope-reorder",
+]
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")

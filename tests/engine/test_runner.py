@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
-from harness.engine.stopping import Target
+from harness.engine.stopping import EXTRA
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.store.reader import read
@@ -134,7 +134,7 @@ def test_a_run_stops_when_every_case_is_precise_enough(run):
     outcome, trials = run(
         {"tensorflow": script, "pytorch": script}, epochs="2", replicates="50", within="50%"
     )
-    assert len(trials) == 2 * (MIN_REPLICATES + Target.EXTRA)
+    assert len(trials) == 2 * (MIN_REPLICATES + EXTRA)
     assert outcome.stopped_because == "every case is known within 50 %"
 
 
