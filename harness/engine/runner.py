@@ -114,10 +114,10 @@ class _Run:
         for number, match in enumerate(matches):
             if not self._wanted(match):
                 continue
-            if not self._budget.allows(_costs(match)):
+            if not self._budget.allows(self._costs(match)):
                 self._out_of_time = True
                 continue
-            to_come = [_costs(one) for one in matches[number:] if self._wanted(one)]
+            to_come = [self._costs(one) for one in matches[number:] if self._wanted(one)]
             self._observer.match_began(
                 match, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
             )
@@ -144,6 +144,14 @@ class _Run:
         """Whether no more is to be learned of a case."""
         return case.id in self._given_up or all(map(self._target.reached, self._asked(case)))
 
+    def _costs(self, match: Match) -> str:
+        """What has the same name takes about as long: not all ways sit in every match of a case.
+
+        One of a size that is new takes no longer than the longest of its case has.
+        """
+        size = _of_size(match)
+        return size if self._budget.knows(size) or not self._budget.knows(match.kind) else match.kind
+
     def _asked(self, case: Case) -> list[str]:
         """What of a case has to be known well enough: each framework's usual way, and in ways its best."""
         return [case.id, f"{case.id} {_AT_BEST}"] if self._plan.best else [case.id]
@@ -151,7 +159,9 @@ class _Run:
     def _measure(self, match: Match) -> None:
         begin_s = time.monotonic()
         trials = self._played(match, self._conditions)
-        self._budget.record(_costs(match), time.monotonic() - begin_s)
+        took_s = time.monotonic() - begin_s
+        for name in {_of_size(match), match.kind}:
+            self._budget.record(name, took_s)
         if self._is_too_large(match, trials):
             self._given_up.add(match.case.id)
         measured = Ratios(trials)
@@ -216,6 +226,5 @@ class _Run:
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
 
 
-def _costs(match: Match) -> str:
-    """What has the same name takes about as long: not all ways sit in every match of a case."""
+def _of_size(match: Match) -> str:
     return f"{match.kind} of {len(match.contenders)}"

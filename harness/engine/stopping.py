@@ -29,6 +29,10 @@ class Budget:
     def spent_s(self) -> float:
         return self._clock() - self._begin_s
 
+    def knows(self, case_id: str) -> bool:
+        """Whether a match of this case has been measured."""
+        return case_id in self._longest_s
+
     def allows(self, case_id: str) -> bool:
         """Whether another match of this case fits."""
         if case_id not in self._longest_s:

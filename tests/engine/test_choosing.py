@@ -122,6 +122,12 @@ def test_all_ways_meet_after_a_pilot_whose_trials_are_kept_apart(run, tmp_path):
     assert ratio[Question.LADDER, "loop-foreach", "loop"] == pytest.approx(8 / 7, rel=0.25)
 
 
+@pytest.mark.slow
+def test_a_match_without_the_other_ways_is_no_first_of_its_case_when_the_time_is_up(run, tmp_path):
+    run(mode="best", epochs="1", replicates="8", round_s="0.01", budget_s="1")
+    assert set(kept(tmp_path / "results").ways["replicate"]) == {0}
+
+
 def kept(results):
     """The frames of the run that `run` measured, which stores its trials alone."""
     Store(results).save_run(RUN | {"run_id": "run", "certificate_ids": []})
