@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,16 +53,13 @@ def why_open(group: pd.DataFrame) -> str:
 def _so_far(measured: pd.DataFrame) -> str:
     if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
         return f"{span(measured)}, each in the table"
-    return words.listed(
-        f"{words.ratio(row['speed_ratio'])}{_bounds(row)} at batch {row['batch_size']}"
-        for row in measured.to_dict("records")
-    )
+    return words.listed(f"{bounded(row)} at batch {row['batch_size']}" for row in measured.to_dict("records"))
 
 
-def _bounds(row: dict[Any, Any]) -> str:
-    if pd.isna(row["speed_ratio_low"]):
-        return ""
-    return f" ({words.ratio(row['speed_ratio_low'])} to {words.ratio(row['speed_ratio_high'])})"
+def bounded(row: Mapping[Any, Any]) -> str:
+    """A ratio, and its interval where it has one."""
+    reach = words.interval(row["speed_ratio_low"], row["speed_ratio_high"])
+    return words.ratio(row["speed_ratio"]) + ("" if reach == words.MISSING else f" ({reach})")
 
 
 def towards(group: pd.DataFrame, of: str) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from harness.analysis.verdicts import winner
 from harness.analysis.ways import Question
 from harness.report import words
 from harness.report.sentences.cases import batch, describe, differing
-from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
+from harness.report.sentences.ratios import Answer, bounded, decided, evidence, span, towards, why_open
 
 # Cases of one sentence share all of these; batch sizes are listed in it.
 _SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
@@ -82,12 +82,7 @@ def ladders(asked: pd.DataFrame) -> Iterator[Answer]:
 
 def _rung(rows: pd.DataFrame) -> str:
     """A way's ratios to its loop, one a batch size, with their intervals."""
-    return words.listed(_bounded(row) for row in rows.to_dict("records"))
-
-
-def _bounded(row: Mapping[Any, Any]) -> str:
-    reach = words.interval(row["speed_ratio_low"], row["speed_ratio_high"])
-    return words.ratio(row["speed_ratio"]) + ("" if reach == words.MISSING else f" ({reach})")
+    return words.listed(bounded(row) for row in rows.to_dict("records"))
 
 
 def _called(rows: pd.DataFrame) -> str:

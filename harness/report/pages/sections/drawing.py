@@ -1,4 +1,4 @@
-"""What sections share: a figure with its numbers, and the columns that name a case."""
+"""What sections share: a figure with its numbers, and the columns that name a case and judge it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ TRIAL: Final[tuple[Column, ...]] = (
     *CASE,
     ("framework", "framework", words.framework),
     ("replicate", "replicate", words.count),
+)
+JUDGED: Final[tuple[Column, ...]] = (
+    ("replicates", "replicates", words.count),
+    ("ratio", "speed_ratio", words.ratio),
+    ("from", "speed_ratio_low", words.ratio),
+    ("to", "speed_ratio_high", words.ratio),
+    ("verdict", "verdict", None),
+    ("why", "reason", None),
 )
 
 

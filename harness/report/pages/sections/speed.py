@@ -11,7 +11,7 @@ from harness.report.figures.heatmap import heatmap
 from harness.report.pages import context
 from harness.report.pages.context import Column, Section
 from harness.report.pages.evidence import Evidence
-from harness.report.pages.sections.drawing import CASE, by_framework, drawn
+from harness.report.pages.sections.drawing import CASE, JUDGED, by_framework, drawn
 from harness.report.sentences.cases import describe, differing
 from harness.work.records import Phase
 
@@ -98,12 +98,7 @@ def ratio(shown: Evidence, pictures: Path) -> Section:
             judged,
             (
                 *CASE,
-                ("replicates", "replicates", words.count),
-                ("ratio", "speed_ratio", words.ratio),
-                ("from", "speed_ratio_low", words.ratio),
-                ("to", "speed_ratio_high", words.ratio),
-                ("verdict", "verdict", None),
-                ("why", "reason", None),
+                *JUDGED,
             ),
         ),
     )

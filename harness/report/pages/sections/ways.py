@@ -11,7 +11,7 @@ from harness.report import figures, words
 from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
-from harness.report.pages.sections.drawing import CASE, drawn
+from harness.report.pages.sections.drawing import CASE, JUDGED, drawn
 from harness.report.sentences.answer import judge_ways
 from harness.work.records import Phase
 
@@ -49,12 +49,7 @@ def ways(shown: Evidence, pictures: Path) -> Section:
                 *CASE,
                 ("speed of", "of", None),
                 ("over that of", "over", None),
-                ("replicates", "replicates", words.count),
-                ("ratio", "speed_ratio", words.ratio),
-                ("from", "speed_ratio_low", words.ratio),
-                ("to", "speed_ratio_high", words.ratio),
-                ("verdict", "verdict", None),
-                ("why", "reason", None),
+                *JUDGED,
             ),
         ),
     )
