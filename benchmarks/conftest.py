@@ -22,6 +22,7 @@ import pytest
 
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
+from harness.engine.forking import ForkServers
 from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
@@ -143,6 +144,7 @@ class Session:
     def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
         self._open = ExitStack()
+        self._servers = self._open.enter_context(ForkServers())
         self._store = Store(self._open.enter_context(scratch.folder("suite")))
         self._trials: dict[str, list[Trial]] = {}
         self._proofs: dict[str, pd.DataFrame] = {}
@@ -162,6 +164,7 @@ class Session:
                 logs=self._store.logs,
                 threads=self._settings.threads,
                 timeout_s=self._settings.timeout_s,
+                servers=self._servers,
                 passed=self._settings.pass_env,
             )
             contenders = between(case, 0, self._settings.frameworks).contenders
@@ -182,6 +185,7 @@ class Session:
                 logs=self._store.logs,
                 compile_cache=self._store.folder / "compiled",
                 certificates=held,
+                servers=self._servers,
             )
             known: dict[str, Rounds] = {}
             self._trials[case.id] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.data import mnist
+from harness.engine.forking import ForkServers
 from harness.engine.surroundings import environment
 from harness.work.workload import Dataset
 from tests.lasting import LastingWorker
@@ -40,6 +41,12 @@ def built(folder, source, name):
         [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", folder / name, source], check=True
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def fork_servers():
+    with ForkServers() as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

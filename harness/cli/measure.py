@@ -89,6 +89,7 @@ def bench(
         results=results,
         reports=reports,
     )
+    from harness.engine.forking import ForkServers  # noqa: PLC0415
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_run  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay  # noqa: PLC0415
@@ -96,10 +97,13 @@ def bench(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(session.provable(planned))) as display:
-        proofs = session.prove(planned, data_root, display)
-    with RunDisplay(planned) as display:
-        run = session.bench(planned, data_root, proofs, command=typed(), observer=display)
+    with ForkServers() as servers:
+        with ProofDisplay(len(session.provable(planned))) as display:
+            proofs = session.prove(planned, data_root, servers=servers, observer=display)
+        with RunDisplay(planned) as display:
+            run = session.bench(
+                planned, data_root, proofs, command=typed(), servers=servers, observer=display
+            )
     show_run(run, settings.results, as_json=json)
     if run.outcome.status == "interrupted":
         raise typer.Exit(130)
@@ -145,6 +149,7 @@ def parity(
         data_dir=data_dir,
         results=results,
     )
+    from harness.engine.forking import ForkServers  # noqa: PLC0415
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_proofs  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay  # noqa: PLC0415
@@ -152,8 +157,8 @@ def parity(
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ProofDisplay(len(session.provable(planned))) as display:
-        proofs = session.prove(planned, data_root, display)
+    with ForkServers() as servers, ProofDisplay(len(session.provable(planned))) as display:
+        proofs = session.prove(planned, data_root, servers=servers, observer=display)
     show_proofs(proofs)
     if not proofs["holds"].all():
         raise typer.Exit(CertificateFailed.exit_code)

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
+from harness.engine.forking import ForkServers
 from harness.engine.playing import Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
@@ -65,7 +66,7 @@ def calibrate(
 
     A try in which a trial fails says nothing and is left out; its trials are stored all the same.
     """
-    with scratch.folder() as cache:
+    with scratch.folder() as cache, ForkServers() as servers:
         usual_conditions = Conditions.of(
             settings,
             run_id=run_id,
@@ -73,6 +74,7 @@ def calibrate(
             logs=logs,
             compile_cache=cache,
             certificates={},
+            servers=servers,
         )
         # Both seats of a replicate share a try's time evenly with those of the others.
         enough_s = settings.try_s / settings.replicates / 2

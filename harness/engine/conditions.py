@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from harness.engine.forking import ForkServers
 from harness.measure import host, nvml
 from harness.measure.nvml import Gpu
 from harness.settings.config import Settings
@@ -19,7 +20,7 @@ class Conditions:
     """What all trials of a run share.
 
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
-    `certificates` are those of each case's id and framework. `gpus` has the device behind each name but
+    `certificates` are those of each case's id and framework. `servers` give it its workers. `gpus` has the device behind each name but
     "cpu", settled before anything is measured. A match ends early once each contender has trained for
     `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. With `speed_only`
     nothing but training is measured. `passed` are the shell's variables that were let in by name.
@@ -34,6 +35,7 @@ class Conditions:
     round_s: float
     timeout_s: float
     certificates: Mapping[tuple[str, str], Certification]
+    servers: ForkServers
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     ends_at_s: float = math.inf
@@ -50,6 +52,7 @@ class Conditions:
         logs: Path,
         compile_cache: Path,
         certificates: Mapping[tuple[str, str], Certification],
+        servers: ForkServers,
     ) -> Self:
         """The conditions that a run's settings ask for on this machine.
 
@@ -66,6 +69,7 @@ class Conditions:
             round_s=settings.round_s,
             timeout_s=settings.timeout_s,
             certificates=certificates,
+            servers=servers,
             gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
             passed=settings.pass_env,
         )

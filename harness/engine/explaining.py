@@ -23,6 +23,7 @@ import pandas as pd
 
 from harness.analysis.closing import LEAST, MOST, Closing, closing
 from harness.engine.conditions import Conditions
+from harness.engine.forking import ForkServers
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
@@ -69,7 +70,7 @@ def explain(
     The first walk is made whatever it takes, another only if the longest so far would still fit. One that
     takes longer all the same ends with the turns that it has, and says nothing of accuracy.
     """
-    with scratch.folder() as cache:
+    with scratch.folder() as cache, ForkServers() as servers:
         conditions = Conditions.of(
             settings,
             run_id=run_id,
@@ -77,6 +78,7 @@ def explain(
             logs=logs,
             compile_cache=cache,
             certificates={},
+            servers=servers,
         )
         walks = _Walks(
             ends=(a, b),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 
 import harness.worker
 from harness.errors import (
@@ -38,32 +38,53 @@ _GRACE_S: Final = 5.0
 _FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
 
 
+class Process(Protocol):
+    """What is asked of a process: the part of `subprocess.Popen` that a forked one has, too."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 class WorkerProcess:
     """One fresh `harness.worker`, working in a folder of its own. Leaving the context ends both."""
 
     module: ClassVar = "harness.worker"
 
     def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
-        inbox, self._requests = os.pipe()
-        self._replies, outbox = os.pipe()
         self._unread = b""
         self.log_path = log_path
         self._open = ExitStack()
         folder = self._open.enter_context(scratch.folder("worker"))
-        with log_path.open("wb") as log:
-            # A session of its own: Ctrl-C reaches the parent alone, which then ends its workers itself.
-            self._process = subprocess.Popen(
-                [sys.executable, *ISOLATED, self.module, str(inbox), str(outbox)],
-                env=dict(environment),
-                cwd=folder,
-                pass_fds=(inbox, outbox),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        os.close(inbox)
-        os.close(outbox)
+        with ExitStack() as given, ExitStack() as unused:
+            unused.push(self._open)
+            log = given.enter_context(log_path.open("wb"))
+            inbox, self._requests = os.pipe()
+            given.callback(os.close, inbox)
+            unused.callback(os.close, self._requests)
+            self._replies, outbox = os.pipe()
+            given.callback(os.close, outbox)
+            unused.callback(os.close, self._replies)
+            self._process = self._begun(environment, folder, inbox, outbox, log.fileno())
+            unused.pop_all()
+
+    def _begun(
+        self, environment: Mapping[str, str], folder: Path, inbox: int, outbox: int, log: int
+    ) -> Process:
+        return subprocess.Popen(
+            [sys.executable, *ISOLATED, self.module, str(inbox), str(outbox)],
+            env=dict(environment),
+            cwd=folder,
+            pass_fds=(inbox, outbox),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C reaches the parent alone, which then ends its workers itself.
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -157,8 +178,11 @@ class WorkerProcess:
         self.close()
 
 
-def readable(descriptor: int, within_s: float) -> bool:
-    """Wait, asleep, until there is something to read. Unlike select(), whatever the descriptor's number."""
+def readable(descriptor: int, within_s: float | None) -> bool:
+    """Wait, asleep, until there is something to read. Unlike select(), whatever the descriptor's number.
+
+    None is however long that takes.
+    """
     with selectors.DefaultSelector() as waiting:
         waiting.register(descriptor, selectors.EVENT_READ)
         return bool(waiting.select(within_s))

@@ -24,6 +24,7 @@ from typing import Final, Protocol
 import pandas as pd
 
 import harness
+from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
 from harness.errors import FrameworkMissing, OutOfMemory, TrialError
@@ -71,6 +72,7 @@ class ProofConditions:
     logs: Path
     threads: int
     timeout_s: float
+    servers: ForkServers
     passed: tuple[str, ...] = ()
 
 
@@ -153,7 +155,8 @@ def _worker(one: Contender, conditions: ProofConditions, scratch: Path) -> Worke
         compile_cache=scratch / "compiled",
         passed=conditions.passed,
     )
-    return WorkerProcess(surroundings, conditions.logs / f"proof-{one.case.id}-{one.framework}.log")
+    log = conditions.logs / f"proof-{one.case.id}-{one.framework}.log"
+    return conditions.servers.worker(one.framework, one.case.device, surroundings, log)
 
 
 def testimony(

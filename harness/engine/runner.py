@@ -11,6 +11,7 @@ from typing import Final
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine import choosing
 from harness.engine.conditions import Conditions
+from harness.engine.forking import ForkServers
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Rounds
@@ -43,6 +44,7 @@ def measure(
     data_root: Path,
     logs: Path,
     certificates: Mapping[tuple[str, str], Certification],
+    servers: ForkServers,
     save: Callable[[Trial], None],
     observer: Observer,
 ) -> Outcome:
@@ -62,6 +64,7 @@ def measure(
             logs=logs,
             compile_cache=cache,
             certificates=certificates,
+            servers=servers,
         )
         return _Run(plan, conditions, save, observer).outcome()
 

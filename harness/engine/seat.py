@@ -105,7 +105,12 @@ class Seat:
             passed=conditions.passed,
         )
         try:
-            self._worker = WorkerProcess(surroundings, self._log_path)
+            self._worker = conditions.servers.worker(
+                self.contender.framework, device, surroundings, self._log_path
+            )
+        except TrialError as error:
+            self.fail(error.kind, str(error))
+            return
         except OSError as error:  # no room for its log, no process or pipe to be had
             self.fail(WorkerDied.kind, f"it could not be started: {error.strerror or error}")
             return

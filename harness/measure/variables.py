@@ -105,6 +105,11 @@ def folders() -> dict[str, str]:
     return own | {_DRIVER_CACHE: "driver"}
 
 
+def read_late(name: str) -> bool:
+    """Whether a framework reads this variable when it begins to compute, and not at its import."""
+    return name in folders() or name.startswith("EVENMATCH_SCRIPT_")
+
+
 def is_ours(name: str) -> bool:
     """Whether the harness sets this variable in each worker; the user can set none of them."""
     return name == VISIBLE or name in folders() or name in fixed(1)

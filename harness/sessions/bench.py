@@ -21,6 +21,7 @@ from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
+from harness.engine.forking import ForkServers
 from harness.engine.playing import Observer
 from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
 from harness.engine.runner import Outcome, measure
@@ -113,7 +114,7 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
     return files.root
 
 
-def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFrame:
+def prove(planned: Plan, data_root: Path, *, servers: ForkServers, observer: ProofObserver) -> pd.DataFrame:
     """A certificate for each contender of each case, see `proving.certify`.
 
     Mode `article` has none: its listings do different work.
@@ -125,6 +126,7 @@ def prove(planned: Plan, data_root: Path, observer: ProofObserver) -> pd.DataFra
         logs=Store(settings.results).logs,
         threads=settings.threads,
         timeout_s=settings.timeout_s,
+        servers=servers,
         passed=settings.pass_env,
     )
     return certify(provable(planned), conditions, observer)
@@ -135,7 +137,15 @@ def provable(planned: Plan) -> list[Contender]:
     return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
 
 
-def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str, observer: Observer) -> Run:
+def bench(
+    planned: Plan,
+    data_root: Path,
+    proofs: pd.DataFrame,
+    *,
+    command: str,
+    servers: ForkServers,
+    observer: Observer,
+) -> Run:
     """Measure the certified cases, keep every trial, draw the page.
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
@@ -169,6 +179,7 @@ def bench(planned: Plan, data_root: Path, proofs: pd.DataFrame, *, command: str,
             data_root=data_root,
             logs=store.logs,
             certificates=held,
+            servers=servers,
             save=store.save_trial,
             observer=observer,
         )

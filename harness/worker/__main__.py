@@ -15,9 +15,12 @@ from harness.worker.protocol import Do, Message, dump, parse
 from harness.worker.trial import Worker
 
 
-def serve(requests: BinaryIO, replies: BinaryIO) -> int:
-    """Answer requests until the last one or the end of the pipe; the exit status of the process."""
-    worker = Worker()
+def serve(requests: BinaryIO, replies: BinaryIO, imported_s: float = 0.0) -> int:
+    """Answer requests until the last one or the end of the pipe; the exit status of the process.
+
+    `imported_s` is how long its framework's import took where that is done already.
+    """
+    worker = Worker(imported_s)
     for line in requests:
         request = parse(line)
         try:

@@ -38,9 +38,13 @@ from harness.worker.watching import Watching
 
 
 class Worker:
-    """A trial in progress: answers each request with the facts that the parent stores."""
+    """A trial in progress: answers each request with the facts that the parent stores.
 
-    def __init__(self) -> None:
+    `imported_s` is how long its framework's import took where that is done already.
+    """
+
+    def __init__(self, imported_s: float = 0.0) -> None:
+        self._imported_s = imported_s
         self._adapter: Adapter | None = None
         self._opened: type[Adapter] | None = None
         self._spec: TrialSpec | None = None
@@ -130,6 +134,7 @@ class Worker:
         adapter.gauge.forget_peaks()
         self._cpu_s_by_thread = host.cpu_s_by_thread()
         took_s = np.diff(ended_s).tolist()
+        took_s[0] += self._imported_s
         return {
             "pace": asdict(pace),
             "startup": dict(zip(("import_s", "data_s", "build_s", "first_step_s"), took_s, strict=True)),

@@ -42,7 +42,7 @@ FOUR = Match(
 
 
 @pytest.fixture
-def run(tmp_path, synthetic_root, monkeypatch):
+def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
     """Run a match of scripted contenders, each training for `enough_s` seconds."""
 
     def measure(
@@ -69,6 +69,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
             round_s=0.01,
             timeout_s=30,
             certificates={},
+            servers=fork_servers,
             enough_s=enough_s,
             speed_only=True,
         )

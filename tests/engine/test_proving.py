@@ -39,10 +39,17 @@ class Watcher:
 
 
 @pytest.fixture
-def conditions(tmp_path, synthetic_root):
+def conditions(tmp_path, synthetic_root, fork_servers):
     logs = tmp_path / "logs"
     logs.mkdir()
-    return ProofConditions(results=tmp_path, data_root=synthetic_root, logs=logs, threads=1, timeout_s=300)
+    return ProofConditions(
+        results=tmp_path,
+        data_root=synthetic_root,
+        logs=logs,
+        threads=1,
+        timeout_s=300,
+        servers=fork_servers,
+    )
 
 
 @pytest.fixture

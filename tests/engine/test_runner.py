@@ -40,7 +40,7 @@ class Silent:
 
 
 @pytest.fixture
-def run(tmp_path, synthetic_root, monkeypatch):
+def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
     def measure(scripts=None, observer=None, *, controls=False, **given):
@@ -65,6 +65,7 @@ def run(tmp_path, synthetic_root, monkeypatch):
             data_root=synthetic_root,
             logs=store.logs,
             certificates={},
+            servers=fork_servers,
             save=save,
             observer=observer or Silent(),
         )

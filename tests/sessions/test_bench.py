@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(tmp_path, synthetic_root, monkeypatch):
+def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
     """Measure one case whose proof ran out of memory."""
     monkeypatch.chdir(tmp_path)
 
@@ -45,7 +45,12 @@ def run(tmp_path, synthetic_root, monkeypatch):
             ]
         )
         return bench.bench(
-            planned, synthetic_root, proofs, command="harness bench", observer=observer or Silent()
+            planned,
+            synthetic_root,
+            proofs,
+            command="harness bench",
+            servers=fork_servers,
+            observer=observer or Silent(),
         )
 
     return measure

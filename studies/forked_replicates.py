@@ -1,0 +1,180 @@
+"""Do forked replicates vary as fresh ones do? `python -m studies.forked_replicates`
+
+Matches of two frameworks, as a run plays them but cut short, in random order with workers that are started
+afresh and with workers that are forked from a process that has imported its framework and computed nothing.
+Writes `rounds.csv`, a row a round, and then says, for each batch size, how much replicates vary each way, what
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from harness.analysis.statistics import ratio_interval
+from harness.data import cache, mnist
+from harness.engine.conditions import Conditions
+from harness.engine.forking import ForkServers
+from harness.engine.playing import run_match
+from harness.engine.process import WorkerProcess
+from harness.engine.ratios import Ratios
+from harness.engine.rounds import Rounds
+from harness.measure import scratch
+from harness.settings import config
+from harness.settings.grid import Match, between, plan
+from harness.work.records import Phase, Trial
+
+# Of one run: what an interval is made of.
+REPLICATES = 5
+DRAWS = 10_000
+
+
+class Fresh(ForkServers):
+    """Starts each worker afresh, from nothing."""
+
+    def worker(
+        self,
+        framework: str,  # noqa: ARG002  (its name is given)
+        device: str,  # noqa: ARG002  (its name is given)
+        environment: Mapping[str, str],
+        log_path: Path,
+    ) -> WorkerProcess:
+        return WorkerProcess(environment, log_path)
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None: ...
+    def turn_done(self, match: Match, *, done: int, rounds: int) -> None: ...
+    def trial_done(self, trial: Trial) -> None: ...
+    def judged(self, match: Match, so_far: object) -> None: ...
+
+
+def measured(options: argparse.Namespace) -> pd.DataFrame:
+    """A row a round, with the replicate's log-ratio in all of its rows."""
+    asked = {"batch_size": options.batch, "round_s": str(options.round_s)}
+    settings = config.resolve(asked, os.environ, Path.cwd())
+    files = mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder())
+    planned = plan(settings)
+    rows: list[dict[str, object]] = []
+    known: dict[str, Rounds] = {}
+    with scratch.folder() as folder, ForkServers() as forked, Fresh() as fresh:
+        made = Conditions.of(
+            settings,
+            run_id="study",
+            data_root=files.root,
+            logs=folder,
+            compile_cache=folder,
+            certificates={},
+            servers=forked,
+        )
+        conditions = replace(made, enough_s=options.seconds, speed_only=True)
+        order = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
+        ways = {"forked": forked, "fresh": fresh}
+        for replicate in range(options.replicates):
+            round_of = list(product(planned.cases, ways))
+            for case, way in order.sample(round_of, len(round_of)):
+                match = between(case, replicate)
+                begin_s = time.monotonic()
+                trials = run_match(match, replace(conditions, servers=ways[way]), Silent(), known)
+                wall_s = time.monotonic() - begin_s
+                rows += _rows(trials, way, replicate, wall_s)
+            sys.stdout.write(f"{replicate + 1} of {options.replicates}, load {os.getloadavg()[0]:.1f}\n")
+            sys.stdout.flush()
+            # What was measured stays, whatever becomes of the study.
+            pd.DataFrame(rows).to_csv(options.out / "rounds.csv", index=False)
+    return pd.DataFrame(rows)
+
+
+def _rows(trials: tuple[Trial, ...], way: str, replicate: int, wall_s: float) -> list[dict[str, object]]:
+    log_ratio = Ratios(trials).log_ratio(0, 1)
+    return [
+        {
+            "way": way,
+            "batch_size": trial.case.workload.batch_size,
+            "replicate": replicate,
+            "framework": trial.framework,
+            "match_wall_s": round(wall_s, 3),
+            "log_ratio": log_ratio,
+            "host_peak_bytes": trial.host_peak_bytes,
+            "turn": number,
+            "warm_up": one.warm_up,
+            "samples": one.samples,
+            "round_s": round(one.wall_s, 6),
+        }
+        for trial in trials
+        for number, one in enumerate(one for one in trial.rounds if one.phase is Phase.TRAIN)
+    ]
+
+
+def summary(rounds: pd.DataFrame) -> pd.DataFrame:
+    """A row a batch size: spread, cost and speed each way, and how far forked intervals hold fresh truth."""
+    rows = []
+    for batch_size, of_size in rounds.groupby("batch_size"):
+        matches = of_size.drop_duplicates(["way", "replicate"])
+        log_ratios = {way: one["log_ratio"].dropna().to_numpy() for way, one in matches.groupby("way")}
+        forked, fresh = log_ratios["forked"], log_ratios["fresh"]
+        ratio = np.var(forked, ddof=1) / np.var(fresh, ddof=1)
+        freedom = (len(forked) - 1, len(fresh) - 1)
+        welch = stats.ttest_ind(forked, fresh, equal_var=False)
+        between = welch.confidence_interval()
+        wall_s = matches.groupby("way")["match_wall_s"].median()
+        rows.append(
+            {
+                "batch_size": batch_size,
+                "replicates": f"{len(forked)} forked, {len(fresh)} fresh",
+                "sd forked %": 100 * np.std(forked, ddof=1),
+                "sd fresh %": 100 * np.std(fresh, ddof=1),
+                "variance ratio": ratio,
+                "low": ratio / stats.f.ppf(0.975, *freedom),
+                "high": ratio / stats.f.ppf(0.025, *freedom),
+                "ratio forked": float(np.exp(forked.mean())),
+                "ratio fresh": float(np.exp(fresh.mean())),
+                "forked over fresh": f"{np.exp(between.low):.3f} to {np.exp(between.high):.3f}",
+                "coverage %": 100 * coverage(forked, fresh),
+                "coverage of fresh %": 100 * coverage(fresh, fresh),
+                "match forked s": wall_s["forked"],
+                "match fresh s": wall_s["fresh"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def coverage(of: np.ndarray, truth: np.ndarray) -> float:
+    """How often the interval of five drawn without replacement holds the mean of `truth`."""
+    rng = np.random.default_rng(0)
+    mean = truth.mean()
+    held = 0
+    for _ in range(DRAWS):
+        interval = ratio_interval(rng.choice(of, REPLICATES, replace=False))
+        held += bool(interval.low is not None and np.log(interval.low) <= mean <= np.log(interval.high))
+    return held / DRAWS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--replicates", type=int, default=30, help="each way, of each batch size")
+    parser.add_argument("--batch", default="64,512")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of training each contender in a match")
+    parser.add_argument("--round", dest="round_s", type=float, default=0.1, help="least seconds of a round")
+    parser.add_argument("--out", type=Path, default=Path("docs/decisions/0008-forked-replicates"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = summary(measured(options))
+    found.to_csv(options.out / "spread.csv", index=False, float_format="%.4g")
+    sys.stdout.write(found.T.to_string() + "\n")
+
+
+if __name__ == "__main__":
+    main()
