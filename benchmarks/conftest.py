@@ -23,17 +23,17 @@ import pytest
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
+from harness.engine.known import Known
 from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
-from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome
 from harness.errors import HarnessError, UsageError
 from harness.measure import scratch
 from harness.parity.certificate import Certificate
 from harness.sessions import rows
 from harness.settings import config
-from harness.settings.grid import Match, between, plan
+from harness.settings.grid import SEEDS, Match, between, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.contender import Contender
@@ -172,7 +172,8 @@ class Session:
         return self._proofs[case.id]
 
     def trials(self, case: Case) -> list[Trial]:
-        """All trials of the case, both frameworks', measured in turns the first time they are asked for."""
+        """All trials of the case, both frameworks', those that learn among them, measured in turns the first
+        time they are asked for."""
         if case.id not in self._trials:
             held = {
                 (case.id, proof["framework"]): Certification(id=proof["certificate_id"], holds=proof["holds"])
@@ -187,14 +188,20 @@ class Session:
                 certificates=held,
                 servers=self._servers,
             )
-            known: dict[str, Rounds] = {}
+            known = Known()
             self._trials[case.id] = []
-            for replicate in range(self._settings.replicates):
-                match = between(case, replicate, self._settings.frameworks)
+            for match in self._matches(case):
                 for trial in run_match(match, conditions, Silent(), known):
                     self._store.save_trial(trial)
                     self._trials[case.id].append(trial)
         return self._trials[case.id]
+
+    def _matches(self, case: Case) -> list[Match]:
+        """All replicates, and whole trainings beside them; a listing as printed learns in its turns."""
+        asked = self._settings
+        raced = [between(case, replicate, asked.frameworks) for replicate in range(asked.replicates)]
+        seeds = 0 if case.as_printed else min(asked.replicates, SEEDS)
+        return [*raced, *(replace(one, learning=True) for one in raced[:seeds])]
 
     def packed(self) -> dict[str, Any] | None:
         """The run as `harness import` takes it; None where nothing was proven or measured."""

@@ -109,7 +109,6 @@ def _invent_trial(results: Path, case: Case, replicate: int, seat: int, numbers:
         "started_s": np.cumsum(2 * wall_s), "wall_s": wall_s, "cpu_s": wall_s, "idle_cpu_s": 0 * wall_s,
         "samples_per_s": 6400 / wall_s, "loss": 0.3 + 0 * wall_s,
         "accuracy": pa.array(0.97 + 0.001 * numbers.standard_normal(ROUNDS_A_TRIAL), mask=~evaluate),
-        "trained_s": pa.array(np.cumsum(wall_s), mask=~evaluate),
         "warm_up": np.arange(ROUNDS_A_TRIAL) < 5, "steal_s": 0 * wall_s, "others_cpu_s": 0 * wall_s,
     }  # fmt: skip
     table = pa.table(

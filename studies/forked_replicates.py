@@ -2,7 +2,8 @@
 
 Matches of two frameworks, as a run plays them but cut short, in random order with workers that are started
 afresh and with workers that are forked from a process that has imported its framework and computed nothing.
-Writes `rounds.csv`, a row a round, and then says, for each batch size, how much replicates vary each way, what
+Writes `rounds.csv`, a row a round, and then says, for each batch size, how much replicates vary each way,
+what
 """
 
 from __future__ import annotations

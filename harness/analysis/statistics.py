@@ -104,6 +104,41 @@ def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Inter
     )
 
 
+def product_interval(one: npt.ArrayLike, other: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+    """The interval of a product of two independent quantities, each known by a sample of its logarithm.
+
+    It reaches as far as both means' t-intervals, added in squares (Zou and Donner 2008): with three seeds
+    Welch's degrees of freedom make it too narrow. Unlike in `ratio_interval` one of the two may have no
+    spread: then all of it is the other's.
+
+    Args:
+        one: (n,) finite logarithms.
+        other: (m,) likewise; the smaller number counts as `replicates`.
+        confidence: the share of such intervals that hold the true product, in (0, 1).
+
+    Raises:
+        ValueError: a sample that is empty or not finite, or a confidence outside (0, 1).
+    """
+    samples = [np.asarray(sample, dtype=np.float64) for sample in (one, other)]
+    if any(sample.ndim != 1 or sample.size == 0 or not np.isfinite(sample).all() for sample in samples):
+        raise ValueError(f"logarithms {samples} are not some finite numbers each")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence {confidence} is not between 0 and 1")
+    mean, low, high = float(sum(sample.mean() for sample in samples)), None, None
+    if min(sample.size for sample in samples) > 1 and any(map(_has_spread, samples)):
+        reach = math.hypot(
+            *(stdtrit(sample.size - 1, (1 + confidence) / 2) * _standard_error(sample) for sample in samples)
+        )
+        low, high = math.exp(mean - reach), math.exp(mean + reach)
+    return Interval(
+        estimate=math.exp(mean),
+        low=low,
+        high=high,
+        confidence=confidence,
+        replicates=min(sample.size for sample in samples),
+    )
+
+
 def difference_p(log_ratios: FloatArray) -> float:
     """p-value of "the speeds are equal": the two-sided one-sample t-test of log-ratio 0."""
     t = float(log_ratios.mean()) / _standard_error(log_ratios)

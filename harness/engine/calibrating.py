@@ -19,9 +19,10 @@ from harness.analysis.statistics import Verdict, judge
 from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
+from harness.engine.known import Known
 from harness.engine.playing import Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.rounds import Rounds
+from harness.engine.rounds import plan_rounds
 from harness.engine.seat import Seat
 from harness.measure import scratch
 from harness.settings.config import Settings
@@ -80,7 +81,7 @@ def calibrate(
         enough_s = settings.try_s / settings.replicates / 2
         conditions = replace(usual_conditions, enough_s=enough_s, speed_only=True)
         planned = list(tries(settings))
-        known: dict[str, dict[str, Rounds]] = {framework: {} for framework in settings.frameworks}
+        known = {framework: Known() for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
             itself = Contender(framework=framework, case=case)
             one = _Try(
@@ -107,7 +108,7 @@ class _Try:
     match: Match
     replicates: int
     conditions: Conditions
-    known: dict[str, Rounds]
+    known: Known
     save: Callable[[Trial], None]
     observer: CalibrationObserver
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -177,7 +178,8 @@ class _Try:
         seat = Seat(number, match, self.conditions)
         seat.start()
         seat.wait()
-        for parts in self.known[self.match.kind].train:
+        pace = self.known.paces[self.match.kind]
+        for parts in plan_rounds(self.match.case, pace, self.conditions.round_s).train:
             if seat.failure or seat.trained_s >= enough_s:
                 break
             seat.train(parts, place=0, passes=0)

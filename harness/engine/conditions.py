@@ -20,10 +20,11 @@ class Conditions:
     """What all trials of a run share.
 
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
-    `certificates` are those of each case's id and framework. `servers` give it its workers. `gpus` has the device behind each name but
-    "cpu", settled before anything is measured. A match ends early once each contender has trained for
-    `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. With `speed_only`
-    nothing but training is measured. `passed` are the shell's variables that were let in by name.
+    `certificates` are those of each case's id and framework, and `servers` fork the workers of what is not
+    timed. `gpus` has the device behind each name but "cpu", settled before anything is measured. A match ends
+    early once each contender has trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no
+    more turns than it must. With `speed_only` nothing but training is measured. `passed` are the shell's
+    variables that were let in by name.
     """
 
     run_id: str

@@ -24,9 +24,9 @@ import pandas as pd
 from harness.analysis.closing import LEAST, MOST, Closing, closing
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
+from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.rounds import Rounds
 from harness.engine.runner import Outcome, ended
 from harness.engine.stopping import Budget, Closed
 from harness.measure import scratch
@@ -101,7 +101,7 @@ class _Walks:
     save: Callable[[Trial], None]
     save_change: Callable[[Change], None]
     observer: ExplainObserver
-    rounds: dict[str, Rounds] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     changes: list[Change] = field(default_factory=list)
     closed: Closed = field(default_factory=Closed)
     finished: Counter[bool] = field(default_factory=Counter)
@@ -171,7 +171,7 @@ class _Walks:
     def _trials(self, match: Match) -> tuple[Trial, ...]:
         """Play the match and keep its trials."""
         try:
-            trials = run_match(match, self.conditions, self.observer, self.rounds)
+            trials = run_match(match, self.conditions, self.observer, self.known)
         except Interrupted as interrupted:
             self.keep(interrupted.trials)
             raise

@@ -1,8 +1,8 @@
-"""Workers that are forked from a process which has imported their framework and computed nothing.
+"""Workers for what is not timed, forked from a process that has imported their framework and computed
+nothing.
 
-Importing takes most of a start. What a replicate has to have of its own, the memory, the threads, the compiled code
-and the state of a framework that has begun to compute, a forked process has; docs/decisions/0008 shows by how much
-forked replicates vary beside fresh ones.
+Importing takes most of a start, and proofs and whole trainings ask for many. Replicates are started afresh:
+those that were forked from one process had another ratio (docs/decisions/0008-forked-replicates.md).
 """
 
 from __future__ import annotations

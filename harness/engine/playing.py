@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
 from harness.engine.energy import measure_energy
+from harness.engine.known import FEWEST_LONG_TURNS, FEWEST_TURNS, Known
 from harness.engine.room import room_for
-from harness.engine.rounds import Rounds, fastest, plan_rounds
+from harness.engine.rounds import Pace, Part, Rounds, fastest, plan_rounds
 from harness.engine.seat import Seat
 from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
@@ -21,8 +24,13 @@ from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
 
 _COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
-# A match that is out of time takes as many turns as have a median and a spread.
-_FEWEST_TURNS: Final = 3
+# Turns of evaluation, and of evaluations that take seconds.
+_EVALUATIONS: Final = 5
+_LONG_EVALUATIONS: Final = 3
+_LONG_S: Final = 1.0
+
+# Where only time ends a match, it never runs out of turns.
+_UNTIL_ENOUGH: Final = 10_000
 
 
 class Observer(Protocol):
@@ -39,19 +47,20 @@ class Observer(Protocol):
 
 
 def run_match(
-    match: Match, conditions: Conditions, observer: Observer, known: dict[str, Rounds] | None = None
+    match: Match, conditions: Conditions, observer: Observer, known: Known | None = None
 ) -> tuple[Trial, ...]:
     """Measure one replicate. A contender that fails leaves the others to finish.
 
     Where memory does not hold all contenders at once the match is played in parts, one after the other, each
-    by the first `match.shared` contenders and by as many of the others as fit. `known` keeps the rounds of
-    each kind of match, so that all its replicates have the same. Interrupted, it still returns what all have
-    measured, their trials marked so, through `Interrupted.trials`.
+    by the first `match.shared` contenders and by as many of the others as fit. `known` is what earlier
+    matches have shown: all replicates of a kind have the same rounds, and as many as they are worth.
+    Interrupted, it still returns what all have measured, their trials marked so, through
+    `Interrupted.trials`.
 
     Returns:
         A trial for each seat, by part and seat: in one part a contender a trial.
     """
-    known = {} if known is None else known
+    known = Known() if known is None else known
     shuffler = random.Random(_seed(match))  # noqa: S311  (order, not secrecy)
     trials: list[Trial] = []
     waiting = shuffler.sample(match.seats[match.shared :], len(match.contenders) - match.shared)
@@ -62,7 +71,7 @@ def run_match(
             # Who starts first is drawn, too; one of the others sits there in any case.
             first = [*match.seats[: match.shared], waiting[0]]
             waiting = sitting.fill([*shuffler.sample(first, len(first)), *waiting[1:]], len(first))
-            sitting.take_turns(observer, known)
+            sitting.play(observer, known)
             sitting.measure_energy()
             sitting.finish()
         except KeyboardInterrupt:
@@ -87,6 +96,7 @@ class _Sitting:
         self._gpu = None if watched is None else GpuSampler(conditions.gpus[watched])
         self._watched = watched
         self._seats: dict[int, Seat] = {}
+        self._begin_s = time.monotonic()
 
     def fill(self, wanted: Sequence[int], certain: int) -> list[int]:
         """Start workers in this order, the first `certain` in any case; returned is who finds no room."""
@@ -118,22 +128,74 @@ class _Sitting:
         """Contenders on the CPU take nothing of a GPU that others of the match are on."""
         return self._gpu if self._match.contenders[number].case.device == self._watched else None
 
-    def take_turns(self, observer: Observer, known: dict[str, Rounds]) -> None:
-        match, conditions, seats = self._match, self._conditions, self._seats
-        rounds = self._rounds(known)
-        order = turns(sorted(seats), len(rounds.train), f"{_seed(match)}:{self._part}")
-        for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
-            # A walk asks what was learned in the end, and has turns to take in the meantime.
-            evaluated = not conditions.speed_only and (not match.walk or done == len(rounds.train))
+    def play(self, observer: Observer, known: Known) -> None:
+        """Race for speed in turns, train whole epochs in turns, or learn without any."""
+        match = self._match
+        if match.role is Role.LEARNING:
+            self._learn(observer)
+        elif match.walk or match.case.as_printed:
+            self._train_whole(observer, known)
+        else:
+            self._race(observer, known)
+
+    def _race(self, observer: Observer, known: Known) -> None:
+        """As many turns as the match is worth, then some of evaluation; nothing is learned to its end."""
+        conditions, seats = self._conditions, self._seats
+        rounds = self._rounds(known, self._worth(known))
+        compared = self._match.role in _COMPARING and not conditions.speed_only
+        evaluations = self._evaluations() if compared else 0
+        samples = sum(part.last - part.first for parts in rounds.train for part in parts)
+        for seat in seats.values():
+            seat.plan(samples=samples, evaluations=evaluations)
+        self._take_turns(observer, rounds, lambda _: 0)
+        for numbers in turns(sorted(seats), evaluations, f"{self._seed}:evaluation"):
             for place, number in enumerate(numbers):
-                seats[number].train(parts, place, rounds.passes if evaluated else 0)
+                seats[number].evaluate(place, rounds.passes)
+        if compared:
+            _predict([seats[number] for number in sorted(seats)])
+
+    def _train_whole(self, observer: Observer, known: Known) -> None:
+        """Every epoch of the case in turns. A walk is evaluated in the end, a listing after each epoch."""
+        rounds = self._rounds(known, None)
+        last = len(rounds.train)
+        walk = self._match.walk
+
+        def passes(done: int) -> int:
+            return 0 if self._conditions.speed_only or (walk and done < last) else rounds.passes
+
+        self._take_turns(observer, rounds, passes)
+        if self._match.role in _COMPARING and not self._conditions.speed_only:
+            _predict([self._seats[number] for number in sorted(self._seats)])
+
+    def _take_turns(self, observer: Observer, rounds: Rounds, passes: Callable[[int], int]) -> None:
+        """Train in turns, each epoch's end evaluated in so many passes by the turn's number from 1."""
+        match, conditions, seats = self._match, self._conditions, self._seats
+        order = turns(sorted(seats), len(rounds.train), self._seed)
+        for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
+            for place, number in enumerate(numbers):
+                seats[number].train(parts, place, passes(done))
             observer.turn_done(match, done=done, rounds=len(rounds.train))
             if all(seat.failure or seat.trained_s >= conditions.enough_s for seat in seats.values()):
                 break
-            if done >= _FEWEST_TURNS and time.monotonic() >= conditions.ends_at_s:
+            if done >= FEWEST_LONG_TURNS and time.monotonic() >= conditions.ends_at_s:
                 break
-        if match.role in _COMPARING and not conditions.speed_only:
-            _predict([seats[number] for number in numbers])
+
+    def _learn(self, observer: Observer) -> None:
+        """Whole trainings at the same time, on a GPU one after the other: what it takes has one owner."""
+        workload = self._match.case.workload
+        epochs = [Part(epoch=one, first=0, last=workload.train_samples) for one in range(workload.epochs)]
+        seats = [self._seats[number] for number in sorted(self._seats)]
+        with ThreadPoolExecutor(self._conditions.at_once if self._gpu is None else 1) as pool:
+            try:
+                for done, _ in enumerate(pool.map(lambda seat: seat.learn(epochs), seats), start=1):
+                    observer.turn_done(self._match, done=done, rounds=len(seats))
+            except BaseException:
+                # The threads end with the workers that they wait for.
+                self.fail("interrupted", "the run was interrupted before this trial finished")
+                pool.shutdown(wait=False, cancel_futures=True)
+                for seat in seats:
+                    seat.kill()
+                raise
 
     def measure_energy(self) -> None:
         """Of those on the card, where it tells energy and this is what the match is for."""
@@ -142,23 +204,51 @@ class _Sitting:
             return
         if match.role in _COMPARING and not self._conditions.speed_only:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
-            measure_energy(on_card, f"{_seed(match)}:{self._part}")
+            measure_energy(on_card, self._seed)
 
-    def _rounds(self, known: dict[str, Rounds]) -> Rounds:
+    def _rounds(self, known: Known, count: int | None) -> Rounds:
         """The rounds that its kind of match has; the first one in which all have started decides."""
-        match, seats = self._match, self._seats.values()
-        if match.kind in known:
-            return known[match.kind]
-        said = [seat.pace for seat in seats if seat.pace is not None]
+        match = self._match
         # Where contenders cut an epoch into other batches, no part of one is whole batches to all.
         cases = [one.case for one in match.contenders]
         cut_alike = len({(case.mode in WHOLE_EPOCHS, case.workload.batch_size) for case in cases}) == 1
-        rounds = plan_rounds(
-            match.case, fastest(match.case, said), self._conditions.round_s, divisible=cut_alike
-        )
-        if len(said) == len(seats):
-            known[match.kind] = rounds
-        return rounds
+        pace, round_s = self._pace(known), self._conditions.round_s
+        return plan_rounds(match.case, pace, round_s, divisible=cut_alike, count=count)
+
+    def _pace(self, known: Known) -> Pace:
+        match, said = self._match, self._said
+        if match.kind in known.paces:
+            return known.paces[match.kind]
+        pace = fastest(match.case, said)
+        if len(said) == len(self._seats):
+            known.paces[match.kind] = pace
+        return pace
+
+    @property
+    def _said(self) -> list[dict[str, float | None]]:
+        """What the workers that have started say of their speed."""
+        return [seat.pace for seat in self._seats.values() if seat.pace is not None]
+
+    def _worth(self, known: Known) -> int:
+        """How many turns to take."""
+        if math.isfinite(self._conditions.enough_s):
+            return _UNTIL_ENOUGH
+        start_s = time.monotonic() - self._begin_s
+        (parts,) = self._rounds(known, 1).train
+        samples = sum(part.last - part.first for part in parts)
+        turn_s = samples * sum(one["train_sample_s"] or 0.0 for one in self._said)
+        if not turn_s:
+            return FEWEST_TURNS
+        return known.turns(self._match.kind, start_s=start_s, turn_s=turn_s)
+
+    def _evaluations(self) -> int:
+        """How many turns of evaluation to take."""
+        slowest_s = max((one["evaluate_s"] or 0.0 for one in self._said), default=0.0)
+        return _LONG_EVALUATIONS if slowest_s >= _LONG_S else _EVALUATIONS
+
+    @property
+    def _seed(self) -> str:
+        return f"{_seed(self._match)}:{self._part}"
 
     def finish(self) -> None:
         for seat in self._seats.values():

@@ -1,8 +1,8 @@
-"""How an epoch becomes rounds: long enough for the clock, short enough to take turns.
+"""How epochs become rounds: long enough for the clock, short enough to take turns.
 
 A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. All
 contenders of a match, and all replicates of a case, get the same rounds, so that round *i* is the same work
-wherever it is timed.
+wherever it is timed. How many rounds there are is another matter: see `worth`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounds:
-    """What a trial does: training rounds of one or more parts, and passes over the test set an epoch."""
+    """What a trial does: training rounds of one or more parts, and passes over the test set at a time."""
 
     train: tuple[tuple[Part, ...], ...]
     passes: int
@@ -61,21 +61,26 @@ def fastest(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
     )
 
 
-def plan_rounds(case: Case, pace: Pace, least_s: float, *, divisible: bool = True) -> Rounds:
+def plan_rounds(
+    case: Case, pace: Pace, least_s: float, *, divisible: bool = True, count: int | None = None
+) -> Rounds:
     """Rounds of at least `least_s` seconds at this pace, as short as that allows.
 
-    An unknown pace gives a round an epoch and one pass. The epochs of some modes stay whole
-    (`WHOLE_EPOCHS`), as do all that are not `divisible`. In a group of epochs each is evaluated, and their
+    There are `count` of them, of as many epochs as that takes; without it those of the case's epochs. An
+    unknown pace gives a round an epoch and one pass. The epochs of some modes stay whole (`WHOLE_EPOCHS`), as
+    do all that are not `divisible`. In a group of epochs of the case's each is evaluated, and their
     evaluations together last `least_s`.
     """
     workload = case.workload
     epochs, group, splits = workload.epochs, 1, 1
     if pace.epoch_s is not None:
         wanted = least_s * _SLACK / pace.epoch_s
-        group = min(epochs, math.ceil(wanted))
+        group = math.ceil(wanted) if count else min(epochs, math.ceil(wanted))
         if wanted < 1 and divisible and case.mode not in WHOLE_EPOCHS:
             steps = workload.steps_per_epoch
             splits = steps // math.ceil(wanted * steps)
+    if count:
+        epochs = math.ceil(count / splits) * group
     # Epochs that fill no group of their own join the others: no round is shorter than asked for.
     groups = epochs // group
     edges = [epochs * number // groups for number in range(groups + 1)]
@@ -84,8 +89,9 @@ def plan_rounds(case: Case, pace: Pace, least_s: float, *, divisible: bool = Tru
         for first, last in pairwise(edges)
     ]
     train = whole if splits == 1 else [(part,) for (one,) in whole for part in _split(one, workload, splits)]
-    passes = 1 if pace.evaluate_s is None else math.ceil(least_s / group / pace.evaluate_s)
-    return Rounds(train=tuple(train), passes=passes)
+    together = 1 if count else group
+    passes = 1 if pace.evaluate_s is None else math.ceil(least_s / together / pace.evaluate_s)
+    return Rounds(train=tuple(train[:count]), passes=passes)
 
 
 def _split(whole: Part, workload: Workload, count: int) -> list[Part]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,15 +12,15 @@ from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine import choosing
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
+from harness.engine.known import Cost, Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.rounds import Rounds
 from harness.engine.stopping import Budget, Target
 from harness.errors import NotStored, OutOfMemory
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan
 from harness.settings.lineup import Lineup, pilot
-from harness.work.records import Certification, Role, Trial
+from harness.work.records import Certification, Phase, Role, Trial
 from harness.work.workload import Case
 
 # What is asked beside the usual loops where all ways meet.
@@ -101,7 +101,7 @@ class _Run:
         self._observer = observer
         self._budget = Budget(plan.settings.budget_s)
         self._target = Target(plan.settings.within)
-        self._rounds: dict[str, Rounds] = {}
+        self._known = Known()
         self._given_up: set[str] = set()
         self._finished = {True: 0, False: 0}
         self._out_of_time = False
@@ -113,7 +113,7 @@ class _Run:
     def _measure_all(self) -> None:
         if self._plan.best:
             self._choose()
-        matches = list(self._plan.matches(self._match_of if self._plan.best else None))
+        matches = list(self._plan.matches(MIN_REPLICATES, self._match_of if self._plan.best else None))
         for number, match in enumerate(matches):
             if not self._wanted(match):
                 continue
@@ -139,7 +139,12 @@ class _Run:
         return self._lineups[case].match(replicate)
 
     def _wanted(self, match: Match) -> bool:
-        """A case until it is precise enough or known not to fit, the control as long as any is wanted."""
+        """A case until it is precise enough or known not to fit, the control as long as any is wanted.
+
+        How fast a case is says nothing about what is learned.
+        """
+        if match.role is Role.LEARNING:
+            return match.case.id not in self._given_up
         cases = self._plan.cases if match.role is Role.CONTROL else [match.case]
         return not all(self._settled(case) for case in cases)
 
@@ -165,6 +170,8 @@ class _Run:
         took_s = time.monotonic() - begin_s
         for name in {_of_size(match), match.kind}:
             self._budget.record(name, took_s)
+        if match.role is Role.LEARNING:
+            return
         if self._is_too_large(match, trials):
             self._given_up.add(match.case.id)
         measured = Ratios(trials)
@@ -177,12 +184,15 @@ class _Run:
         if log_ratio is not None:
             name = match.kind if match.role is Role.CONTROL else match.case.id
             self._target.record(name, log_ratio)
+            if measured.parts == 1:
+                cost = _cost(trials, took_s)
+                self._known.record(match.kind, cost, log_ratio, measured.turn_error(0, 1))
             self._observer.judged(match, judge(self._target.log_ratios(name)))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
         """The trials of a match, each on disk, also where it was interrupted."""
         try:
-            trials = run_match(match, conditions, self._observer, self._rounds)
+            trials = run_match(match, conditions, self._observer, self._known)
         except Interrupted as interrupted:
             self._keep(interrupted.trials)
             raise
@@ -227,6 +237,15 @@ class _Run:
         if settings.replicates < MIN_REPLICATES:
             return because
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
+
+
+def _cost(trials: Sequence[Trial], took_s: float) -> Cost:
+    """What a match took, of which its turns stand one after the other from the first to the last."""
+    rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
+    ended_s = max(one.started_s + one.wall_s for one in rounds)
+    turns_s = ended_s - min(one.started_s for one in rounds)
+    turns = max(sum(one.phase is Phase.TRAIN for one in trial.rounds) for trial in trials)
+    return Cost(turns=turns, turns_s=turns_s, rest_s=took_s - turns_s)
 
 
 def _of_size(match: Match) -> str:

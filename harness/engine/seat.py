@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from harness.engine.conditions import Conditions
@@ -105,9 +105,7 @@ class Seat:
             passed=conditions.passed,
         )
         try:
-            self._worker = conditions.servers.worker(
-                self.contender.framework, device, surroundings, self._log_path
-            )
+            self._worker = self._begun(device, surroundings)
         except TrialError as error:
             self.fail(error.kind, str(error))
             return
@@ -122,6 +120,13 @@ class Seat:
         except TrialError as error:
             self.fail(error.kind, str(error))
 
+    def _begun(self, device: str, surroundings: Mapping[str, str]) -> WorkerProcess:
+        """A fresh process where speed is measured (decision 0008), else one that has its import behind it."""
+        if self._match.role is not Role.LEARNING:
+            return WorkerProcess(surroundings, self._log_path)
+        servers = self._conditions.servers
+        return servers.worker(self.contender.framework, device, surroundings, self._log_path)
+
     def wait(self) -> None:
         reply = self._hear(Do.START)
         if self._gpu is not None:
@@ -135,7 +140,16 @@ class Seat:
         """What the worker says of its speed; None when it did not start."""
         return self._started.get("pace")
 
-    def train(self, parts: tuple[Part, ...], place: int, passes: int) -> None:
+    def plan(self, *, samples: int, evaluations: int) -> None:
+        """Tell the worker how many samples it will train, and how often it will be asked to evaluate."""
+        self._ask(Do.PLAN, samples=samples, evaluations=evaluations)
+
+    def learn(self, parts: Sequence[Part]) -> None:
+        """Train on end, the test set seen once after each epoch: nobody waits for a turn."""
+        for part in parts:
+            self.train((part,), place=0, passes=1)
+
+    def train(self, parts: tuple[Part, ...], place: int, passes: int = 0) -> None:
         """One training round; each epoch that it completes is evaluated in `passes` passes, off its clock."""
         replies, turns, evaluations = [], [], []
         for part in parts:
@@ -145,18 +159,22 @@ class Seat:
             replies.append(reply)
             turns.append(self._turn)
             if passes and part.ends_epoch(self.case.workload):
-                trained_s = self.trained_s + sum(one["wall_s"] for one in replies)
                 evaluation = self._ask(Do.EVALUATE, passes=passes)
-                evaluations.append((part.epoch, trained_s, evaluation, self._turn))
+                evaluations.append((part.epoch, evaluation, self._turn))
         if replies:
             self._round(
                 Phase.TRAIN, _joined(replies), turns, epoch=parts[len(replies) - 1].epoch, place=place
             )
-        for epoch, trained_s, evaluation, watched in evaluations:
+        for epoch, evaluation, watched in evaluations:
             if evaluation is not None:
-                self._round(
-                    Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place, trained_s=trained_s
-                )
+                self._round(Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place)
+
+    def evaluate(self, place: int, passes: int) -> None:
+        """One evaluation round, wherever training has come to."""
+        reply = self._ask(Do.EVALUATE, passes=passes)
+        if reply is not None:
+            epoch = max((one.epoch for one in self._rounds), default=1) - 1
+            self._round(Phase.EVALUATE, reply, [self._turn], epoch=epoch, place=place)
 
     def train_block(self, least_s: float) -> None:
         """Train whole epochs on end for so long, for what the device takes meanwhile."""
@@ -184,6 +202,11 @@ class Seat:
 
     def fail(self, kind: str, reason: str) -> None:
         self.failure = self.failure or Failure(kind=kind, reason=reason)
+
+    def kill(self) -> None:
+        """End its worker, from whichever thread."""
+        if self._worker is not None:
+            self._worker.kill()
 
     def close(self) -> None:
         if self._worker is not None:
@@ -235,7 +258,6 @@ class Seat:
         *,
         epoch: int,
         place: int,
-        trained_s: float | None = None,
     ) -> None:
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))
         gpu = None if self._gpu is None else summarised(watched)
@@ -246,7 +268,6 @@ class Seat:
                 index=sum(one.phase is phase for one in self._rounds),
                 epoch=epoch + 1,
                 place=place,
-                trained_s=trained_s,
                 disturbed_by=mark(disturbance, wall_s=reply["wall_s"], gpu=gpu),
                 gpu=gpu,
             )
@@ -289,7 +310,7 @@ class Seat:
         )
 
     def _certificate(self) -> Certification | None:
-        if self._match.role not in {Role.COMPARISON, Role.PILOT, Role.WAYS}:
+        if self._match.role in {Role.CONTROL, Role.CHANGE}:
             return None
         return self._conditions.certificates.get((self.case.id, self.contender.framework))
 

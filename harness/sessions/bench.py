@@ -156,7 +156,9 @@ def bench(
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
     # Who sits in the matches of all ways is not known before the pilots.
-    trials_planned = None if planned.best else sum(len(match.contenders) for match in planned.matches())
+    trials_planned = (
+        None if planned.best else sum(len(match.contenders) for match in planned.matches(MIN_REPLICATES))
+    )
     run = rows.opening_row(settings, command, trials_planned=trials_planned)
     run |= {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)

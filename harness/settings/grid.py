@@ -28,6 +28,12 @@ _CONTROL_EPOCHS: Final = 2
 # Of the replicates after the first.
 _REPEATED: Final = 0.5
 
+# Replicates of a run for one control.
+_A_CONTROL: Final = 2
+
+# Whole trainings of each case, each from a seed of its own.
+SEEDS: Final = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
@@ -35,15 +41,17 @@ class Match:
 
     A contender's place among `contenders` is its seat. The same one twice is a control. Each training step of
     the last is made to take `planted_share` longer, 0 outside calibration. `walk` names a match of an
-    explanation: its contenders are programs on the way from one to another. A `pilot` holds all ways of a
-    case, and `chosen` are the seats of those that it found the fastest. Where memory cannot hold them all at
-    once, each part of the match seats the first `shared` of them and some of the others.
+    explanation: its contenders are programs on the way from one to another. One for `learning` takes no
+    turns: its contenders train at the same time, to the end. A `pilot` holds all ways of a case, and `chosen`
+    are the seats of those that it found the fastest. Where memory cannot hold them all at once, each part of
+    the match seats the first `shared` of them and some of the others.
     """
 
     contenders: tuple[Contender, ...]
     replicate: int
     planted_share: float = 0.0
     walk: str = ""
+    learning: bool = False
     pilot: bool = False
     chosen: tuple[int, ...] = ()
     shared: int = 1
@@ -60,6 +68,8 @@ class Match:
     def role(self) -> Role:
         if self.walk:
             return Role.CHANGE
+        if self.learning:
+            return Role.LEARNING
         if self.pilot or self.chosen:
             return Role.PILOT if self.pilot else Role.WAYS
         return Role.CONTROL if len(set(self.contenders)) == 1 else Role.COMPARISON
@@ -81,7 +91,7 @@ class Match:
         programs of a control are those of the comparisons.
         """
         drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
-        return drawn and self.role not in {Role.CONTROL, Role.PILOT}
+        return drawn and self.role not in {Role.CONTROL, Role.PILOT, Role.LEARNING}
 
     def seeded(self, case: Case) -> Case:
         """A contender's case with this replicate's seed: what its worker is told."""
@@ -136,27 +146,40 @@ class Plan:
             for one in (self.ways(case) if self.best else between(case, 0, frameworks).contenders)
         )
 
-    def matches(self, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
-        """All matches, replicate by replicate, the cases of each and a control in a fresh random order.
+    def matches(self, learns_after: int, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
+        """All matches, replicate by replicate, its cases and every other time a control in random order.
 
         So a slow drift of the machine is shared by all cases, and a run that is cut short has
-        measured them evenly. The order follows from the seed alone. `of` makes a case's match of a replicate,
+        measured them evenly. When each case has `learns_after` replicates, `SEEDS` whole trainings of each
+        follow. The order follows from the seed alone. `of` makes a case's match of a replicate,
         the two frameworks' where it is not given.
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         of = of or (lambda case, replicate: between(case, replicate, self.settings.frameworks))
-        for replicate in range(self.settings.replicates):
+        replicates = self.settings.replicates
+        for replicate in range(replicates):
             matches = [of(case, replicate) for case in self.cases]
-            if matches:
+            if matches and replicate % _A_CONTROL == 0:
                 matches.append(self._control(replicate))
             yield from shuffler.sample(matches, len(matches))
+            if replicate + 1 == min(replicates, learns_after):
+                yield from self._learning(min(replicates, SEEDS))
+
+    def _learning(self, seeds: int) -> Iterator[Match]:
+        """What the usual loops learn. A listing as printed learns in its turns: its epochs are one call."""
+        for seed in range(seeds):
+            for case in self.cases:
+                if not case.as_printed:
+                    yield replace(between(case, seed, self.settings.frameworks), learning=True)
 
     def _control(self, replicate: int) -> Match:
         """One framework against itself, the other in the next replicate: at the first case, cut short."""
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         frameworks = self.settings.frameworks
-        one = _contender(frameworks[replicate % len(frameworks)], replace(self.cases[0], workload=short))
+        one = _contender(
+            frameworks[replicate // _A_CONTROL % len(frameworks)], replace(self.cases[0], workload=short)
+        )
         return Match(contenders=(one, one), replicate=replicate)
 
 

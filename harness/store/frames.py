@@ -12,7 +12,8 @@ class Frames:
     """DataFrames with the columns of `store.schema`, rounds with those of `REPORTED`.
 
     `certificates` has a row a finding. `trials` and `rounds` are those of comparisons, and of matches of all
-    ways those of the frameworks' usual loops; `ways` and `way_rounds` are all of the latter. `controls` and
+    ways those of the frameworks' usual loops; `ways` and `way_rounds` are all of the latter. `learned` and
+    `learned_rounds` are those of whole trainings, which say what is learned and not how fast. `controls` and
     `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
     come from several machines; `changes` are likewise those of the latest explanation.
@@ -25,6 +26,8 @@ class Frames:
     controls: pd.DataFrame
     control_rounds: pd.DataFrame
     attempts: pd.DataFrame
+    learned: pd.DataFrame
+    learned_rounds: pd.DataFrame
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
     ways: pd.DataFrame = field(default_factory=pd.DataFrame)
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +14,9 @@ from harness.store.schema import CERTIFICATES
 
 # What trials and rounds were called by until schema 4, in which a match was a pair of two sides.
 OLD_COLUMNS: Final = {"pair_id": pa.string(), "side": pa.string(), "turn": pa.int8()}
+
+# Of schemas.
+_LAST_LEARNING_IN_TURNS: Final = 5
 
 _OLD_SEATS: Final = {"a": 0, "b": 1}
 _OLD_CALLS: Final = {"a faster": "first faster", "b faster": "second faster"}
@@ -62,6 +66,11 @@ def _seated_row(row: dict[str, Any]) -> dict[str, Any]:
         "contender": f"{row['framework']}/{row['case_id']}",
         "place": row.get("turn"),
     }
+
+
+def learned_in_turns(trials: pd.DataFrame) -> pd.Series:
+    """Which trials are of a version whose comparisons trained to the end of their epochs, in their turns."""
+    return trials["schema_version"] <= _LAST_LEARNING_IN_TURNS
 
 
 def attempts(table: pa.Table) -> pa.Table:

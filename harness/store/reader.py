@@ -29,7 +29,7 @@ from harness.store.schema import (
     TRIALS,
 )
 from harness.work.records import Role
-from harness.work.workload import USUAL
+from harness.work.workload import USUAL, Mode
 
 EVERYTHING: Final = "all"
 
@@ -87,10 +87,13 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     controls, control_rounds = of(Role.CONTROL)
     ways, way_rounds = of(Role.WAYS)
     compared = trials[_compared(trials)].reset_index(drop=True)
+    learned = trials[_learned(trials)].reset_index(drop=True)
     return Frames(
         runs=runs,
         trials=compared,
         rounds=rounds[rounds["trial_id"].isin(compared["trial_id"])].reset_index(drop=True),
+        learned=learned,
+        learned_rounds=rounds[rounds["trial_id"].isin(learned["trial_id"])].reset_index(drop=True),
         certificates=_findings(folder, runs).to_pandas(),
         controls=controls,
         control_rounds=control_rounds,
@@ -146,6 +149,15 @@ def _compared(trials: pd.DataFrame) -> pd.Series:
     usual = trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
     # Files of schema 1 know no roles: what they hold are comparisons.
     return role.isna() | role.isin([Role.COMPARISON, Role.CHANGE]) | (role.eq(Role.WAYS) & usual)
+
+
+def _learned(trials: pd.DataFrame) -> pd.Series:
+    """Which trials trained to the end of their epochs, and were seen after each.
+
+    Until schema 5 those that were compared did, and a listing as printed still does.
+    """
+    whole = migration.learned_in_turns(trials) | trials["mode"].eq(Mode.ARTICLE)
+    return trials["role"].eq(Role.LEARNING) | (_compared(trials) & whole)
 
 
 def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:

@@ -199,9 +199,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "eval_rounds": len(evaluate),
         **_throughput_columns("eval", evaluate),
         **_latency_columns(trial),
-        "final_train_loss": train[-1].loss if train else None,
-        "final_test_loss": evaluate[-1].loss if evaluate else None,
-        "final_accuracy": evaluate[-1].accuracy if evaluate else None,
+        **_final_columns(trial, train, evaluate),
         "host_peak_bytes": trial.host_peak_bytes,
         **_gpu_columns(trial),
         **_allocator_columns(trial.allocator),
@@ -215,6 +213,16 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "certified": trial.certificate.holds if trial.certificate else None,
         "effective_json": json.dumps(trial.effective, sort_keys=True),
         "log_path": trial.log_path,
+    }
+
+
+def _final_columns(trial: Trial, train: list[Round], evaluate: list[Round]) -> dict[str, float | None]:
+    """What was learned in the end; null for a trial that was not to learn to the end."""
+    last = evaluate[-1] if evaluate and trial.whole else None
+    return {
+        "final_train_loss": train[-1].loss if last else None,
+        "final_test_loss": last.loss if last else None,
+        "final_accuracy": last.accuracy if last else None,
     }
 
 
@@ -297,7 +305,6 @@ def _round_columns(one: Round) -> dict[str, Any]:
         "samples_per_s": one.samples_per_s,
         "loss": one.loss,
         "accuracy": one.accuracy,
-        "trained_s": one.trained_s,
         "warm_up": one.warm_up,
         "disturbed_by": one.disturbed_by,
         **(asdict(one.disturbance) if one.disturbance else {}),

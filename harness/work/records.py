@@ -22,7 +22,8 @@ class Role(StrEnum):
     """What a match is for: to compare contenders, or one with itself, so that the true ratio is known.
 
     Or to measure changes: its contenders are programs on the way from one to another. Or to compare all ways
-    of each framework, after a pilot has chosen the fastest: what chose is not used to judge.
+    of each framework, after a pilot has chosen the fastest: what chose is not used to judge. Or to see what
+    is learned: whole trainings, whose speed is nobody's.
     """
 
     COMPARISON = "comparison"
@@ -30,6 +31,7 @@ class Role(StrEnum):
     CHANGE = "change"
     PILOT = "pilot"
     WAYS = "ways"
+    LEARNING = "learning"
 
 
 class Status(StrEnum):
@@ -128,10 +130,9 @@ class Round:
     `index` counts the rounds of a phase from 0, `epoch` is the last epoch that the round touched, from 1.
     `started_s` is on the machine's monotonic clock, so the rounds of all workers share one time
     line. `place` is 0 when the contender went first in its turn of the match. `loss` is the
-    mean over the round's samples; `accuracy` is None for training rounds, and `trained_s`, the training
-    time so far, None for training rounds too. `warm_up` marks rounds before the times had settled, and
-    `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is None on a CPU.
-    `device_s` is `wall_s` by the device's own clock, None where the framework offers none.
+    mean over the round's samples; `accuracy` is None for training rounds. `warm_up` marks rounds before the
+    times had settled, and `disturbed_by` names what disturbed a round (`measure.disturbance.mark`). `gpu` is
+    None on a CPU. `device_s` is `wall_s` by the device's own clock, None where the framework offers none.
     """
 
     phase: Phase
@@ -146,7 +147,6 @@ class Round:
     idle_cpu_s: float | None
     loss: float
     accuracy: float | None
-    trained_s: float | None = None
     disturbance: Disturbance | None = None
     disturbed_by: str | None = None
     warm_up: bool = False
@@ -258,6 +258,13 @@ class Trial:
     @property
     def contender(self) -> Contender:
         return Contender(framework=self.framework, case=self.case)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it trained all epochs of its case, and no more."""
+        work = self.case.workload
+        trained = sum(one.samples for one in self.rounds if one.phase is Phase.TRAIN)
+        return trained == work.epochs * work.train_samples
 
     @property
     def status(self) -> Status:

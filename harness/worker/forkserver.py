@@ -1,9 +1,9 @@
 """A process that has imported one framework and computed nothing: workers are forked from it.
 
-`python -m harness.worker.forkserver SOCKET FRAMEWORK`, where SOCKET is the descriptor of a stream socket to the
-parent. When it has imported the framework it says `{"ok": {}}`. Each request after that is one message: a JSON object with
-the worker's `folder` and `variables`, and the descriptors of its requests, replies, log and status. On the
-status pipe stand the worker's process number and, when it has ended, its exit code, a line each.
+`python -m harness.worker.forkserver SOCKET FRAMEWORK`, where SOCKET is the descriptor of a stream socket to
+the parent. When it has imported the framework it says `{"ok": {}}`. Each request after that is one message: a
+JSON object with the worker's `folder` and `variables`, and the descriptors of its requests, replies, log and
+status. On the status pipe stand the worker's number and, when it has ended, its exit code, a line each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _ForkServer:
         self._statuses: dict[int, int] = {}
         # A child's end wakes the server up: a signal handler writes to this pair.
         self._awake, self._wake = socket.socketpair()
-        self._wake.setblocking(False)
+        os.set_blocking(self._wake.fileno(), False)
 
     def run(self) -> None:
         """Fork as asked until the parent is gone."""

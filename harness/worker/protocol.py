@@ -24,6 +24,7 @@ class Do(StrEnum):
 
     PROBE = "probe"
     START = "start"
+    PLAN = "plan"
     TRAIN = "train"
     EVALUATE = "evaluate"
     PREDICT = "predict"

@@ -70,14 +70,15 @@ class Worker:
                 reply: Message = {"said": adapter_module(request["framework"]).probe(request["device"])}
             case Do.START:
                 reply = self._start(parse_spec(request["spec"]))
+            case Do.PLAN:
+                self.watching.planned(request["samples"], request["evaluations"])
+                reply = {}
             case Do.TRAIN:
                 reply = self._train(request["epoch"], request["first"], request["last"])
             case Do.EVALUATE:
                 reply = self._evaluate(request["passes"])
-            case Do.PREDICT:
-                reply = beside.predictions(self.adapter, self.watching, request["batch_size"])
-            case Do.BLOCK:
-                reply = beside.block(self.adapter, request["least_s"])
+            case Do.PREDICT | Do.BLOCK:
+                reply = self._beside(request)
             case Do.FINISH:
                 reply = self._finish()
             case Do.PROVE:
@@ -88,6 +89,12 @@ class Worker:
         reply["idle_cpu_s"] = idle_cpu_s
         self._answered_cpu_s = time.process_time()
         return reply
+
+    def _beside(self, request: Message) -> Message:
+        """What is measured of a trial beside its rounds."""
+        if Do(request["do"]) is Do.BLOCK:
+            return beside.block(self.adapter, request["least_s"])
+        return beside.predictions(self.adapter, self.watching, request["batch_size"])
 
     def failure(self, error: Exception) -> Message:
         """What is told of a request that failed: its kind, its sentence, and the memory that was needed."""

@@ -59,14 +59,20 @@ class Watching:
         self._told = spec.case.mode is not Mode.ARTICLE
         self._witness = adapter if isinstance(adapter, Witness) and self._told else None
         self._rng = np.random.default_rng([self._workload.seed, _MOMENT_STREAM])
-        self._moment = int(self._rng.integers(self._workload.epochs * self._workload.train_samples))
-        self._evaluation = int(self._rng.integers(self._workload.epochs))
+        self._moment = self._evaluation = self._last_evaluation = 0
+        self.planned(self._workload.epochs * self._workload.train_samples, self._workload.epochs)
         self._trained = self._evaluations = 0
         self._first: Any = None
         self._before: Any = None
         self._left: str | None = None
         self._drawn_from: set[bytes] = set()
         self.watched_s = 0.0
+
+    def planned(self, samples: int, evaluations: int) -> None:
+        """Draw the moments anew, among what the trial is to train and how often to evaluate."""
+        self._moment = int(self._rng.integers(samples))
+        self._evaluation = int(self._rng.integers(evaluations)) if evaluations else -1
+        self._last_evaluation = evaluations
 
     def to_train(self, order: Order) -> None:
         """Before a training round's batches are made ready.
@@ -152,7 +158,7 @@ class Watching:
         _require("evaluation", counts, told, left_out=0)
         drawn = self._evaluations == self._evaluation
         self._evaluations += 1
-        if self._witness is None or not (drawn or self._evaluations == work.epochs):
+        if self._witness is None or not (drawn or self._evaluations == self._last_evaluation):
             return
         with self._clocked():
             if drawn:

@@ -39,6 +39,8 @@ def frames(*, holds=True, work=None, **run):
         controls=none,
         control_rounds=none,
         attempts=none,
+        learned=none,
+        learned_rounds=none,
     )
 
 

@@ -19,6 +19,7 @@ from harness.analysis.statistics import (
     holm,
     judge,
     judge_family,
+    product_interval,
     ratio_interval,
 )
 
@@ -261,3 +262,42 @@ def test_the_order_of_replicates_changes_nothing(sample, random):
 def test_a_margin_or_alpha_out_of_range_is_refused(margin, alpha):
     with pytest.raises(ValueError, match="margin"):
         judge([0.1] * 8, margin=margin, alpha=alpha)
+
+
+def test_the_interval_of_a_product_reaches_as_far_as_both_factors_t_intervals_added_in_squares():
+    rng = np.random.default_rng(3)
+    one, other = rng.normal(1.0, 0.5, 5), rng.normal(-0.4, 0.1, 12)
+    found = product_interval(one, other, 0.9)
+    each = [stats.ttest_1samp(sample, 0).confidence_interval(0.9) for sample in (one, other)]
+    reach = math.hypot(*((interval.high - interval.low) / 2 for interval in each))
+    assert math.log(found.estimate) == pytest.approx(one.mean() + other.mean())
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx(
+        (math.log(found.estimate) - reach, math.log(found.estimate) + reach)
+    )
+    assert found.replicates == 5
+
+
+@pytest.mark.parametrize("spreads", [(0.3, 0.1), (0.1, 0.1), (0.02, 0.1)])
+def test_the_interval_of_a_product_holds_the_truth_as_often_as_it_says(spreads):
+    """Three seeds and twelve replicates; a product of logarithms that are 0 on average is 1."""
+    rng = np.random.default_rng(4)
+    one, other = spreads
+    samples = zip(rng.normal(0.0, one, (4000, 3)), rng.normal(0.0, other, (4000, 12)), strict=True)
+    held = [found.low <= 1.0 <= found.high for found in (product_interval(*both) for both in samples)]
+    assert 0.94 <= np.mean(held) <= 0.985
+
+
+def test_a_product_of_which_one_factor_has_no_spread_has_the_interval_of_the_other():
+    alone, both = ratio_interval([0.1, 0.2, 0.4]), product_interval([1.0, 1.0], [0.1, 0.2, 0.4])
+    assert (both.low, both.high) == pytest.approx((math.e * alone.low, math.e * alone.high))
+
+
+def test_a_product_without_any_spread_or_with_one_number_has_no_interval():
+    assert product_interval([0.1, 0.1], [0.2, 0.2]).low is None
+    assert product_interval([0.1], [0.2, 0.3]).low is None
+
+
+@pytest.mark.parametrize("samples", [([], [1.0]), ([1.0], [math.nan])])
+def test_logarithms_that_are_missing_are_refused(samples):
+    with pytest.raises(ValueError, match="not some finite numbers"):
+        product_interval(*samples)

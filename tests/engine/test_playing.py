@@ -16,6 +16,7 @@ import pytest
 from harness.analysis.effects import effects, ratios
 from harness.engine import playing as engine
 from harness.engine.conditions import Conditions
+from harness.engine.known import Known
 from harness.engine.playing import Interrupted, run_match
 from harness.engine.ratios import Ratios
 from harness.settings.grid import Match, between
@@ -108,14 +109,15 @@ def test_one_that_fails_does_not_leave_the_other_training_without_end(run):
 
 
 def test_the_rounds_of_a_kind_of_match_are_settled_by_the_first_in_which_all_start(run):
-    known = {}
+    known = Known()
     run({"epoch_s": 0.1, "events": {"start": "raise"}}, {"epoch_s": 0.1}, known=known)
-    assert known == {}
+    assert known.paces == {}
     run({"epoch_s": 0.1}, {"epoch_s": 0.1}, known=known)
-    settled = known[TWO.kind]
+    settled = dict(known.paces)
+    first, _ = run({"epoch_s": 0.1}, {"epoch_s": 0.1}, known=known)
     a, _ = run({"epoch_s": 0.02}, {"epoch_s": 0.02}, known=known)
-    assert known == {TWO.kind: settled}
-    assert a.rounds[0].samples == settled.train[0][0].last
+    assert known.paces == settled
+    assert a.rounds[0].samples == first.rounds[0].samples
 
 
 def test_four_contenders_take_turns_in_balanced_order_and_never_overlap(run):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
+from harness.engine.known import FEWEST_TURNS, MOST_TURNS
 from harness.engine.stopping import EXTRA
+from harness.measure import host
 from harness.settings import config
-from harness.settings.grid import plan
+from harness.settings.grid import SEEDS, plan
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.records import Phase, Role
@@ -43,7 +46,7 @@ class Silent:
 def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
-    def measure(scripts=None, observer=None, *, controls=False, **given):
+    def measure(scripts=None, observer=None, *, roles=frozenset({Role.COMPARISON}), **given):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             script = (scripts or {}).get(framework.lower(), {})
@@ -56,7 +59,7 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
 
         def save(trial):
             store.save_trial(trial)
-            if trial.role is Role.COMPARISON or controls:
+            if trial.role in roles:
                 trials.append(trial)
 
         outcome = runner.measure(
@@ -75,7 +78,7 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
 
 
 def test_the_rounds_of_a_match_take_turns_and_never_overlap(run):
-    _, trials = run(epochs="4")
+    _, trials = run()
     rounds = sorted(
         (one.started_s, one.started_s + one.wall_s, trial.framework, one.phase, one.epoch)
         for trial in trials
@@ -83,29 +86,59 @@ def test_the_rounds_of_a_match_take_turns_and_never_overlap(run):
     )
     for (_, end_s, *_), (start_s, *_) in pairwise(rounds):
         assert end_s <= start_s
-    trained = [name for _, _, name, phase, _ in rounds if phase is Phase.TRAIN]
-    assert [set(trained[i : i + 2]) for i in range(0, 8, 2)] == [{"tensorflow", "pytorch"}] * 4
+    for wanted in Phase:
+        names = [name for _, _, name, phase, _ in rounds if phase is wanted]
+        assert len(names) >= 10
+        turns = [set(names[first : first + 2]) for first in range(0, len(names), 2)]
+        assert turns == [{"tensorflow", "pytorch"}] * len(turns)
 
 
-def test_a_long_epoch_is_split_into_rounds_and_evaluated_once(run):
+def test_a_match_takes_as_many_turns_as_it_is_worth_whatever_the_epochs_and_then_evaluates(run):
     script = {"epoch_s": 0.2}
-    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="2", batch_size="50", round_s="0.03")
+    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="1", batch_size="50", round_s="0.03")
     for trial in trials:
         train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
         evaluate = [one for one in trial.rounds if one.phase is Phase.EVALUATE]
-        assert len(train) == 10
-        assert sum(one.samples for one in train) == 2000
-        assert [one.epoch for one in evaluate] == [1, 2]
-        assert evaluate[1].trained_s == pytest.approx(sum(one.wall_s for one in train))
+        assert FEWEST_TURNS <= len(train) <= MOST_TURNS
+        assert {one.samples for one in train} == {200}
+        assert train[-1].epoch > 1
+        assert len(evaluate) == 5
+        assert min(one.started_s for one in evaluate) > max(one.started_s for one in train)
+        assert not trial.whole
 
 
-def test_short_epochs_share_a_round_and_keep_their_accuracies(run):
+def test_what_is_learned_is_seen_in_whole_trainings_of_their_own(run):
     script = {"epoch_s": 0.004}
-    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="6", round_s="0.008")
+    _, trials = run(
+        {"tensorflow": script, "pytorch": script}, epochs="3", replicates="2", roles={Role.LEARNING}
+    )
+    assert [(one.replicate, one.framework) for one in trials] == [
+        (seed, framework) for seed in (0, 1) for framework in ("tensorflow", "pytorch")
+    ]
     for trial in trials:
         train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
-        assert [(one.epoch, one.samples) for one in train] == [(3, 3000), (6, 3000)]
-        assert [one.epoch for one in trial.rounds if one.phase is Phase.EVALUATE] == [1, 2, 3, 4, 5, 6]
+        assert [(one.epoch, one.samples) for one in train] == [(1, 1000), (2, 1000), (3, 1000)]
+        assert [one.epoch for one in trial.rounds if one.phase is Phase.EVALUATE] == [1, 2, 3]
+        assert trial.whole
+
+
+def test_both_learn_at_the_same_time_where_there_are_cores_for_it(run):
+    script = {"train_s": 0.2}
+    _, trials = run({"tensorflow": script, "pytorch": script}, epochs="3", roles={Role.LEARNING}, threads="1")
+    one, other = ([(r.started_s, r.started_s + r.wall_s) for r in trial.rounds] for trial in trials)
+    overlaps = [start < other[-1][1] and end > other[0][0] for start, end in one]
+    assert all(overlaps) == (host.usable_cores() > 1)
+
+
+def test_seeds_are_no_more_than_replicates_and_come_when_a_verdict_may_be_called():
+    planned = plan(config.resolve({"batch_size": "64,512", "replicates": "8"}, {}, Path()))
+    roles = [match.role for match in planned.matches(MIN_REPLICATES)]
+    assert roles.count(Role.LEARNING) == 2 * SEEDS
+    first = roles.index(Role.LEARNING)
+    assert roles[:first].count(Role.COMPARISON) == 2 * MIN_REPLICATES
+    assert set(roles[first : first + 2 * SEEDS]) == {Role.LEARNING}
+    few = plan(config.resolve({"replicates": "1"}, {}, Path()))
+    assert [match.role for match in few.matches(MIN_REPLICATES)].count(Role.LEARNING) == 2
 
 
 def test_predictions_are_timed_at_one_sample_and_at_the_cases_batch(run):
@@ -117,17 +150,16 @@ def test_predictions_are_timed_at_one_sample_and_at_the_cases_batch(run):
     assert slow.latencies[0].p50_s > quick.latencies[0].p50_s
 
 
-def test_each_replicate_brings_a_control_of_one_framework_against_itself(run):
-    _, trials = run(epochs="1", replicates="2", controls=True)
-    controls = [trial for trial in trials if trial.role is Role.CONTROL]
-    assert [(one.replicate, one.framework, one.seat) for one in controls] == [
+def test_every_other_replicate_brings_a_control_of_one_framework_against_itself(run):
+    _, trials = run(epochs="1", replicates="4", roles={Role.CONTROL})
+    assert [(one.replicate, one.framework, one.seat) for one in trials] == [
         (0, "tensorflow", 0),
         (0, "tensorflow", 1),
-        (1, "pytorch", 0),
-        (1, "pytorch", 1),
+        (2, "pytorch", 0),
+        (2, "pytorch", 1),
     ]
-    assert len({one.trial_id for one in controls}) == 4
-    assert all(one.certificate is None for one in controls)
+    assert len({one.trial_id for one in trials}) == 4
+    assert all(one.certificate is None for one in trials)
 
 
 def test_a_run_stops_when_every_case_is_precise_enough(run):
@@ -155,9 +187,7 @@ def test_the_observer_hears_a_verdict_after_every_finished_match(run):
 
     observer = Listening()
     run(observer=observer, epochs="1", replicates="2")
-    assert sorted(observer.heard) == [
-        (role, count) for role in (Role.COMPARISON, Role.CONTROL) for count in (1, 2)
-    ]
+    assert sorted(observer.heard) == [(Role.COMPARISON, 1), (Role.COMPARISON, 2), (Role.CONTROL, 1)]
 
 
 def test_a_round_lasts_as_long_as_its_work(run):
@@ -173,12 +203,16 @@ def test_a_side_that_fails_is_a_row_and_the_other_finishes(run):
     observer = Silent()
     outcome, trials = run({"pytorch": {"events": {"train 2": "raise"}}}, observer, epochs="3")
     sides = {trial.framework: trial for trial in trials}
-    assert (outcome.trials_ok, outcome.trials_failed) == (3, 1)
+    # A control, the other side, and what it learns.
+    assert (outcome.trials_ok, outcome.trials_failed) == (4, 2)
     assert sides["tensorflow"].failure is None
-    assert len(sides["tensorflow"].rounds) == 6
+    assert len(sides["tensorflow"].rounds) > len(sides["pytorch"].rounds)
     assert sides["pytorch"].failure.kind == "raised"
-    assert len(sides["pytorch"].rounds) == 2
-    assert [trial.framework for trial in observer.failed] == ["pytorch"]
+    assert len(sides["pytorch"].rounds) == 1
+    assert [(trial.framework, trial.role) for trial in observer.failed] == [
+        ("pytorch", Role.COMPARISON),
+        ("pytorch", Role.LEARNING),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -256,11 +290,17 @@ def test_every_trial_is_on_disk_and_read_back_with_its_rounds(run, tmp_path):
     assert set(frames.trials["status"]) == {"ok", "failed"}
     failed = frames.trials[frames.trials["status"] == "failed"]
     assert failed["failure_reason"].str.contains("SIGKILL").all()
-    assert failed["final_accuracy"].isna().all()
-    assert len(frames.rounds) == 2 * 2 * 2
-    assert len(frames.controls) == 4
+    assert frames.trials["final_accuracy"].isna().all()
+    assert set(frames.rounds["trial_id"]) == set(
+        frames.trials.loc[frames.trials["status"] == "ok", "trial_id"]
+    )
+    assert len(frames.controls) == 2
     assert set(frames.control_rounds["role"]) == {"control"}
-    assert (frames.trials.loc[frames.trials["status"] == "ok", "final_accuracy"] == 0.97).all()
+    assert len(frames.learned) == 4
+    learned = frames.learned[frames.learned["status"] == "ok"]
+    assert list(learned["framework"]) == ["tensorflow"] * 2
+    assert (learned["final_accuracy"] == 0.97).all()
+    assert set(frames.learned_rounds["trial_id"]) == set(learned["trial_id"])
 
 
 def test_the_budget_ends_a_run_after_each_case_has_been_measured_once(run):
@@ -275,10 +315,10 @@ def test_ctrl_c_keeps_what_was_measured(run):
             if done == 2:
                 raise KeyboardInterrupt
 
-    outcome, trials = run(observer=Impatient(), epochs="5", replicates="3", controls=True)
+    outcome, trials = run(observer=Impatient(), replicates="3", roles={Role.COMPARISON, Role.CONTROL})
     assert outcome.status == "interrupted"
     assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
-    assert all(len(trial.rounds) == 4 for trial in trials)
+    assert all(len(trial.rounds) == 2 for trial in trials)
 
 
 def test_the_idle_side_uses_next_to_no_processor_time(run):

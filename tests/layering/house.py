@@ -58,6 +58,7 @@ MAY_EXIT = {
     "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
     "harness.worker.__main__",
+    "harness.worker.forkserver",
 }
 
 PRINTING = {"print", "rich.print", "typer.echo", "typer.secho", "Console", "rich.console.Console",

@@ -88,19 +88,20 @@ def build(
     ]
     ids = [prove(store, case, uncertified=uncertified) for case in cases]
     for case, replicate, framework in product(cases, range(replicates), FRAMEWORKS):
-        store.save_trial(
-            trial(
-                run_id=described["run_id"],
-                case=case,
-                framework=framework,
-                replicate=replicate,
-                factor=slowed * (ratio if framework == "pytorch" else 1.0),
-                broken=fail if (framework, replicate) == ("pytorch", 0) else None,
-                gpu_peak_bytes=gpu_peak_bytes,
-                speeds=speeds,
-                seeds=seeds,
-            )
+        one = trial(
+            run_id=described["run_id"],
+            case=case,
+            framework=framework,
+            replicate=replicate,
+            factor=slowed * (ratio if framework == "pytorch" else 1.0),
+            broken=fail if (framework, replicate) == ("pytorch", 0) else None,
+            gpu_peak_bytes=gpu_peak_bytes,
+            speeds=speeds,
+            seeds=seeds,
         )
+        store.save_trial(one)
+        name = f"{one.match_id}-learning"
+        store.save_trial(replace(one, role=Role.LEARNING, match_id=name, trial_id=f"{name}-{framework}"))
     for case, replicate, seat in product(cases[:1], range(replicates), range(2)):
         one = trial(
             run_id=described["run_id"],

@@ -20,12 +20,15 @@ class Evidence:
     """Frames with the labels of `cases.labelled`, in its order.
 
     `trials` are all, `ok` those that finished; `rounds` are the timed rounds, `judged` the verdicts.
+    `learned` and `learned_rounds` are those of whole trainings that finished.
     """
 
     frames: Frames
     trials: pd.DataFrame
     ok: pd.DataFrame
     rounds: pd.DataFrame
+    learned: pd.DataFrame
+    learned_rounds: pd.DataFrame
     judged: pd.DataFrame
 
     @property
@@ -67,5 +70,7 @@ def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
         trials=trials,
         ok=trials[trials["status"] == Status.OK],
         rounds=labelled(frames.rounds, known),
+        learned=labelled(frames.learned[frames.learned["status"] == Status.OK], known),
+        learned_rounds=labelled(frames.learned_rounds, known),
         judged=judged,
     )

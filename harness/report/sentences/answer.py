@@ -87,7 +87,7 @@ def refusals(frames: Frames) -> list[Answer]:
 @lru_cache(maxsize=4)
 def agreed(frames: Frames) -> pd.DataFrame:
     """What the timed trials learned (`analysis.agreement`), labelled; kept as `judge` is."""
-    return labelled(agreement(frames.trials, frames.rounds), cases(frames.trials))
+    return labelled(agreement(frames.learned, frames.learned_rounds), cases(frames.trials))
 
 
 def learned(frames: Frames) -> str:

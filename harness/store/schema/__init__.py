@@ -16,6 +16,8 @@ History of `SCHEMA_VERSION`:
         of their own, with their samples and seconds: until then it was that of the rounds, whose turns are
         too short to be told apart; in how many turns a change was measured, and what noise they made; the
         implementation of Adam, and which way a pilot chose
+    6   what is learned comes from whole trainings of their own (role `learning`), no longer from the trials
+        that are compared, which are as long as they are worth: a round has no training time until then
 """
 
 from typing import Final
@@ -37,7 +39,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
 CALIBRATION: Final = "calibration"

@@ -127,7 +127,6 @@ ROUNDS: Final = pa.schema(
         ("samples_per_s", pa.float64()),
         ("loss", pa.float64()),
         ("accuracy", pa.float64()),
-        ("trained_s", pa.float64()),
         ("warm_up", pa.bool_()),
         ("disturbed_by", pa.string()),
         ("steal_s", pa.float64()),
@@ -154,7 +153,7 @@ REPORTED: Final = pa.schema(
         for name in (
             "schema_version", "run_id", "match_id", "trial_id", "role", "seat", "case_id", "framework",
             "replicate", "phase", "round_index", "epoch", "samples", "wall_s", "idle_cpu_s", "loss",
-            "accuracy", "trained_s", "warm_up", "disturbed_by", "steal_s", "others_cpu_s",
+            "accuracy", "warm_up", "disturbed_by", "steal_s", "others_cpu_s",
             "involuntary_switches", "gpu_sm_hz",
         )
     ]

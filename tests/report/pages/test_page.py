@@ -71,8 +71,8 @@ def test_every_reference_inside_the_page_leads_somewhere(html):
 
 
 def test_every_figure_has_a_text_alternative_and_its_numbers(html):
-    assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 6
-    assert html.count("The numbers behind the figure") == 6
+    assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 7
+    assert html.count("The numbers behind the figure") == 7
 
 
 def test_figures_follow_the_theme_instead_of_carrying_their_colours(html):
@@ -84,9 +84,8 @@ def test_figures_follow_the_theme_instead_of_carrying_their_colours(html):
 
 def test_small_pictures_of_each_figure_land_beside_it(ordinary_page):
     names = {path.name for path in (ordinary_page.parent / "figures").iterdir()}
-    assert names == {
-        f"{name}.png" for name in ("throughput", "ratio", "accuracy", "memory", "startup", "evaluation")
-    }
+    drawn = ("throughput", "ratio", "accuracy", "time_to_accuracy", "memory", "startup", "evaluation")
+    assert names == {f"{name}.png" for name in drawn}
 
 
 def test_hostile_text_appears_as_text(page):
@@ -125,8 +124,8 @@ def test_what_a_failed_trial_measured_before_it_failed_is_not_drawn(shown, failu
     draw = learning.figures.accuracy
     monkeypatch.setattr(learning.figures, "accuracy", lambda rounds: drawn.append(rounds) or draw(rounds))
     learning.accuracy(made, tmp_path)
-    finished = set(made.trials.loc[made.trials["status"] == "ok", "trial_id"])
-    assert set(made.rounds["trial_id"]) > finished
+    finished = set(made.learned["trial_id"])
+    assert set(made.learned_rounds["trial_id"]) > finished
     assert set(drawn[0]["trial_id"]) == finished
 
 

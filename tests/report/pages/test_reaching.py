@@ -16,19 +16,22 @@ REACHES, MISSES = 0.98, 0.9
 
 @pytest.fixture
 def told(frames, tmp_path):
-    """The section of a run whose epochs take 2 s (TensorFlow) and 3 s, all good enough after two of them."""
+    """The section of a run at 30,000 (TensorFlow) and 20,000 samples/s, good enough after two epochs."""
 
-    def section(*, missing=(), unclocked=False, **kind):
+    def section(*, missing=(), unraced=False, **kind):
         built = frames(epochs=3, **kind)
-        rounds = built.rounds
-        epoch_s = rounds["framework"].astype("str").map({"tensorflow": 2.0, "pytorch": 3.0})
-        trained_s = rounds["epoch"] * epoch_s * (1 + 0.01 * rounds["replicate"])
+        rounds = built.learned_rounds
         missed = rounds[["framework", "replicate"]].apply(tuple, axis="columns").isin(missing)
         accuracy = rounds["accuracy"].where(
             rounds["accuracy"].isna(), MISSES + (REACHES - MISSES) * (~missed & (rounds["epoch"] >= 2))
         )
-        rounds = rounds.assign(trained_s=None if unclocked else trained_s, accuracy=accuracy)
-        built = replace(built, rounds=rounds.astype({"trained_s": "float64"}))
+        of = built.trials["framework"].astype("str").map({"tensorflow": 30_000.0, "pytorch": 20_000.0})
+        speed = of * (1 - 0.01 * built.trials["replicate"])
+        built = replace(
+            built,
+            learned_rounds=rounds.assign(accuracy=accuracy),
+            trials=built.trials.assign(train_samples_per_s=float("nan") if unraced else speed),
+        )
         return reaching.time_to_accuracy(evidence(built, judge(built)), tmp_path)
 
     return section
@@ -71,8 +74,8 @@ def test_where_nothing_arrived_there_is_a_sentence_instead_of_a_figure(told):
     assert section.reason == "No trial reached 97 %."
 
 
-def test_old_files_say_that_the_time_was_not_measured(told):
-    section = told(unclocked=True)
+def test_where_no_speed_was_measured_there_is_no_time(told):
+    section = told(unraced=True)
     assert section.svg is None
     assert "was not measured" in section.reason
     assert set(cells(section, "outcome")) == {"reached"}
@@ -99,6 +102,6 @@ def test_marks_stand_at_the_seconds_and_are_hollow_without_an_interval(told, mon
     marks = [line for line in drawn[0].axes[0].lines if line.get_marker() in {"o", "D"}]
     tensorflow, pytorch = marks
     assert tensorflow.get_xdata()[0] == pytest.approx(4.1, abs=0.01)
-    assert pytorch.get_xdata()[0] == pytest.approx(6.18, abs=0.01)
+    assert pytorch.get_xdata()[0] == pytest.approx(6.15, abs=0.01)
     assert tensorflow.get_markerfacecolor() == tensorflow.get_color()
     assert pytorch.get_markerfacecolor() != pytorch.get_color()

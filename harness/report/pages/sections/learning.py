@@ -54,27 +54,29 @@ def certificates(shown: Evidence) -> Section:
 
 
 def accuracy(shown: Evidence, pictures: Path) -> Section:
-    rounds = shown.rounds[
-        (shown.rounds["phase"] == Phase.EVALUATE)
-        & shown.rounds["trial_id"].isin(shown.comparable["trial_id"])
+    proven = shown.learned[~shown.learned["label"].isin(shown.unproven)]
+    rounds = shown.learned_rounds[
+        (shown.learned_rounds["phase"] == Phase.EVALUATE)
+        & shown.learned_rounds["trial_id"].isin(proven["trial_id"])
     ]
     panels = rounds["label"].nunique()
     reason = shown.nothing_to_draw
     if reason is None and rounds.empty:
-        reason = "No evaluation finished."
+        reason = "No whole training finished."
     elif panels > _MOST_PANELS:
         reason = f"{panels} cases do not fit one figure; the table has the last epoch of each."
     return drawn(
         pictures,
         "accuracy",
         title="Accuracy by epoch",
-        intro="Share of the test set classified rightly after each epoch: the median over replicates, each "
-        "with its own seed, shaded from the lowest to the highest." + shown.left_out,
+        intro="Share of the test set classified rightly after each epoch of whole trainings, which are not "
+        "timed: the median over them, each with its own seed, shaded from the lowest to the highest."
+        + shown.left_out,
         reason=reason,
         draw=lambda: figures.accuracy(rounds),
         table=context.table(
             "Test accuracy after the last epoch",
-            by_framework(shown.ok, "final_accuracy"),
+            by_framework(shown.learned, "final_accuracy"),
             (
                 *CASE,
                 ("framework", "framework", words.framework),
@@ -92,10 +94,10 @@ def agreement(shown: Evidence) -> Section:
     return Section(
         name="agreement",
         title="Did both learn the same?",
-        intro="The timed trials use each framework's own optimiser and dropout, so their accuracies differ "
-        "as those of two seeds do. Agreement has to be shown: by two one-sided tests for the accuracy after "
-        "the last epoch, and for the loss curves by staying within the spread between seeds. "
-        + learned(shown.frames),
+        intro="Whole trainings of the programs that are timed use each framework's own optimiser and "
+        "dropout, so their accuracies differ as those of two seeds do. Agreement has to be shown: by two "
+        "one-sided tests for the accuracy after the last epoch, and for the loss curves by staying within "
+        "the spread between seeds. " + learned(shown.frames),
         table=context.table(
             "Agreement of the two frameworks, each case, in percentage points",
             agreed(shown.frames),

@@ -23,16 +23,16 @@ _TARGET: Final = words.share(TARGET_ACCURACY, 0)
 def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
     sides = _sides(shown)
     one, other = pair_of(shown.frames.trials, shown.frames.certificates)
-    proven = sides[~sides["label"].isin(shown.unproven) & (sides["replicates"] > 0)]
+    proven = sides[~sides["label"].isin(shown.unproven) & (sides["seeds"] > 0)]
     return drawn(
         pictures,
         "time_to_accuracy",
         title=f"Time to {_TARGET} accuracy",
         intro=f"Seconds of training until {_TARGET} of the test set are classified rightly, evaluation and "
-        "start-up off the clock: the mark is the geometric mean over replicates, each with its own seed, the "
-        "line its interval; a hollow mark has none. Accuracy is known only when an epoch ends, so a time may "
-        "be up to an epoch too long. Where all replicates arrived in the same epoch, the interval holds the "
-        "noise of the clock but not that of the seeds. Less is sooner." + shown.left_out,
+        "start-up left out: the samples that whole trainings needed, each from its own seed, at the speed "
+        "that was measured in turns. The mark is the geometric mean, the line its interval, which holds the "
+        "noise of both; a hollow mark has none. Accuracy is known only when an epoch ends, so a time may be "
+        "up to an epoch too long. Less is sooner." + shown.left_out,
         reason=shown.nothing_to_draw or _reason(proven),
         draw=lambda: quantiles.seconds_to_accuracy(proven),
         table=context.table(
@@ -42,7 +42,7 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
             (
                 *CASE,
                 ("framework", "framework", words.framework),
-                ("replicates", "replicates", words.count),
+                ("seeds", "seeds", words.count),
                 ("outcome", "outcome", None),
                 ("seconds", "seconds", words.number),
                 ("from", "seconds_low", words.number),
@@ -60,8 +60,9 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
 
 def _sides(shown: Evidence) -> pd.DataFrame:
     """A row a case and framework, with the case's label and ratio."""
-    sides = analysis.time_to_accuracy(shown.trials, shown.rounds)
-    ratios = analysis.time_to_accuracy_ratio(shown.trials, shown.rounds)
+    frames = shown.frames
+    sides = analysis.time_to_accuracy(frames.learned, frames.learned_rounds, frames.trials)
+    ratios = analysis.time_to_accuracy_ratio(frames.learned, frames.learned_rounds, frames.trials)
     ratios = ratios.rename(columns={"reason": "ratio_reason"})
     labels = shown.trials[["case_id", "label"]].drop_duplicates()
     columns = ["case_id", "ratio", "ratio_low", "ratio_high", "ratio_reason"]
@@ -74,4 +75,4 @@ def _reason(proven: pd.DataFrame) -> str | None:
         return None
     if proven["outcome"].eq(analysis.Outcome.NOT_REACHED).all():
         return f"No trial reached {_TARGET}."
-    return f"The training time to {_TARGET} was not measured."
+    return f"How many epochs {_TARGET} takes was not measured."

@@ -1,0 +1,98 @@
+"""What a run knows of each kind of its matches, and how many turns the next one is worth.
+
+A replicate costs a start and its turns. Its log-ratio varies as replicates do and, the less the more turns
+there are, as turns do. For the least time to a given error it has sqrt(start / turn x variance of turns /
+variance between replicates) turns (Kalibera and Jones 2013, section 6). Costs and variances are those of the
+run's own matches, as soon as there are enough. What is learned is how much replicates vary, never who is
+ahead.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+
+from harness.analysis.statistics import MIN_REPLICATES
+from harness.engine.rounds import Pace
+
+# The median of fewer gives way to a burst that hits some of them (docs/decisions/0002-the-interval.md).
+FEWEST_TURNS: Final = 12
+MOST_TURNS: Final = 60
+
+# Of turns as long as whole epochs may be, so many have a median and a spread.
+FEWEST_LONG_TURNS: Final = 3
+_LONG_S: Final = 2.0
+
+# Until there are replicates enough: seconds of turns whose own variance is that between replicates
+# (docs/decisions/0009-what-a-replicate-is-worth.md).
+_EVEN_S: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a match took: its turns, and all beside them."""
+
+    turns: int
+    turns_s: float
+    rest_s: float
+
+    @property
+    def turn_s(self) -> float:
+        return self.turns_s / self.turns
+
+
+@dataclass(slots=True)
+class _Kind:
+    """What is known of the replicates of one kind of match."""
+
+    costs: list[Cost] = field(default_factory=list)
+    log_ratios: list[float] = field(default_factory=list)
+    turn_errors: list[float] = field(default_factory=list)
+    turn_variances: list[float] = field(default_factory=list)
+
+
+class Known:
+    """What a run knows of its matches by kind; `paces` decide the rounds, the same for all replicates."""
+
+    def __init__(self) -> None:
+        self.paces: dict[str, Pace] = {}
+        self._kinds: dict[str, _Kind] = defaultdict(_Kind)
+
+    def record(self, kind: str, cost: Cost, log_ratio: float, turn_error: float | None) -> None:
+        """Tell what a match took and said.
+
+        `turn_error` is the part of the log-ratio's noise that single turns made; None where they were too few
+        to tell.
+        """
+        of = self._kinds[kind]
+        of.costs.append(cost)
+        of.log_ratios.append(log_ratio)
+        if turn_error is not None:
+            of.turn_errors.append(turn_error)
+            of.turn_variances.append(cost.turns * turn_error**2)
+
+    def turns(self, kind: str, *, start_s: float, turn_s: float) -> int:
+        """How many the next match of a kind is worth, where its start took and its turns may take so long."""
+        of = self._kinds[kind]
+        variance_ratio = _EVEN_S / turn_s
+        if len(of.turn_variances) >= MIN_REPLICATES:
+            start_s = statistics.median(one.rest_s for one in of.costs)
+            turn_s = statistics.median(one.turn_s for one in of.costs)
+            variance_ratio = _variance_ratio(of)
+        fewest = FEWEST_LONG_TURNS if turn_s >= _LONG_S else FEWEST_TURNS
+        worth = math.sqrt(start_s / turn_s * variance_ratio)
+        return math.ceil(min(max(worth, fewest), MOST_TURNS))
+
+
+def _variance_ratio(of: _Kind) -> float:
+    """The variance of a turn over that between replicates.
+
+    The turns' own part is taken out of how replicates vary. What is left may be next to nothing by chance, so
+    it counts as a tenth of the whole at least.
+    """
+    whole = statistics.variance(of.log_ratios)
+    between = max(whole - statistics.mean(error**2 for error in of.turn_errors), whole / 10)
+    return statistics.mean(of.turn_variances) / between if between > 0 else math.inf
