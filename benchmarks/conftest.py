@@ -51,7 +51,7 @@ _OPTIONS = {
     "--dataset": ("dataset", "mnist", "mnist, fashion-mnist or synthetic"),
     "--train-samples": ("train_samples", "60000", "train on the first N samples only"),
     "--threads": ("threads", "auto", "threads of each framework"),
-    "--round": ("round_s", "0.2", "least seconds of a round"),
+    "--round": ("round_s", "0.1", "least seconds of a round"),
     "--pass-env": ("pass_env", "", "variables of the shell that workers get, too"),
     "--data-dir": ("data_dir", "", "folder with the four idx files"),
 }

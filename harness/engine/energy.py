@@ -1,6 +1,6 @@
 """Energy in blocks of its own, long enough for a card to tell the contenders of a match apart.
 
-Speed is measured in turns of a fifth of a second. Of so short a turn a card's sensors tell little: many give
+Speed is measured in turns of a tenth of a second. Of so short a turn a card's sensors tell little: many give
 an average over the last second, and some look a quarter of the time (arXiv 2312.02741). So when the rounds
 are done the contenders train for seconds on end, in turns.
 """

@@ -35,7 +35,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "replicates": "20",
     "budget_s": "240",
     "within": "2%",
-    "round_s": "0.2",
+    "round_s": "0.1",
     "timeout_s": "600",
     "tries": "10",
     "try_s": "20",
@@ -48,9 +48,8 @@ DEFAULTS: Final[dict[str, str]] = {
     "pass_env": "",
 }
 
-# What mode `best` takes where it is not told otherwise: a start costs as much as an epoch, and pilots come
-# first. Short rounds, so that one epoch has turns enough.
-BEST_DEFAULTS: Final = {"epochs": "1", "round_s": "0.1", "budget_s": "300"}
+# What mode `best` takes where it is not told otherwise: pilots come first.
+BEST_DEFAULTS: Final = {"epochs": "1", "budget_s": "300"}
 
 # What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}

@@ -16,8 +16,8 @@ from harness.worker.protocol import Message
 from harness.worker.watching import Watching
 
 # Predictions are timed call by call for so long, or so many calls.
-_PREDICT_S: Final = 0.3
-_MOST_CALLS: Final = 2000
+_PREDICT_S: Final = 0.15
+_MOST_CALLS: Final = 1000
 
 
 def predictions(adapter: Adapter, watching: Watching, batch_size: int) -> Message:
