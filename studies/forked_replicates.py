@@ -2,8 +2,8 @@
 
 Matches of two frameworks, as a run plays them but cut short, in random order with workers that are started
 afresh and with workers that are forked from a process that has imported its framework and computed nothing.
-Writes `rounds.csv`, a row a round, and then says, for each batch size, how much replicates vary each way,
-what
+Writes `matches.csv`, a row a match, and says for each batch size how much replicates vary each way, what they
+cost, and how often intervals of five forked replicates hold what all the fresh ones say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import os
 import random
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -26,31 +25,21 @@ from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
+from harness.engine.known import Known
 from harness.engine.playing import run_match
-from harness.engine.process import WorkerProcess
 from harness.engine.ratios import Ratios
-from harness.engine.rounds import Rounds
 from harness.measure import scratch
 from harness.settings import config
 from harness.settings.grid import Match, between, plan
-from harness.work.records import Phase, Trial
+from harness.work.records import Phase, Role, Trial
 
 # Of one run: what an interval is made of.
 REPLICATES = 5
 DRAWS = 10_000
 
 
-class Fresh(ForkServers):
-    """Starts each worker afresh, from nothing."""
-
-    def worker(
-        self,
-        framework: str,  # noqa: ARG002  (its name is given)
-        device: str,  # noqa: ARG002  (its name is given)
-        environment: Mapping[str, str],
-        log_path: Path,
-    ) -> WorkerProcess:
-        return WorkerProcess(environment, log_path)
+# Which matches' workers are forked.
+WAYS = {"forked": frozenset({Role.COMPARISON}), "fresh": frozenset[Role]()}
 
 
 class Silent:
@@ -63,14 +52,14 @@ class Silent:
 
 
 def measured(options: argparse.Namespace) -> pd.DataFrame:
-    """A row a round, with the replicate's log-ratio in all of its rows."""
+    """A row a match."""
     asked = {"batch_size": options.batch, "round_s": str(options.round_s)}
     settings = config.resolve(asked, os.environ, Path.cwd())
     files = mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder())
     planned = plan(settings)
     rows: list[dict[str, object]] = []
-    known: dict[str, Rounds] = {}
-    with scratch.folder() as folder, ForkServers() as forked, Fresh() as fresh:
+    known = Known()
+    with scratch.folder() as folder, ForkServers() as servers:
         made = Conditions.of(
             settings,
             run_id="study",
@@ -78,59 +67,66 @@ def measured(options: argparse.Namespace) -> pd.DataFrame:
             logs=folder,
             compile_cache=folder,
             certificates={},
-            servers=forked,
+            servers=servers,
         )
         conditions = replace(made, enough_s=options.seconds, speed_only=True)
         order = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
-        ways = {"forked": forked, "fresh": fresh}
         for replicate in range(options.replicates):
-            round_of = list(product(planned.cases, ways))
-            for case, way in order.sample(round_of, len(round_of)):
+            block = list(product(planned.cases, WAYS))
+            for case, way in order.sample(block, len(block)):
                 match = between(case, replicate)
                 begin_s = time.monotonic()
-                trials = run_match(match, replace(conditions, servers=ways[way]), Silent(), known)
+                trials = run_match(match, replace(conditions, forked=WAYS[way]), Silent(), known)
                 wall_s = time.monotonic() - begin_s
-                rows += _rows(trials, way, replicate, wall_s)
+                rows.append(_row(trials, way, replicate, wall_s))
             sys.stdout.write(f"{replicate + 1} of {options.replicates}, load {os.getloadavg()[0]:.1f}\n")
             sys.stdout.flush()
             # What was measured stays, whatever becomes of the study.
-            pd.DataFrame(rows).to_csv(options.out / "rounds.csv", index=False)
+            pd.DataFrame(rows).to_csv(options.out / "matches.csv", index=False)
     return pd.DataFrame(rows)
 
 
-def _rows(trials: tuple[Trial, ...], way: str, replicate: int, wall_s: float) -> list[dict[str, object]]:
-    log_ratio = Ratios(trials).log_ratio(0, 1)
-    return [
-        {
-            "way": way,
-            "batch_size": trial.case.workload.batch_size,
-            "replicate": replicate,
-            "framework": trial.framework,
-            "match_wall_s": round(wall_s, 3),
-            "log_ratio": log_ratio,
-            "host_peak_bytes": trial.host_peak_bytes,
-            "turn": number,
-            "warm_up": one.warm_up,
-            "samples": one.samples,
-            "round_s": round(one.wall_s, 6),
-        }
+def _row(trials: tuple[Trial, ...], way: str, replicate: int, wall_s: float) -> dict[str, object]:
+    """A match: what it took and said, and how its turns varied, warm-up left out."""
+    columns = [
+        pd.Series([one.sample_s for one in trial.rounds if one.phase is Phase.TRAIN and not one.warm_up])
         for trial in trials
-        for number, one in enumerate(one for one in trial.rounds if one.phase is Phase.TRAIN)
     ]
+    first, second = columns
+    turns = np.log(
+        second.iloc[::-1].reset_index(drop=True) / first.iloc[::-1].reset_index(drop=True)
+    ).dropna()
+    own = {
+        f"{trial.framework}_{name}": value
+        for trial, samples in zip(trials, columns, strict=True)
+        for name, value in (
+            ("samples_per_s", round(1 / samples.median())),
+            ("host_peak_bytes", trial.host_peak_bytes),
+        )
+    }
+    return {
+        "way": way,
+        "batch_size": trials[0].case.workload.batch_size,
+        "replicate": replicate,
+        "match_wall_s": round(wall_s, 3),
+        "log_ratio": Ratios(trials).log_ratio(0, 1),
+        "turns": len(turns),
+        "turn_sd": turns.std(),
+        **own,
+    }
 
 
-def summary(rounds: pd.DataFrame) -> pd.DataFrame:
+def summary(measured: pd.DataFrame) -> pd.DataFrame:
     """A row a batch size: spread, cost and speed each way, and how far forked intervals hold fresh truth."""
     rows = []
-    for batch_size, of_size in rounds.groupby("batch_size"):
-        matches = of_size.drop_duplicates(["way", "replicate"])
-        log_ratios = {way: one["log_ratio"].dropna().to_numpy() for way, one in matches.groupby("way")}
+    for batch_size, of_size in measured.groupby("batch_size"):
+        log_ratios = {way: one["log_ratio"].dropna().to_numpy() for way, one in of_size.groupby("way")}
         forked, fresh = log_ratios["forked"], log_ratios["fresh"]
         ratio = np.var(forked, ddof=1) / np.var(fresh, ddof=1)
         freedom = (len(forked) - 1, len(fresh) - 1)
         welch = stats.ttest_ind(forked, fresh, equal_var=False)
         between = welch.confidence_interval()
-        wall_s = matches.groupby("way")["match_wall_s"].median()
+        wall_s = of_size.groupby("way")["match_wall_s"].median()
         rows.append(
             {
                 "batch_size": batch_size,
@@ -173,7 +169,6 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     found = summary(measured(options))
-    found.to_csv(options.out / "spread.csv", index=False, float_format="%.4g")
     sys.stdout.write(found.T.to_string() + "\n")
 
 

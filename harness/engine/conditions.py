@@ -12,7 +12,7 @@ from harness.engine.forking import ForkServers
 from harness.measure import host, nvml
 from harness.measure.nvml import Gpu
 from harness.settings.config import Settings
-from harness.work.records import Certification
+from harness.work.records import Certification, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +20,11 @@ class Conditions:
     """What all trials of a run share.
 
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
-    `certificates` are those of each case's id and framework, and `servers` fork the workers of what is not
-    timed. `gpus` has the device behind each name but "cpu", settled before anything is measured. A match ends
-    early once each contender has trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no
-    more turns than it must. With `speed_only` nothing but training is measured. `passed` are the shell's
-    variables that were let in by name.
+    `certificates` are those of each case's id and framework, and `servers` fork the workers of matches whose
+    role is among `forked` (decision 0008). `gpus` has the device behind each name but "cpu", settled before
+    anything is measured. A match ends early once each contender has trained for `enough_s`; past `ends_at_s`
+    of the monotonic clock it takes no more turns than it must. With `speed_only` nothing but training is
+    measured. `passed` are the shell's variables that were let in by name.
     """
 
     run_id: str
@@ -37,6 +37,7 @@ class Conditions:
     timeout_s: float
     certificates: Mapping[tuple[str, str], Certification]
     servers: ForkServers
+    forked: frozenset[Role] = frozenset({Role.LEARNING})
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     ends_at_s: float = math.inf

@@ -28,7 +28,7 @@ _LONG_S: Final = 2.0
 
 # Until there are replicates enough: seconds of turns whose own variance is that between replicates
 # (docs/decisions/0009-what-a-replicate-is-worth.md).
-_EVEN_S: Final = 2.0
+_EVEN_S: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,11 +121,11 @@ class Seat:
             self.fail(error.kind, str(error))
 
     def _begun(self, device: str, surroundings: Mapping[str, str]) -> WorkerProcess:
-        """A fresh process where speed is measured (decision 0008), else one that has its import behind it."""
-        if self._match.role is not Role.LEARNING:
+        """A fresh process, or one that has its import behind it where speed is not measured."""
+        conditions = self._conditions
+        if self._match.role not in conditions.forked:
             return WorkerProcess(surroundings, self._log_path)
-        servers = self._conditions.servers
-        return servers.worker(self.contender.framework, device, surroundings, self._log_path)
+        return conditions.servers.worker(self.contender.framework, device, surroundings, self._log_path)
 
     def wait(self) -> None:
         reply = self._hear(Do.START)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -319,6 +320,20 @@ def test_ctrl_c_keeps_what_was_measured(run):
     assert outcome.status == "interrupted"
     assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
     assert all(len(trial.rounds) == 2 for trial in trials)
+
+
+def test_ctrl_c_while_something_is_learned_ends_the_trainings_and_keeps_them(run):
+    class Impatient(Silent):
+        def turn_done(self, match, *, done, rounds):
+            if match.role is Role.LEARNING:
+                raise KeyboardInterrupt
+
+    scripts = {"tensorflow": {}, "pytorch": {"train_s": 30.0}}
+    begin_s = time.monotonic()
+    outcome, trials = run(scripts, Impatient(), epochs="2", roles={Role.LEARNING}, budget_s="0.1")
+    assert time.monotonic() - begin_s < 30
+    assert outcome.status == "interrupted"
+    assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
 
 
 def test_the_idle_side_uses_next_to_no_processor_time(run):
