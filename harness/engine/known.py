@@ -26,9 +26,9 @@ MOST_TURNS: Final = 60
 FEWEST_LONG_TURNS: Final = 3
 _LONG_S: Final = 2.0
 
-# Until there are replicates enough: seconds of turns whose own variance is that between replicates
-# (docs/decisions/0009-what-a-replicate-is-worth.md).
-_EVEN_S: Final = 6.0
+# Until there are replicates enough: seconds of turns whose variance is held to be that between replicates.
+# Few turns follow, because a verdict needs five replicates first (decision 0009).
+_EVEN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "eval_batch_size": "1000",
     "threads": "auto",
     "replicates": "20",
-    "budget_s": "240",
+    "budget_s": "300",
     "within": "2%",
     "round_s": "0.1",
     "timeout_s": "600",
@@ -48,8 +48,8 @@ DEFAULTS: Final[dict[str, str]] = {
     "pass_env": "",
 }
 
-# What mode `best` takes where it is not told otherwise: pilots come first.
-BEST_DEFAULTS: Final = {"epochs": "1", "budget_s": "300"}
+# What mode `best` takes where it is not told otherwise: of most ways nothing but the speed is asked.
+BEST_DEFAULTS: Final = {"epochs": "1"}
 
 # What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}

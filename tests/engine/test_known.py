@@ -56,7 +56,7 @@ def test_until_there_are_replicates_enough_what_is_told_of_the_match_itself_deci
     assert (
         asked(few, start_s=4.0, turn_s=0.2)
         == asked(Known(), start_s=4.0, turn_s=0.2)
-        == math.ceil(math.sqrt(20 * 30))
+        == math.ceil(math.sqrt(20 * 10))
     )
     assert asked(Known(), start_s=4.0, turn_s=10.0) == FEWEST_LONG_TURNS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -328,12 +327,13 @@ def test_ctrl_c_while_something_is_learned_ends_the_trainings_and_keeps_them(run
             if match.role is Role.LEARNING:
                 raise KeyboardInterrupt
 
-    scripts = {"tensorflow": {}, "pytorch": {"train_s": 30.0}}
-    begin_s = time.monotonic()
-    outcome, trials = run(scripts, Impatient(), epochs="2", roles={Role.LEARNING}, budget_s="0.1")
-    assert time.monotonic() - begin_s < 30
+    scripts = {"pytorch": {"train_s": 0.1}}
+    outcome, trials = run(scripts, Impatient(), epochs="100", roles={Role.LEARNING})
     assert outcome.status == "interrupted"
     assert [trial.failure.kind for trial in trials] == ["interrupted"] * 2
+    done, cut_short = trials
+    assert done.whole
+    assert 0 < len(cut_short.rounds) < 100
 
 
 def test_the_idle_side_uses_next_to_no_processor_time(run):

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.analysis.agreement import agreement
 from harness.analysis.calibration import calibration
 from harness.analysis.certified import certified
 from harness.analysis.comparable import obstacles
 from harness.analysis.compare import compare
 from harness.analysis.explanation import explanation
+from harness.analysis.time_to_accuracy import time_to_accuracy
 from harness.analysis.verdicts import control, verdicts
 from harness.report.pages.summary import write_page
 from harness.store import certificates, migration
@@ -119,6 +121,15 @@ def test_a_run_of_schema_4_is_judged_by_the_turns_of_its_pairs():
     assert row["speed_ratio"] == pytest.approx(np.exp(medians.mean()))
     assert row["replicates"] == 5
     assert control(frames.controls, frames.control_rounds).interval.replicates == 5
+
+
+def test_what_a_run_of_schema_4_learned_is_seen_in_its_comparisons():
+    frames = read(SCHEMA_4)
+    assert list(frames.learned["trial_id"]) == list(frames.trials["trial_id"])
+    (row,) = agreement(frames.learned, frames.learned_rounds).itertuples()
+    assert row.replicates == 5
+    reached = time_to_accuracy(frames.learned, frames.learned_rounds, frames.trials)
+    assert list(reached["seeds"]) == [5, 5]
 
 
 def test_a_run_of_schema_4_is_compared_with_one_of_today(tmp_path):
