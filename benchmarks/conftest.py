@@ -27,7 +27,7 @@ from harness.engine.known import Known
 from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
-from harness.engine.runner import Outcome
+from harness.engine.runner import Outcome, Tally
 from harness.errors import HarnessError, UsageError
 from harness.measure import scratch
 from harness.parity.certificate import Certificate
@@ -207,11 +207,15 @@ class Session:
         """The run as `harness import` takes it; None where nothing was proven or measured."""
         if self._run is None:
             return None
-        ok = [trial.failure is None for trials in self._trials.values() for trial in trials]
+        tally = Tally()
+        for trials in self._trials.values():
+            for trial in trials:
+                tally.count(trial)
         outcome = Outcome(
             status="finished",
-            trials_ok=sum(ok),
-            trials_failed=len(ok) - sum(ok),
+            trials_ok=tally.ok,
+            trials_failed=tally.failed,
+            timed_s=tally.timed_s,
             stopped_because="the pytest suite had all its replicates",
         )
         closing = rows.closing_columns(outcome, time.monotonic() - self._begin_s)

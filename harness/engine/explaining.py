@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.runner import Outcome, ended
+from harness.engine.runner import Outcome, Tally, ended
 from harness.engine.stopping import Budget, Closed
 from harness.measure import scratch
 from harness.settings.config import Settings
@@ -104,12 +103,12 @@ class _Walks:
     known: Known = field(default_factory=Known)
     changes: list[Change] = field(default_factory=list)
     closed: Closed = field(default_factory=Closed)
-    finished: Counter[bool] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
     stopped_because: str = ""
 
     def outcome(self, settings: Settings) -> Outcome:
         """Walk until it closes, walks or time are used up, or it is ended before."""
-        return ended(lambda: self._walk_all(settings), lambda: self.stopped_because, self.finished)
+        return ended(lambda: self._walk_all(settings), lambda: self.stopped_because, self.tally)
 
     def _walk_all(self, settings: Settings) -> None:
         budget = Budget(settings.budget_s)
@@ -208,7 +207,7 @@ class _Walks:
     def keep(self, trials: tuple[Trial, ...]) -> None:
         for trial in trials:
             self.save(trial)
-            self.finished[trial.failure is None] += 1
+            self.tally.count(trial)
             self.observer.trial_done(trial)
 
 

@@ -29,12 +29,31 @@ _AT_BEST: Final = "at best"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended, in the words of the `runs` table: `status` is finished, interrupted or failed."""
+    """How a run ended, in the words of the `runs` table: `status` is finished, interrupted or failed.
+
+    `timed_s` are the seconds of all rounds that tell a speed.
+    """
 
     status: str
     trials_ok: int
     trials_failed: int
+    timed_s: float
     stopped_because: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """Trials so far, and the seconds of the rounds that tell a speed."""
+
+    ok: int = 0
+    failed: int = 0
+    timed_s: float = 0.0
+
+    def count(self, trial: Trial) -> None:
+        self.ok += trial.failure is None
+        self.failed += trial.failure is not None
+        if trial.role is not Role.LEARNING:
+            self.timed_s += sum(one.wall_s for one in trial.rounds)
 
 
 def measure(
@@ -69,10 +88,10 @@ def measure(
         return _Run(plan, conditions, save, observer).outcome()
 
 
-def ended(work: Callable[[], None], because: Callable[[], str], finished: Mapping[bool, int]) -> Outcome:
+def ended(work: Callable[[], None], because: Callable[[], str], tally: Tally) -> Outcome:
     """Do the work, and say how that ended: by itself, interrupted at any moment, or for want of room.
 
-    `finished` counts, while the work goes on, the trials that did (True) and did not succeed.
+    `tally` is kept while the work goes on.
     """
     status, stopped_because = "finished", None
     try:
@@ -83,8 +102,9 @@ def ended(work: Callable[[], None], because: Callable[[], str], finished: Mappin
         status, stopped_because = "failed", str(error)
     return Outcome(
         status=status,
-        trials_ok=finished[True],
-        trials_failed=finished[False],
+        trials_ok=tally.ok,
+        trials_failed=tally.failed,
+        timed_s=tally.timed_s,
         stopped_because=stopped_because or because(),
     )
 
@@ -103,12 +123,12 @@ class _Run:
         self._target = Target(plan.settings.within)
         self._known = Known()
         self._given_up: set[str] = set()
-        self._finished = {True: 0, False: 0}
+        self._tally = Tally()
         self._out_of_time = False
         self._lineups: dict[Case, Lineup] = {}
 
     def outcome(self) -> Outcome:
-        return ended(self._measure_all, self._because, self._finished)
+        return ended(self._measure_all, self._because, self._tally)
 
     def _measure_all(self) -> None:
         if self._plan.best:
@@ -215,7 +235,7 @@ class _Run:
     def _keep(self, trials: tuple[Trial, ...]) -> None:
         for trial in trials:
             self._save(trial)
-            self._finished[trial.failure is None] += 1
+            self._tally.count(trial)
             self._observer.trial_done(trial)
 
     def _because(self) -> str:

@@ -41,6 +41,7 @@ def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
         "status": outcome.status,
         "finished_at": datetime.now(UTC),
         "wall_s": wall_s,
+        "timed_s": outcome.timed_s,
         "trials_ok": outcome.trials_ok,
         "trials_failed": outcome.trials_failed,
         "stopped_because": outcome.stopped_because,

@@ -321,6 +321,13 @@ def test_ctrl_c_keeps_what_was_measured(run):
     assert all(len(trial.rounds) == 2 for trial in trials)
 
 
+def test_a_run_knows_how_much_of_it_was_rounds_that_tell_a_speed(run):
+    roles = {Role.COMPARISON, Role.CONTROL, Role.LEARNING}
+    outcome, trials = run({"tensorflow": {"train_s": 0.01}}, epochs="2", roles=roles)
+    raced = [one.wall_s for trial in trials for one in trial.rounds if trial.role is not Role.LEARNING]
+    assert outcome.timed_s == pytest.approx(sum(raced))
+
+
 def test_ctrl_c_while_something_is_learned_ends_the_trainings_and_keeps_them(run):
     class Impatient(Silent):
         def turn_done(self, match, *, done, rounds):

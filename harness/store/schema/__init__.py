@@ -17,7 +17,8 @@ History of `SCHEMA_VERSION`:
         too short to be told apart; in how many turns a change was measured, and what noise they made; the
         implementation of Adam, and which way a pilot chose
     6   what is learned comes from whole trainings of their own (role `learning`), no longer from the trials
-        that are compared, which are as long as they are worth: a round has no training time until then
+        that are compared, which are as long as they are worth: a round has no training time until then;
+        how much of a run was timed
 """
 
 from typing import Final

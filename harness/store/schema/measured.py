@@ -165,7 +165,8 @@ REPEATED: Final = (
     "phase",
 )
 
-# One row a run: where, with what and how it was measured. `status` is running, finished, interrupted or
+# One row a run: where, with what and how it was measured. Of `wall_s`, which begins when the certificates are
+# there, `timed_s` are rounds that tell a speed. `status` is running, finished, interrupted or
 # failed (the disk was full); a run that still says running after its process has gone was killed.
 RUNS: Final = pa.schema(
     [
@@ -175,6 +176,7 @@ RUNS: Final = pa.schema(
         ("started_at", TIME),
         ("finished_at", TIME),
         ("wall_s", pa.float64()),
+        ("timed_s", pa.float64()),
         ("command", pa.string()),
         ("preset", pa.string()),
         ("synthetic", pa.bool_()),

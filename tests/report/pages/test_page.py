@@ -280,3 +280,9 @@ def test_where_keras_has_xla_compile_fit_the_page_says_that_two_executions_are_c
     (said,) = context.warnings(replace(ordinary, trials=compiled))
     assert "Keras has XLA compile" in said
     assert context.warnings(ordinary) == ()
+
+
+def test_the_page_says_how_much_of_a_run_was_timed(page):
+    html = page(run={"wall_s": 240.0, "timed_s": 60.0}, batch_sizes=(64,), replicates=2)
+    assert "Of the 240 s after the certificates, 25 % were rounds that tell a speed" in html
+    assert "after the certificates" not in page(batch_sizes=(64,), replicates=2)

@@ -37,11 +37,23 @@ def failures(shown: Evidence) -> Section:
     )
 
 
+def _timed(runs: pd.DataFrame) -> str:
+    """How much of the runs' time was timed, as a sentence; empty where no run says."""
+    told = runs.dropna(subset=["timed_s", "wall_s"])
+    if told.empty:
+        return ""
+    share = told["timed_s"].sum() / told["wall_s"].sum()
+    return (
+        f"Of the {told['wall_s'].sum():.0f} s after the certificates, {words.share(share, 0)} were rounds "
+        "that tell a speed; the rest went into starts, what is learned, latencies and watching."
+    )
+
+
 def trials(shown: Evidence) -> Section:
     return Section(
         name="trials",
         title="All trials",
-        intro="One row a trial, as in results/trials.",
+        intro="One row a trial, as in results/trials. " + _timed(shown.frames.runs),
         table=context.table(
             "All trials",
             _booked(shown),
