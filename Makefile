@@ -61,7 +61,7 @@ help: ## Show this page
 	@echo '  FRAMEWORKS     the two to compare, such as "tensorflow,pytorch"'
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
-	@echo '  EPOCHS         epochs of a trial'
+	@echo '  EPOCHS         epochs that are learned'
 	@echo '  MODE           loop, eager, compiled, idiomatic, article; on a GPU also graph;'
 	@echo '                 best: every way of each framework, the fastest against each other'
 	@echo '  PRECISION      fp32, bf16, fp64; on a GPU also tf32, fp16'

@@ -37,7 +37,7 @@ from harness.settings.grid import SEEDS, Match, between, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.contender import Contender
-from harness.work.records import Certification, Trial
+from harness.work.records import Certification, Role, Trial
 from harness.work.workload import Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
@@ -191,7 +191,11 @@ class Session:
             known = Known()
             self._trials[case.id] = []
             for match in self._matches(case):
-                for trial in run_match(match, conditions, Silent(), known):
+                begin_s = time.monotonic()
+                played = run_match(match, conditions, Silent(), known)
+                if match.role is Role.COMPARISON:
+                    known.look(match.kind, played, time.monotonic() - begin_s)
+                for trial in played:
                     self._store.save_trial(trial)
                     self._trials[case.id].append(trial)
         return self._trials[case.id]

@@ -1,14 +1,14 @@
-"""After the timed run: did both frameworks learn the same? Frames in, one row a case out.
+"""Did both frameworks learn the same? Frames in, one row a case out.
 
-The certificate proves the work step by step before anything is timed. Here the timed trials themselves,
-with stock optimisers and each framework's own dropout, are asked whether they ended at the same accuracy
-and went there by the same curve, as closely as the spread between seeds lets anyone tell.
+The certificate proves the work step by step before anything is timed. Here whole trainings of the programs
+that are timed, with stock optimisers and each framework's own dropout, are asked whether they ended at the
+same accuracy and went there by the same curve, as closely as the spread between seeds lets anyone tell.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -41,13 +41,19 @@ _DTYPES: Final[dict[Hashable, str]] = {
 
 
 def agreement(
-    trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = ACCURACY_MARGIN, alpha: float = 0.05
+    trials: pd.DataFrame,
+    rounds: pd.DataFrame,
+    case_ids: Iterable[str] | None = None,
+    *,
+    margin: float = ACCURACY_MARGIN,
+    alpha: float = 0.05,
 ) -> pd.DataFrame:
     """Compare what the two frameworks learned, over the matches in which both finished.
 
     Args:
         trials: one row a trial, columns as in `store.schema.TRIALS`.
-        rounds: one row a timed round, columns as in `store.schema.ROUNDS`.
+        rounds: one row a round of theirs, columns as in `store.schema.ROUNDS`.
+        case_ids: the cases to have a row; without it those of `trials`.
         margin: difference of final accuracies that counts as none, as a share.
         alpha: error rate of the equivalence test.
 
@@ -56,9 +62,10 @@ def agreement(
         `accuracy_difference` is the first one's (`of_trials.pair_of`) less the second's, paired by seed, with
         the interval of confidence 1 - 2 alpha that belongs to the two one-sided tests (Schuirmann 1987):
         `accuracies_agree` when it lies within the margin. `loss_gap` is the distance of the two mean loss
-        curves in standard deviations between seeds of one framework, where it is largest (`loss_gap_epoch`):
-        `losses_agree` when it is at most 1. What could not be computed is null, with the `reason` beside it;
-        `reason` is null when both agree.
+        curves in standard deviations between seeds of one framework, where it is largest (`loss_gap_epoch`).
+        `losses_agree` when its interval of that confidence, paired by seed, lies within 1 at every epoch, and
+        not when it lies beyond 1 at any; else it is null, because so few seeds cannot tell. What could not be
+        computed is null, with the `reason` beside it; `reason` is null when both agree.
     """
     ended = trials[trials["status"] == Status.OK].pivot_table(
         index=_MATCH, columns="framework", values="final_accuracy", dropna=False
@@ -71,11 +78,11 @@ def agreement(
     curves = curves.reindex(columns=list(pair)).dropna()
     curve_matches = curves.reset_index("epoch").index
     rows = []
-    for case_id in trials["case_id"].drop_duplicates():
+    for case_id in trials["case_id"].drop_duplicates() if case_ids is None else case_ids:
         accuracies = ended[ended.index.get_level_values("case_id") == case_id]
         losses = curves[curve_matches.isin(accuracies.index)]
         row = {"case_id": case_id, "replicates": len(accuracies), "accuracy_margin": margin}
-        row |= _accuracies(accuracies, pair, margin, alpha) | _losses(losses, pair)
+        row |= _accuracies(accuracies, pair, margin, alpha) | _losses(losses, pair, alpha)
         rows.append(row | {"reason": _reason(row, len(accuracies))})
     own: dict[Hashable, str] = {accuracy_column(name): "float64" for name in pair}
     dtypes = {"case_id": "str", "replicates": "int32", **own, **_DTYPES}
@@ -123,7 +130,7 @@ def _accuracies(
     }
 
 
-def _losses(curves: pd.DataFrame, pair: tuple[str, str]) -> dict[str, Any]:
+def _losses(curves: pd.DataFrame, pair: tuple[str, str], alpha: float) -> dict[str, Any]:
     """The gap between the mean curves over the spread between seeds, at the epoch where it is widest."""
     by_epoch = curves.groupby("epoch")
     if curves.empty or by_epoch.size().min() < _FEWEST:
@@ -134,16 +141,20 @@ def _losses(curves: pd.DataFrame, pair: tuple[str, str]) -> dict[str, Any]:
         return {}
     one, other = pair
     gap = (mean[one] - mean[other]).abs() / spread
+    paired = (curves[one] - curves[other]).groupby("epoch")
+    reach = stdtrit(paired.size() - 1, 1 - alpha) * paired.std() / np.sqrt(paired.size()) / spread
+    within, beyond = bool((gap + reach <= 1).all()), bool((gap - reach > 1).any())
     return {
         "loss_gap": float(gap.max()),
         "loss_gap_epoch": int(gap.idxmax()),
-        "losses_agree": bool(gap.max() <= 1),
+        "losses_agree": within if within or beyond else None,
     }
 
 
 def _reason(row: dict[str, Any], replicates: int) -> str | None:
     if replicates < _FEWEST:
-        return f"{replicates} finished match{'es' * (replicates != 1)}; at least {_FEWEST} are needed"
+        trainings = f"{replicates} whole training{'s' * (replicates != 1)} of both"
+        return f"{trainings}; at least {_FEWEST} are needed"
     reasons = []
     if "accuracies_agree" not in row:
         reasons.append("the accuracies of all seeds differ alike, so their noise cannot be judged")
@@ -154,9 +165,10 @@ def _reason(row: dict[str, Any], replicates: int) -> str | None:
         )
     if "losses_agree" not in row:
         reasons.append("the losses of all seeds are the same, so their spread cannot be judged")
-    elif not row["losses_agree"]:
+    elif row["losses_agree"] is not True:
+        too_few = "; too few seeds to tell" if row["losses_agree"] is None else ""
         reasons.append(
             f"in epoch {row['loss_gap_epoch']} the mean losses lie {row['loss_gap']:.2g} standard deviations "
-            "between seeds apart"
+            f"between seeds apart{too_few}"
         )
     return "; ".join(reasons) or None

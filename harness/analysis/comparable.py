@@ -18,8 +18,8 @@ MACHINE: Final = ("hostname", "cpu_model", "cpu_usable", "gpu_names")
 
 # What belongs to the run itself, and is expected to differ.
 _OWN: Final = {
-    "run_id", "status", "started_at", "finished_at", "wall_s", "command", "trials_planned", "trials_ok",
-    "trials_failed", "stopped_because", "certificate_ids", "load_1min_start", "load_1min_end",
+    "run_id", "status", "started_at", "finished_at", "wall_s", "timed_s", "command", "trials_planned",
+    "trials_ok", "trials_failed", "stopped_because", "certificate_ids", "load_1min_start", "load_1min_end",
     "cpu_busy_before", "memory_available_bytes",
 }  # fmt: skip
 

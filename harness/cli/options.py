@@ -21,7 +21,7 @@ Frameworks = Annotated[
 ]
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
-Epochs = Annotated[Text, typer.Option(help='Epochs a trial trains for, such as "1,5".')]
+Epochs = Annotated[Text, typer.Option(help='Epochs that are learned, such as "1,5".')]
 ModeNames = Annotated[
     Text, typer.Option(help="loop, eager, compiled, idiomatic, article, best; graph on a GPU.")
 ]

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from threading import Lock
@@ -48,7 +48,10 @@ class ForkServers:
     def worker(
         self, framework: str, device: str, environment: Mapping[str, str], log_path: Path
     ) -> WorkerProcess:
-        """A worker of this framework; on a GPU a fresh process, for what a driver keeps is not to be forked.
+        """A worker of this framework.
+
+        On a GPU it is a fresh process, for what a driver keeps is not to be forked; likewise on any system
+        but Linux, where a process that has loaded its libraries is not safely forked.
 
         A framework that cannot be imported is told by the worker, when it is asked for something.
 
@@ -56,7 +59,7 @@ class ForkServers:
             WorkerDied: the process that it is forked from has ended; its last words.
             OSError: no process, pipe or log is to be had.
         """
-        if Place.of(device) is not Place.CPU:
+        if Place.of(device) is not Place.CPU or sys.platform != "linux":
             return WorkerProcess(environment, log_path)
         fixed = tuple(sorted((name, value) for name, value in environment.items() if not read_late(name)))
         with self._lock:
@@ -65,6 +68,11 @@ class ForkServers:
                 server = self._open.enter_context(ForkServer(framework, dict(fixed)))
                 self._servers[framework, fixed] = server
         return ForkedWorker(server, environment, log_path)
+
+    def kill(self) -> None:
+        """End the servers at once, from whichever thread: one may be in the middle of an import."""
+        for server in list(self._servers.values()):
+            server.kill()
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +131,9 @@ class ForkServer:
         except WorkerDied:
             status.close()
             raise
+        except TimeoutError as error:
+            status.close()
+            raise WorkerDied(str(error)) from None
         except OSError:
             status.close()
             raise self._died() from None
@@ -142,6 +153,9 @@ class ForkServer:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         said = lines[-1][:300] if lines else "nothing"
         return WorkerDied(f"the process that it is forked from has ended; its log says: {said}")
+
+    def kill(self) -> None:
+        self._process.kill()
 
     def close(self) -> None:
         self._socket.close()
@@ -167,11 +181,12 @@ class Forked:
     def __init__(self, status: FileIO) -> None:
         self._status = status
         self._code: int | None = None
+        self._lock = Lock()
         if not readable(self._status.fileno(), _FORK_TIMEOUT_S):
             raise TimeoutError(f"no worker was forked within {_FORK_TIMEOUT_S:g} s")
         line = self._status.readline()
         if not line:
-            raise BrokenPipeError("the fork server has ended")
+            raise BrokenPipeError("the fork server has ended, or could not fork")
         self.pid = int(line)
 
     def poll(self) -> int | None:
@@ -186,13 +201,27 @@ class Forked:
         Raises:
             subprocess.TimeoutExpired: it has not ended within so many seconds.
         """
-        if self._code is None:
-            if not readable(self._status.fileno(), timeout):
-                raise subprocess.TimeoutExpired("a forked worker", timeout or 0.0)
-            line = self._status.readline()
-            self._code = int(line) if line else -signal.SIGKILL
-            self._status.close()
+        if self._code is None and not self._told(timeout):
+            raise subprocess.TimeoutExpired("a forked worker", timeout or 0.0)
+        with self._lock:
+            if self._code is None:
+                self._code = self._read()
+                self._status.close()
         return self._code
+
+    def _told(self, within_s: float | None) -> bool:
+        try:
+            return readable(self._status.fileno(), within_s)
+        except (ValueError, OSError):  # Another thread has read it, and closed it.
+            return True
+
+    def _read(self) -> int:
+        line = self._status.readline()
+        if not line:
+            # Nobody is left who would tell of its end.
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+        return int(line) if line else -signal.SIGKILL
 
 
 class ForkedWorker(WorkerProcess):

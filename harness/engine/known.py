@@ -12,11 +12,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES
+from harness.engine.ratios import Ratios
 from harness.engine.rounds import Pace
+from harness.work.records import Phase, Trial
 
 # The median of fewer gives way to a burst that hits some of them (docs/decisions/0002-the-interval.md).
 FEWEST_TURNS: Final = 12
@@ -61,6 +64,13 @@ class Known:
         self.paces: dict[str, Pace] = {}
         self._kinds: dict[str, _Kind] = defaultdict(_Kind)
 
+    def look(self, kind: str, trials: Sequence[Trial], took_s: float) -> None:
+        """See what a match took and said. One that memory split, or a contender failed in, tells nothing."""
+        measured = Ratios(trials)
+        log_ratio = measured.log_ratio(0, 1)
+        if measured.parts == 1 and log_ratio is not None:
+            self.record(kind, _cost(trials, took_s), log_ratio, measured.turn_error(0, 1))
+
     def record(self, kind: str, cost: Cost, log_ratio: float, turn_error: float | None) -> None:
         """Tell what a match took and said.
 
@@ -85,6 +95,15 @@ class Known:
         fewest = FEWEST_LONG_TURNS if turn_s >= _LONG_S else FEWEST_TURNS
         worth = math.sqrt(start_s / turn_s * variance_ratio)
         return math.ceil(min(max(worth, fewest), MOST_TURNS))
+
+
+def _cost(trials: Sequence[Trial], took_s: float) -> Cost:
+    """What a match took, of which its turns stand one after the other from the first to the last."""
+    rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
+    ended_s = max(one.started_s + one.wall_s for one in rounds)
+    turns_s = ended_s - min(one.started_s for one in rounds)
+    turns = max(sum(one.phase is Phase.TRAIN for one in trial.rounds) for trial in trials)
+    return Cost(turns=turns, turns_s=turns_s, rest_s=took_s - turns_s)
 
 
 def _variance_ratio(of: _Kind) -> float:

@@ -1,4 +1,4 @@
-"""One replicate: a fresh worker for each contender of a match, whose rounds take turns."""
+"""One replicate: a worker for each contender of a match, whose rounds take turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.engine.conditions import Conditions
 from harness.engine.energy import measure_energy
 from harness.engine.known import FEWEST_LONG_TURNS, FEWEST_TURNS, Known
 from harness.engine.room import room_for
-from harness.engine.rounds import Pace, Part, Rounds, fastest, plan_rounds
+from harness.engine.rounds import Pace, Rounds, fastest, plan_rounds
 from harness.engine.seat import Seat
 from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
@@ -29,12 +29,15 @@ _EVALUATIONS: Final = 5
 _LONG_EVALUATIONS: Final = 3
 _LONG_S: Final = 1.0
 
+# Least seconds of a part of a whole training, if it is no whole epoch.
+_LEARNING_S: Final = 20.0
+
 # Where only time ends a match, it never runs out of turns.
 _UNTIL_ENOUGH: Final = 10_000
 
 
 class Observer(Protocol):
-    """Who is told how a run goes on. Called between timed rounds only, never during one."""
+    """Who is told how a run goes on. Called between rounds whose speed counts, never during one."""
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None: ...
 
@@ -182,18 +185,20 @@ class _Sitting:
 
     def _learn(self, observer: Observer) -> None:
         """Whole trainings at the same time, on a GPU one after the other: what it takes has one owner."""
-        workload = self._match.case.workload
-        epochs = [Part(epoch=one, first=0, last=workload.train_samples) for one in range(workload.epochs)]
+        case = self._match.case
+        # In parts, because a worker may not take longer to answer than it is given.
+        rounds = plan_rounds(case, fastest(case, self._said), _LEARNING_S)
+        parts = [part for one in rounds.train for part in one]
         seats = [self._seats[number] for number in sorted(self._seats)]
         with ThreadPoolExecutor(self._conditions.at_once if self._gpu is None else 1) as pool:
             try:
-                for done, _ in enumerate(pool.map(lambda seat: seat.learn(epochs), seats), start=1):
+                for done, _ in enumerate(pool.map(lambda seat: seat.learn(parts), seats), start=1):
                     observer.turn_done(self._match, done=done, rounds=len(seats))
             except BaseException:
                 # The threads end with the workers that they wait for.
-                self.fail("interrupted", "the run was interrupted before this trial finished")
                 pool.shutdown(wait=False, cancel_futures=True)
                 for seat in seats:
+                    seat.fail("interrupted", "the run was interrupted before this trial finished")
                     seat.kill()
                 raise
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Protocol, Self
@@ -157,7 +157,7 @@ class WorkerProcess:
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._end_group()
             self._process.wait()
         os.close(self._replies)
         self._open.close()
@@ -165,6 +165,11 @@ class WorkerProcess:
     def kill(self) -> None:
         """Do not wait for a worker that has nothing left to say."""
         if self._process.poll() is None:
+            self._end_group()
+
+    def _end_group(self) -> None:
+        # One that was forked may be gone by now, and its number too.
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:

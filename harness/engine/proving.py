@@ -1,4 +1,4 @@
-"""Certificates before verdicts: each framework testifies in a fresh worker, and is judged by itself.
+"""Certificates before verdicts: each framework testifies in a worker of its own, and is judged by itself.
 
 A proof is not timed, so two workers run at once.
 """
@@ -112,8 +112,7 @@ def prove(
     begun: list[WorkerProcess] = []
     over = Event()
 
-    def proof(one: Contender) -> Certificate:
-        begin_s = time.monotonic()
+    def asked(one: Contender) -> evidence.Evidence | TrialError:
         with _worker(one, conditions, scratch) as worker:
             begun.append(worker)
             if over.is_set():
@@ -124,7 +123,14 @@ def prove(
                 threads=conditions.threads,
                 data_root=str(conditions.data_root.absolute()),
             )
-            answer = testimony(worker, spec, scratch, timeout_s=conditions.timeout_s)
+            return testimony(worker, spec, scratch, timeout_s=conditions.timeout_s)
+
+    def proof(one: Contender) -> Certificate:
+        begin_s = time.monotonic()
+        try:
+            answer = asked(one)
+        except TrialError as error:
+            answer = error
         return Certificate(
             id=ids[one],
             case=one.case,
@@ -144,6 +150,7 @@ def prove(
             pool.shutdown(wait=False, cancel_futures=True)
             for worker in begun:
                 worker.kill()
+            conditions.servers.kill()
             raise
 
 

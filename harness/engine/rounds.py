@@ -2,7 +2,7 @@
 
 A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. All
 contenders of a match, and all replicates of a case, get the same rounds, so that round *i* is the same work
-wherever it is timed. How many rounds there are is another matter: see `worth`.
+wherever it is timed. How many rounds there are is another matter: see `known`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.engine import choosing
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
-from harness.engine.known import Cost, Known
+from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Target
@@ -20,7 +20,7 @@ from harness.errors import NotStored, OutOfMemory
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan
 from harness.settings.lineup import Lineup, pilot
-from harness.work.records import Certification, Phase, Role, Trial
+from harness.work.records import Certification, Role, Trial
 from harness.work.workload import Case
 
 # What is asked beside the usual loops where all ways meet.
@@ -137,7 +137,8 @@ class _Run:
         for number, match in enumerate(matches):
             if not self._wanted(match):
                 continue
-            if not self._budget.allows(self._costs(match)):
+            late = match.role is Role.LEARNING and self._budget.is_spent
+            if late or not self._budget.allows(self._costs(match)):
                 self._out_of_time = True
                 continue
             to_come = [self._costs(one) for one in matches[number:] if self._wanted(one)]
@@ -204,9 +205,7 @@ class _Run:
         if log_ratio is not None:
             name = match.kind if match.role is Role.CONTROL else match.case.id
             self._target.record(name, log_ratio)
-            if measured.parts == 1:
-                cost = _cost(trials, took_s)
-                self._known.record(match.kind, cost, log_ratio, measured.turn_error(0, 1))
+            self._known.look(match.kind, trials, took_s)
             self._observer.judged(match, judge(self._target.log_ratios(name)))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
@@ -257,15 +256,6 @@ class _Run:
         if settings.replicates < MIN_REPLICATES:
             return because
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
-
-
-def _cost(trials: Sequence[Trial], took_s: float) -> Cost:
-    """What a match took, of which its turns stand one after the other from the first to the last."""
-    rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
-    ended_s = max(one.started_s + one.wall_s for one in rounds)
-    turns_s = ended_s - min(one.started_s for one in rounds)
-    turns = max(sum(one.phase is Phase.TRAIN for one in trial.rounds) for trial in trials)
-    return Cost(turns=turns, turns_s=turns_s, rest_s=took_s - turns_s)
 
 
 def _of_size(match: Match) -> str:

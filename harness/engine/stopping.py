@@ -29,6 +29,10 @@ class Budget:
     def spent_s(self) -> float:
         return self._clock() - self._begin_s
 
+    @property
+    def is_spent(self) -> bool:
+        return self.spent_s >= self.budget_s
+
     def knows(self, case_id: str) -> bool:
         """Whether a match of this case has been measured."""
         return case_id in self._longest_s

@@ -106,7 +106,10 @@ def folders() -> dict[str, str]:
 
 
 def read_late(name: str) -> bool:
-    """Whether a framework reads this variable when it begins to compute, and not at its import."""
+    """Whether a worker has this variable to itself: what is kept there is written when a framework computes.
+
+    What reads such a folder at an import, as Keras does its settings, finds it as empty as the worker's own.
+    """
     return name in folders() or name.startswith("EVENMATCH_SCRIPT_")
 
 

@@ -33,6 +33,11 @@ class Frames:
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
+    def trainings(self) -> pd.DataFrame:
+        """Whole trainings beside the trials that are compared; older versions' are among these."""
+        return self.learned[~self.learned["trial_id"].isin(self.trials["trial_id"])]
+
+    @property
     def other_ways(self) -> pd.DataFrame:
         """Trials of matches of all ways that are not of a usual loop, and so not among `trials`."""
         if self.ways.empty:

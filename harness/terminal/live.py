@@ -122,7 +122,7 @@ class RunDisplay(_Display):
         self._task = self._progress.add_task("starting", total=1.0, left="")
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
-        name = f"{match.kind}, replicate {match.replicate + 1}"
+        name = _named(match)
         left = "estimating the time left" if left_s is None else f"about {_duration(left_s)} left"
         share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
         if self._live:
@@ -133,7 +133,8 @@ class RunDisplay(_Display):
 
     def turn_done(self, match: Match, *, done: int, rounds: int) -> None:
         if self._live:
-            name = f"{match.kind}, replicate {match.replicate + 1}, round {done}/{rounds}"
+            step = "trained" if match.role is Role.LEARNING else "round"
+            name = f"{_named(match)}, {step} {done}/{rounds}"
             self._progress.update(self._task, description=escape(name))
             self._progress.refresh()
 
@@ -196,6 +197,13 @@ class CalibrationDisplay(RunDisplay):
         )
         left = _duration(elapsed_s / done * (tries - done))
         self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}")
+
+
+def _named(match: Match) -> str:
+    """What goes on, in a few words: a whole training is from a seed, the others are replicates."""
+    if match.role is Role.LEARNING:
+        return f"{match.case.id}, what is learned, seed {match.seed}"
+    return f"{match.kind}, replicate {match.replicate + 1}"
 
 
 def _duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -56,7 +57,14 @@ class _ForkServer:
 
     def _fork(self, request: Message, descriptors: Sequence[int]) -> None:
         *given, status = descriptors
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            # No process to be had: the closed status pipe tells.
+            traceback.print_exc()
+            for one in descriptors:
+                os.close(one)
+            return
         if pid == 0:
             # Ends as a process of its own would, through the interpreter's own end.
             sys.exit(self._work(request, descriptors))

@@ -20,7 +20,8 @@ class Evidence:
     """Frames with the labels of `cases.labelled`, in its order.
 
     `trials` are all, `ok` those that finished; `rounds` are the timed rounds, `judged` the verdicts.
-    `learned` and `learned_rounds` are those of whole trainings that finished.
+    `learned` are the whole trainings that finished, `learned_rounds` the rounds of all, and `trainings` those
+    that are not among `trials`, failed ones too.
     """
 
     frames: Frames
@@ -29,6 +30,7 @@ class Evidence:
     rounds: pd.DataFrame
     learned: pd.DataFrame
     learned_rounds: pd.DataFrame
+    trainings: pd.DataFrame
     judged: pd.DataFrame
 
     @property
@@ -72,5 +74,6 @@ def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
         rounds=labelled(frames.rounds, known),
         learned=labelled(frames.learned[frames.learned["status"] == Status.OK], known),
         learned_rounds=labelled(frames.learned_rounds, known),
+        trainings=labelled(frames.trainings, known),
         judged=judged,
     )

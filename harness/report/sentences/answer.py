@@ -86,17 +86,18 @@ def refusals(frames: Frames) -> list[Answer]:
 
 @lru_cache(maxsize=4)
 def agreed(frames: Frames) -> pd.DataFrame:
-    """What the timed trials learned (`analysis.agreement`), labelled; kept as `judge` is."""
-    return labelled(agreement(frames.learned, frames.learned_rounds), cases(frames.trials))
+    """What whole trainings learned (`analysis.agreement`), labelled; kept as `judge` is."""
+    case_ids = frames.trials["case_id"].drop_duplicates()
+    return labelled(agreement(frames.learned, frames.learned_rounds, case_ids), cases(frames.trials))
 
 
 def learned(frames: Frames) -> str:
-    """Whether the timed trials themselves ended at the same accuracy, in one sentence."""
+    """Whether whole trainings ended at the same accuracy, in one sentence."""
     rows = agreed(frames)
     agree = int(rows["accuracies_agree"].eq(True).sum())  # noqa: FBT003  (a value to match, with nulls)
     widest = rows["accuracy_difference"].abs().max()
     if pd.isna(widest):
-        return "Accuracies could not be compared: no case has both frameworks finished."
+        return "Accuracies could not be compared: no whole training of both frameworks has finished."
     return (
         f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} "
         f"of {words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."

@@ -103,7 +103,7 @@ def test_hostile_text_appears_as_text(page):
 
 def test_a_failed_trial_is_told_at_the_top_and_in_its_table(page, failure):
     html = page(fail=failure, batch_sizes=(64,), replicates=2)
-    assert "1 of 4 trials failed; see Failures." in html
+    assert "2 of 8 trials failed; see Failures." in html
     assert "it was ended by SIGKILL" in html
 
 

@@ -132,4 +132,7 @@ def test_it_says_in_how_many_cases_the_accuracies_are_shown_to_agree(frames):
 
 def test_without_a_finished_match_accuracies_are_not_compared(frames, failure):
     shown = frames(fail=failure, replicates=1)
-    assert learned(shown) == "Accuracies could not be compared: no case has both frameworks finished."
+    assert (
+        learned(shown)
+        == "Accuracies could not be compared: no whole training of both frameworks has finished."
+    )

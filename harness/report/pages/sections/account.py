@@ -28,6 +28,7 @@ def failures(shown: Evidence) -> Section:
             failed,
             (
                 *TRIAL,
+                ("role", "role", None),
                 ("kind", "failure_kind", None),
                 ("reason", "failure_reason", None),
                 ("log", "log_path", None),
@@ -53,12 +54,14 @@ def trials(shown: Evidence) -> Section:
     return Section(
         name="trials",
         title="All trials",
-        intro="One row a trial, as in results/trials. " + _timed(shown.frames.runs),
+        intro="One row a trial, as in results/trials, but for controls and pilots. "
+        + _timed(shown.frames.runs),
         table=context.table(
             "All trials",
             _booked(shown),
             (
                 *TRIAL,
+                ("role", "role", None),
                 ("seed", "seed", str),
                 ("status", "status", None),
                 ("train samples/s", "train_samples_per_s", words.number),
@@ -72,16 +75,17 @@ def trials(shown: Evidence) -> Section:
 
 
 def _booked(shown: Evidence) -> pd.DataFrame:
-    """All trials, those of other ways than the loops last, and named by their ways."""
+    """All trials, then whole trainings, and those of other ways than the loops last, named by their ways."""
+    booked = pd.concat([shown.trials, shown.trainings])
     others = shown.frames.other_ways
     if others.empty:
-        return shown.trials
+        return booked
     ways = [way_of(row) for row in others.to_dict("records")]
     labels = [
         f"{words.executed(way.id)}, {batch(row)}"
         for way, row in zip(ways, others.to_dict("records"), strict=True)
     ]
-    return pd.concat([shown.trials, others.assign(label=labels)])
+    return pd.concat([booked, others.assign(label=labels)])
 
 
 def environment(shown: Evidence) -> Section:

@@ -31,7 +31,8 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
         intro=f"Seconds of training until {_TARGET} of the test set are classified rightly, evaluation and "
         "start-up left out: the samples that whole trainings needed, each from its own seed, at the speed "
         "that was measured in turns. The mark is the geometric mean, the line its interval, which holds the "
-        "noise of both; a hollow mark has none. Accuracy is known only when an epoch ends, so a time may be "
+        "noise of both, and that of the speed alone where all seeds arrived in one epoch; a hollow mark has "
+        "none. Accuracy is known only when an epoch ends, so a time may be "
         "up to an epoch too long. Less is sooner." + shown.left_out,
         reason=shown.nothing_to_draw or _reason(proven),
         draw=lambda: quantiles.seconds_to_accuracy(proven),
