@@ -238,11 +238,9 @@ def test_a_certificate_at_hand_does_not_vouch_for_a_replaced_adapter(conditions,
 
 
 def test_a_framework_that_ends_its_process_at_import_is_a_failed_check_and_the_other_is_asked(
-    conditions, tmp_path, monkeypatch
+    conditions, monkeypatch
 ):
-    (tmp_path / "deadly_import.py").write_text("import os; os._exit(3)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "deadly_import")
+    monkeypatch.setenv("EVENMATCH_ADAPTER_PYTORCH", "tests.engine.ends_at_import")
     monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", "harness.frameworks.scripted")
     told = certify(BOTH, conditions, Watcher()).set_index("framework")
     assert not told["holds"].any()
