@@ -23,7 +23,7 @@ from typing import Final, Self
 from harness.engine.process import ISOLATED, Process, WorkerProcess, readable
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
-from harness.measure import scratch
+from harness.measure import host, scratch
 from harness.measure.variables import folders, read_late
 from harness.worker.protocol import dump
 
@@ -68,6 +68,11 @@ class ForkServers:
                 server = self._open.enter_context(ForkServer(framework, dict(fixed)))
                 self._servers[framework, fixed] = server
         return ForkedWorker(server, environment, log_path)
+
+    @property
+    def resident_bytes(self) -> int:
+        """What the servers hold of the host's memory now."""
+        return sum(host.resident_bytes(server.pid) or 0 for server in self._servers.values())
 
     def kill(self) -> None:
         """End the servers at once, from whichever thread: one may be in the middle of an import."""

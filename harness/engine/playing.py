@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -12,28 +11,21 @@ from typing import Final, Protocol
 from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
 from harness.engine.energy import measure_energy
-from harness.engine.known import FEWEST_LONG_TURNS, FEWEST_TURNS, Known
+from harness.engine.known import FEWEST_LONG_TURNS, Known
+from harness.engine.planning import Planning
 from harness.engine.room import room_for
-from harness.engine.rounds import Pace, Rounds, fastest, plan_rounds
+from harness.engine.rounds import Rounds, fastest, plan_rounds
 from harness.engine.seat import Seat
 from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
 from harness.work.records import Role, Trial
-from harness.work.workload import TEST_SAMPLES, WHOLE_EPOCHS
+from harness.work.workload import TEST_SAMPLES
 
 _COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
-# Turns of evaluation, and of evaluations that take seconds.
-_EVALUATIONS: Final = 5
-_LONG_EVALUATIONS: Final = 3
-_LONG_S: Final = 1.0
-
 # Least seconds of a part of a whole training, if it is no whole epoch.
 _LEARNING_S: Final = 20.0
-
-# Where only time ends a match, it never runs out of turns.
-_UNTIL_ENOUGH: Final = 10_000
 
 
 class Observer(Protocol):
@@ -108,13 +100,17 @@ class _Sitting:
         begun = 0
         while begun < len(wanted):
             sure = certain - begun
-            room = sure if sure > 0 else room_for(list(self._seats.values()), self._gpu)
+            room = sure if sure > 0 else self._room()
             group = wanted[begun : begun + int(min(room, at_once))]
             if not group:
                 break
             self._start(group)
             begun += len(group)
         return list(wanted[begun:])
+
+    def _room(self) -> float:
+        held_bytes = self._conditions.servers.resident_bytes
+        return room_for(list(self._seats.values()), self._gpu, held_bytes)
 
     def _start(self, numbers: Sequence[int]) -> None:
         seats = [
@@ -144,12 +140,12 @@ class _Sitting:
     def _race(self, observer: Observer, known: Known) -> None:
         """As many turns as the match is worth, then some of evaluation; nothing is learned to its end."""
         conditions, seats = self._conditions, self._seats
-        rounds = self._rounds(known, self._worth(known))
+        planning = Planning(self._match, conditions, self._said, known, all_said=self._all_said)
+        rounds = planning.race(start_s=time.monotonic() - self._begin_s)
         compared = self._match.role in _COMPARING and not conditions.speed_only
-        evaluations = self._evaluations() if compared else 0
-        samples = sum(part.last - part.first for parts in rounds.train for part in parts)
+        evaluations = planning.evaluations if compared else 0
         for seat in seats.values():
-            seat.plan(samples=samples, evaluations=evaluations)
+            seat.plan(samples=planning.samples(rounds), evaluations=evaluations)
         self._take_turns(observer, rounds, lambda _: 0)
         for numbers in turns(sorted(seats), evaluations, f"{self._seed}:evaluation"):
             for place, number in enumerate(numbers):
@@ -159,7 +155,8 @@ class _Sitting:
 
     def _train_whole(self, observer: Observer, known: Known) -> None:
         """Every epoch of the case in turns. A walk is evaluated in the end, a listing after each epoch."""
-        rounds = self._rounds(known, None)
+        planning = Planning(self._match, self._conditions, self._said, known, all_said=self._all_said)
+        rounds = planning.rounds(None)
         last = len(rounds.train)
         walk = self._match.walk
 
@@ -211,45 +208,14 @@ class _Sitting:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
             measure_energy(on_card, self._seed)
 
-    def _rounds(self, known: Known, count: int | None) -> Rounds:
-        """The rounds that its kind of match has; the first one in which all have started decides."""
-        match = self._match
-        # Where contenders cut an epoch into other batches, no part of one is whole batches to all.
-        cases = [one.case for one in match.contenders]
-        cut_alike = len({(case.mode in WHOLE_EPOCHS, case.workload.batch_size) for case in cases}) == 1
-        pace, round_s = self._pace(known), self._conditions.round_s
-        return plan_rounds(match.case, pace, round_s, divisible=cut_alike, count=count)
-
-    def _pace(self, known: Known) -> Pace:
-        match, said = self._match, self._said
-        if match.kind in known.paces:
-            return known.paces[match.kind]
-        pace = fastest(match.case, said)
-        if len(said) == len(self._seats):
-            known.paces[match.kind] = pace
-        return pace
-
     @property
     def _said(self) -> list[dict[str, float | None]]:
         """What the workers that have started say of their speed."""
         return [seat.pace for seat in self._seats.values() if seat.pace is not None]
 
-    def _worth(self, known: Known) -> int:
-        """How many turns to take."""
-        if math.isfinite(self._conditions.enough_s):
-            return _UNTIL_ENOUGH
-        start_s = time.monotonic() - self._begin_s
-        (parts,) = self._rounds(known, 1).train
-        samples = sum(part.last - part.first for part in parts)
-        turn_s = samples * sum(one["train_sample_s"] or 0.0 for one in self._said)
-        if not turn_s:
-            return FEWEST_TURNS
-        return known.turns(self._match.kind, start_s=start_s, turn_s=turn_s)
-
-    def _evaluations(self) -> int:
-        """How many turns of evaluation to take."""
-        slowest_s = max((one["evaluate_s"] or 0.0 for one in self._said), default=0.0)
-        return _LONG_EVALUATIONS if slowest_s >= _LONG_S else _EVALUATIONS
+    @property
+    def _all_said(self) -> bool:
+        return len(self._said) == len(self._seats)
 
     @property
     def _seed(self) -> str:

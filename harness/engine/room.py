@@ -17,14 +17,15 @@ _LEFT_SHARE: Final = 0.1
 _GROWTH_SHARE: Final = 0.25
 
 
-def room_for(seats: Sequence[Seat], gpu: GpuSampler | None) -> float:
+def room_for(seats: Sequence[Seat], gpu: GpuSampler | None, beside_bytes: int = 0) -> float:
     """How many workers as large as the largest of these fit beside them, once all have grown.
 
-    The host's memory decides, and on a GPU its own too. Infinite where no worker could be looked at.
+    The host's memory decides, and on a GPU its own too. `beside_bytes` is what else the run holds of the
+    host's. Infinite where no worker could be looked at.
     """
     resident_bytes = _known(seat.resident_bytes for seat in seats)
     # What a control group allows is counted without page cache, which the system gives back when asked.
-    free_bytes = min(host.available_bytes(), host.memory_bytes() - sum(resident_bytes))
+    free_bytes = min(host.available_bytes(), host.memory_bytes() - sum(resident_bytes) - beside_bytes)
     rooms = [_room(resident_bytes, free_bytes, host.memory_bytes())]
     if gpu is not None and gpu.total_bytes is not None and gpu.free_bytes is not None:
         rooms.append(_room(_known(seat.device_bytes for seat in seats), gpu.free_bytes, gpu.total_bytes))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from harness.engine.conditions import Conditions
+from harness.engine.joining import joined
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
@@ -162,9 +163,7 @@ class Seat:
                 evaluation = self._ask(Do.EVALUATE, passes=passes)
                 evaluations.append((part.epoch, evaluation, self._turn))
         if replies:
-            self._round(
-                Phase.TRAIN, _joined(replies), turns, epoch=parts[len(replies) - 1].epoch, place=place
-            )
+            self._round(Phase.TRAIN, joined(replies), turns, epoch=parts[len(replies) - 1].epoch, place=place)
         for epoch, evaluation, watched in evaluations:
             if evaluation is not None:
                 self._round(Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place)
@@ -317,25 +316,3 @@ class Seat:
 
 def _allocator(said: Message | None) -> AllocatorUse | None:
     return None if said is None else AllocatorUse(**said)
-
-
-def _joined(replies: list[Message]) -> Message:
-    """The epochs of a group as one round: sums, and the loss averaged over all samples."""
-    first = replies[0]
-    if len(replies) == 1:
-        return first
-    samples = sum(reply["samples"] for reply in replies)
-    sums = ("wall_s", "cpu_s", "samples", "steps", "idle_cpu_s")
-    devices_s = [reply["device_s"] for reply in replies]
-    noise = [reply["disturbance"] for reply in replies]
-    return first | {name: sum(reply[name] for reply in replies) for name in sums} | {
-        "loss": sum(reply["loss"] * reply["samples"] for reply in replies) / samples,
-        "device_s": _added(devices_s),
-        "disturbance": {name: _added([one[name] for one in noise]) for name in noise[0]}
-        | {"frequency_hz": noise[-1]["frequency_hz"]},
-    }  # fmt: skip
-
-
-def _added(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

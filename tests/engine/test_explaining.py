@@ -183,7 +183,7 @@ def test_it_ends_two_walks_after_what_is_unexplained_was_known_closely_enough(ru
 
 
 def test_programs_that_memory_cannot_hold_at_once_meet_in_parts_that_both_ends_sit_in(run, monkeypatch):
-    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 8 - len(seats))
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu, beside_bytes: 8 - len(seats))
     _, changes, trials, _ = run()
     held = {part: {one.seat for one in trials if one.part == part} for part in (0, 1)}
     assert held[0] & held[1] == {0, 1}

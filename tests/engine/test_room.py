@@ -45,6 +45,11 @@ def test_a_limit_on_the_process_counts_as_well_as_what_the_machine_has(memory):
     assert room_for([Seated(), Seated()], None) == 0
 
 
+def test_what_the_run_holds_beside_its_workers_counts_against_the_limit(memory):
+    memory(total=20, available=100)
+    assert room_for([Seated(), Seated()], None, 5 * GIB) == room_for([Seated(), Seated()], None) - 4
+
+
 def test_the_largest_worker_is_what_the_next_may_be(memory):
     memory(total=20, available=12)
     assert room_for([Seated(resident_bytes=GIB // 2), Seated(resident_bytes=2 * GIB)], None) == 3
