@@ -201,7 +201,7 @@ def test_ratios_of_four_contenders_close_as_they_are_stored(run, tmp_path):
 
 
 def test_more_contenders_than_memory_holds_meet_in_parts_that_share_the_first(run, monkeypatch):
-    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 3 - len(seats))
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu, beside_bytes: 3 - len(seats))
     trials = run({"train_s": 0.02}, {"train_s": 0.02}, FOUR, enough_s=0.05)
     parts = [[trial.seat for trial in trials if trial.part == part] for part in (0, 1)]
     assert [len(part) for part in parts] == [3, 2]
@@ -217,6 +217,6 @@ def test_more_contenders_than_memory_holds_meet_in_parts_that_share_the_first(ru
 
 
 def test_two_contenders_meet_however_little_memory_there_is(run, monkeypatch):
-    monkeypatch.setattr(engine, "room_for", lambda seats, gpu: 0)
+    monkeypatch.setattr(engine, "room_for", lambda seats, gpu, beside_bytes: 0)
     trials = run({"train_s": 0.02}, {"train_s": 0.02}, enough_s=0.05)
     assert [trial.seat for trial in trials] == [0, 1]
