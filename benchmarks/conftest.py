@@ -264,7 +264,7 @@ CLOCK = WorkerClock()
 
 
 @pytest.fixture
-def finished_trials(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[[], list[Trial]]:
+def finished_trials(request: pytest.FixtureRequest, case: Case, framework: str) -> Callable[..., list[Trial]]:
     """What a test asks for one framework's finished trials of a case; see `_measured`.
 
     Asked for in the test, so that a case that cannot be measured is the test's failure, and not an error
@@ -273,8 +273,11 @@ def finished_trials(request: pytest.FixtureRequest, case: Case, framework: str) 
     return partial(_measured, request.config, case, framework)
 
 
-def _measured(config: pytest.Config, case: Case, framework: str) -> list[Trial]:
-    """Finished trials; fails with the reason where there is a better one."""
+def _measured(config: pytest.Config, case: Case, framework: str, *, learned: bool = False) -> list[Trial]:
+    """Finished trials whose speed counts, or the whole trainings that finished.
+
+    Fails with the reason where a case is not certified or not measured.
+    """
     session = config.stash[_SESSION]
     try:
         proofs = session.proofs(case)
@@ -282,9 +285,12 @@ def _measured(config: pytest.Config, case: Case, framework: str) -> list[Trial]:
         if failed and config.getoption("harness_allow_mismatch") == "no":
             first = failed[0]
             pytest.fail(f"certificate failed at {first['failed_check']}: {first['reason']}", pytrace=False)
-        mine = [trial for trial in session.trials(case) if trial.framework == framework]
+        of_both = [one for one in session.trials(case) if (one.role is Role.LEARNING) == learned]
+        mine = [one for one in of_both if one.framework == framework]
     except HarnessError as error:
         pytest.fail(str(error), pytrace=False)
+    if learned:
+        return [trial for trial in mine if trial.failure is None]
     failed = [trial.failure for trial in mine if trial.failure is not None]
     if failed:
         pytest.fail(

@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.engine.known import FEWEST_TURNS
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -49,13 +51,14 @@ def suite(tmp_path, synthetic_root):
 
 
 def test_each_round_holds_the_workers_seconds_and_nothing_else(suite):
-    # Of fewer than four rounds none is warm-up, however busy the machine.
     done, written = suite("-k", "train", "--epochs", "3", "--replicates", "1")
     assert done.returncode == 0, done.stdout
     medians = {one["extra_info"]["framework"]: one["stats"]["median"] for one in written["benchmarks"]}
     assert medians["tensorflow"] == pytest.approx(0.05, rel=0.1)
     assert medians["pytorch"] == pytest.approx(0.1, rel=0.1)
-    assert {one["stats"]["rounds"] for one in written["benchmarks"]} == {3}
+    # At most a quarter is warm-up.
+    least = FEWEST_TURNS * 3 // 4
+    assert all(least <= one["stats"]["rounds"] <= FEWEST_TURNS for one in written["benchmarks"])
     assert len({one["group"] for one in written["benchmarks"]}) == 1
 
 
@@ -75,8 +78,13 @@ def test_both_frameworks_of_a_case_are_measured_in_turns_and_once(suite):
     _, written = suite("--replicates", "1", "--epochs", "2")
     rounds = written["evenmatch"]["rounds"]
     assert len(written["benchmarks"]) == 6
-    assert len(written["evenmatch"]["trials"]) == 2
-    train = sorted((one["started_s"], one["framework"]) for one in rounds if one["phase"] == "train")
+    roles = [one["role"] for one in written["evenmatch"]["trials"]]
+    assert sorted(roles) == ["comparison"] * 2 + ["learning"] * 2
+    train = sorted(
+        (one["started_s"], one["framework"])
+        for one in rounds
+        if one["phase"] == "train" and one["role"] == "comparison"
+    )
     assert {train[0][1], train[1][1]} == {train[2][1], train[3][1]} == {"tensorflow", "pytorch"}
 
 

@@ -141,14 +141,14 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
     assert "certificate failed" in done.stdout
     assert (tmp_path / "reports" / "summary.html").is_file()
     trials = pd.read_parquet(tmp_path / "results" / "trials")
-    assert trials["role"].value_counts().to_dict() == {"comparison": 10, "control": 10}
+    assert trials["role"].value_counts().to_dict() == {"comparison": 10, "control": 6, "learning": 6}
     assert trials["synthetic"].all()
     assert not trials.loc[trials["role"] == "comparison", "certified"].any()
     top, _, _ = (tmp_path / "reports" / "summary.html").read_text().partition('id="answer"')
     assert "Measured in spite of a failed certificate" in top
     runs = pd.read_parquet(tmp_path / "results" / "runs")
     assert list(runs["status"]) == ["finished"]
-    assert runs["trials_ok"].item() == 20
+    assert runs["trials_ok"].item() == 22
 
     told = json.loads(harness("export", "--format", "json").stdout)
     assert [one["verdict"] for one in told["runs"][0]["verdicts"]] == [None, None]
@@ -240,7 +240,7 @@ def test_for_machines_the_answer_is_json_and_all_that_stands_on_standard_output(
     told = json.loads(done.stdout)
     (run,) = told["runs"]
     assert (told["results"], told["page"]) == ("results", "reports/summary.html")
-    assert (run["status"], run["trials_ok"]) == ("finished", 4)
+    assert (run["status"], run["trials_ok"]) == ("finished", 6)
     assert run["stopped_because"]
     assert {one["replicates"] for one in run["verdicts"]} == {1}
     assert "replicate 1" in done.stderr
