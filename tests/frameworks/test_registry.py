@@ -123,9 +123,9 @@ def test_what_one_of_the_two_does_not_have_is_refused_before_any_work(installed,
 
 def test_every_match_of_a_run_is_of_its_two_frameworks_in_their_order(installed, tmp_path):
     installed()
-    matches = plan(
-        config.resolve({"frameworks": "theirs,pytorch", "replicates": "2"}, {}, tmp_path)
-    ).matches()
+    matches = plan(config.resolve({"frameworks": "theirs,pytorch", "replicates": "3"}, {}, tmp_path)).matches(
+        3
+    )
     assert {tuple(one.framework for one in match.contenders) for match in matches} == {
         ("theirs", "pytorch"), ("theirs", "theirs"), ("pytorch", "pytorch"),
     }  # fmt: skip
