@@ -20,7 +20,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from harness.engine.process import ISOLATED, Process, WorkerProcess, readable
+from harness.engine.process import Process, WorkerProcess, begun, last_words, readable
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
 from harness.measure import host, scratch
@@ -99,15 +99,17 @@ class ForkServer:
         self._log = folder / "log"
         self._socket, theirs = socket.socketpair()
         with theirs, self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *ISOLATED, _MODULE, str(theirs.fileno()), framework],
-                env={**environment, **{name: str(folder / place) for name, place in folders().items()}},
-                cwd=folder,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            self._process = begun(
+                _MODULE,
+                str(theirs.fileno()),
+                framework,
+                environment={
+                    **environment,
+                    **{name: str(folder / place) for name, place in folders().items()},
+                },
+                folder=folder,
+                log=log.fileno(),
+                descriptors=(theirs.fileno(),),
             )
 
     @property
@@ -155,8 +157,7 @@ class ForkServer:
         self._imported = True
 
     def _died(self) -> WorkerDied:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        said = lines[-1][:300] if lines else "nothing"
+        said = last_words(self._log)
         return WorkerDied(f"the process that it is forked from has ended; its log says: {said}")
 
     def kill(self) -> None:

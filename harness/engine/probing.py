@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
-from harness.engine.process import ISOLATED, WorkerProcess
+from harness.engine.process import WorkerProcess, begun
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.frameworks import registry
@@ -85,16 +84,11 @@ def tries(framework: str, ability: Ability, device: str, passed: Sequence[str] =
         NoTemporaryFolder: there is nowhere to try it in.
     """
     with scratch.folder("ability") as place, (place / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *ISOLATED, ability.module, Place.of(device)],
-            env=environment(
-                framework=framework, device=device, threads=1, compile_cache=place, passed=passed
-            ),
-            cwd=place,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        surroundings = environment(
+            framework=framework, device=device, threads=1, compile_cache=place, passed=passed
+        )
+        process = begun(
+            ability.module, Place.of(device), environment=surroundings, folder=place, log=log.fileno()
         )
         try:
             status = process.wait(_TIMEOUT_S)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -74,16 +74,14 @@ class WorkerProcess:
     def _begun(
         self, environment: Mapping[str, str], folder: Path, inbox: int, outbox: int, log: int
     ) -> Process:
-        return subprocess.Popen(
-            [sys.executable, *ISOLATED, self.module, str(inbox), str(outbox)],
-            env=dict(environment),
-            cwd=folder,
-            pass_fds=(inbox, outbox),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C reaches the parent alone, which then ends its workers itself.
-            start_new_session=True,
+        return begun(
+            self.module,
+            str(inbox),
+            str(outbox),
+            environment=environment,
+            folder=folder,
+            log=log,
+            descriptors=(inbox, outbox),
         )
 
     @property
@@ -142,14 +140,10 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return "it closed its pipe and kept running"
         if status >= 0:
-            return f"it ended with exit status {status}; its log says: {self._last_words()}"
+            return f"it ended with exit status {status}; its log says: {last_words(self.log_path)}"
         name = signal.Signals(-status).name
         hint = " (often: out of memory)" if -status == signal.SIGKILL else ""
         return f"it was ended by {name}{hint}"
-
-    def _last_words(self) -> str:
-        lines = self.log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return lines[-1][:300] if lines else "nothing"
 
     def close(self) -> None:
         """End the process and all that it started; a worker that finished is only waited for."""
@@ -181,6 +175,37 @@ class WorkerProcess:
         if error is not None:
             self.kill()
         self.close()
+
+
+def begun(
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    folder: Path,
+    log: int,
+    descriptors: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Run a module of this package isolated, in a folder, with what it prints going to a log.
+
+    It keeps these descriptors beside its own. In a session of its own: Ctrl-C reaches the parent alone, which
+    then ends what it began.
+    """
+    return subprocess.Popen(
+        [sys.executable, *ISOLATED, module, *arguments],
+        env=dict(environment),
+        cwd=folder,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log, cut where it is long."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "nothing"
 
 
 def readable(descriptor: int, within_s: float | None) -> bool:
