@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from harness.data import mnist
 from harness.engine.forking import ForkServers
 from harness.engine.surroundings import environment
 from harness.work.workload import Dataset
+from tests.commands import Commands
 from tests.lasting import LastingWorker
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
@@ -47,6 +48,13 @@ def built(folder, source, name):
 def fork_servers():
     with ForkServers() as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """Runs `harness` as a shell does, without each command's imports."""
+    with closing(Commands()) as forked:
+        yield forked
 
 
 @pytest.fixture(scope="session")

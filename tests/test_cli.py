@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def harness(tmp_path):
+def harness(commands, tmp_path):
     """Run `harness` in an empty folder; scripted adapters stand in for the frameworks where asked."""
 
     def run(*arguments, scripts=None, **environment):
@@ -26,15 +26,7 @@ def harness(tmp_path):
         for framework, script in (scripts or {}).items():
             settings[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "harness.frameworks.scripted"
             settings[f"EVENMATCH_SCRIPT_{framework.upper()}"] = json.dumps(script)
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=settings,
-            check=False,
-            timeout=300,
-        )
+        return commands.run(*arguments, cwd=tmp_path, env=settings, timeout=300)
 
     return run
 

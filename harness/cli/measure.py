@@ -235,7 +235,7 @@ def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:
 def doctor(*, device: Device = None, pass_env: PassEnv = None, results: Results = None) -> None:
     """Say what is there, what is missing and what that disables."""
     settings = settings_of(device=device, pass_env=pass_env, results=results)
-    from harness.sessions import bench as session  # noqa: PLC0415
+    from harness.sessions.examination import examine  # noqa: PLC0415
     from harness.terminal.answers import show_checks  # noqa: PLC0415
 
-    show_checks(session.examine(settings))
+    show_checks(examine(settings))

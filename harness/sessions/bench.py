@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import tempfile
 import time
@@ -27,10 +26,7 @@ from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certi
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.frameworks import registry
-from harness.frameworks.record import Place
 from harness.measure import provenance, scratch
-from harness.measure.doctor import Check, checks
-from harness.measure.variables import kept_out
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
@@ -235,32 +231,6 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     require_one_question(frames.trials, frames.ways)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
-
-
-def examine(settings: Settings) -> list[Check]:
-    """What is there, what is missing and what that disables, each framework asked in its own process."""
-    known = registry.records()
-    missing = probing.missing_frameworks([one.name for one in known])
-    installed = [one for one in known if one.name not in missing]
-    devices = ["cpu", *(device for device in settings.device if device not in {"auto", "cpu"})]
-    if settings.device == ("cpu",):
-        devices.append("cuda")
-    passed = settings.pass_env
-    probes = {
-        f"{one.name} on {device}": probing.ask(one.name, device, passed)
-        for device in devices
-        for one in installed
-        if Place.of(device) in one.places
-    }
-    tried = [
-        (ability, device, probing.tries(one.name, ability, device, passed))
-        for device in devices
-        for one in installed
-        for ability in one.abilities
-        if Place.of(device) in ability.places
-        and (device == "cpu" or probes[f"{one.name} on {device}"].usable)
-    ]
-    return checks(settings.results, known, probes, tried, kept_out(os.environ, passed))
 
 
 def _drawn(frames: Frames, settings: Settings) -> Drawn:

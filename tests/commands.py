@@ -1,0 +1,128 @@
+"""`harness` as a process of its own that need not import everything first.
+
+Of a small command's ten seconds five are imports of pandas, SciPy and seaborn. Here a process that has
+imported what commands do forks them, with the arguments, folder, environment, output and exit status of a
+command that a shell has begun. What a process reads only as it begins is that of its fork server.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+
+# Read as a process begins: by the loader, by Python, by matplotlib's import, by the first temporary file.
+_READ_EARLY = ("LD_", "PYTHON", "MPL", "TMPDIR", "LANG", "LC_")
+
+_IMPORTED = (
+    "harness.cli",
+    "harness.sessions.bench",
+    "harness.sessions.selfcheck",
+    "harness.report.pages.summary",
+)
+
+
+class Commands:
+    """A fork server for each kind of beginning that commands are asked for with, until it is closed."""
+
+    def __init__(self):
+        self._servers = {}
+        self._open = ExitStack()
+
+    def run(self, *arguments, cwd, env, timeout):
+        """What `subprocess.run` gives of `python -m harness`, with its output as text.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not ended within `timeout` seconds.
+        """
+        early = {name: value for name, value in env.items() if name.startswith(_READ_EARLY)}
+        key = tuple(sorted(early.items()))
+        if key not in self._servers:
+            self._servers[key] = self._open.enter_context(_Server(env))
+        server = self._servers[key]
+        try:
+            return server.run([os.fsdecode(one) for one in arguments], str(cwd), env, timeout)
+        except subprocess.TimeoutExpired:
+            del self._servers[key]
+            raise
+
+    def close(self):
+        self._open.close()
+
+
+class _Server:
+    def __init__(self, env):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.commands"], cwd=ROOT, env=env, text=True, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, arguments, cwd, env, timeout):
+        with TemporaryDirectory() as folder:
+            said, errors = Path(folder) / "stdout", Path(folder) / "stderr"
+            asked = {"arguments": arguments, "cwd": cwd, "env": env, "said": str(said), "errors": str(errors)}
+            self._process.stdin.write(json.dumps(asked) + "\n")
+            self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], timeout)[0]:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["harness", *arguments], timeout)
+            status = int(self._process.stdout.readline())
+            return subprocess.CompletedProcess(
+                ["harness", *arguments], status, said.read_text(), errors.read_text()
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self._process:
+            pass
+
+
+def main():
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    # No collection in a command writes to what it shares with the others.
+    gc.freeze()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            # Ends as a process of its own would, through the interpreter's own end.
+            _command(asked)
+            return
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
+        sys.stdout.flush()
+
+
+def _command(asked):
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["cwd"])
+    for descriptor, path, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, asked["said"], os.O_WRONLY | os.O_CREAT),
+        (2, asked["errors"], os.O_WRONLY | os.O_CREAT),
+    ):
+        opened = os.open(path, flags)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    # As `python -m` has it: the working folder comes first.
+    sys.path[0] = asked["cwd"]
+    sys.argv = ["harness", *asked["arguments"]]
+    runpy.run_module("harness", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
