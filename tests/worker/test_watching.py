@@ -119,7 +119,7 @@ FAULTS_TRIED = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_what_only_timed_trials_do_is_found(framework, synthetic_root, tmp_path):
+def test_what_only_timed_trials_do_is_found(framework, tmp_path):
     own = "graph" if framework == TENSORFLOW else "loop-fused"
     ways = ("loop", "eager", "idiomatic", own)
     # The frameworks begin at different ways, so that most faults meet two of them.
@@ -129,7 +129,7 @@ def test_what_only_timed_trials_do_is_found(framework, synthetic_root, tmp_path)
         fitting = [way for way in ways if Mode(way.partition("-")[0]) in FAULTS[fault].modes]
         asked.append(f"{fitting[number % len(fitting)]}:{fault}")
     asked = [*(f"{way}:" for way in ways), *sorted(asked)]
-    tried = said_by("tests.worker.try_faults", tmp_path, framework, synthetic_root, *asked)
+    tried = said_by("tests.worker.try_faults", tmp_path, framework, tmp_path, *asked)
     assert [f"{one['way']}:{one['fault']}" for one in tried] == asked
     assert [one["said"] for one in tried if not one["fault"] and one["kind"] is not None] == []
     assert [one for one in tried if one["fault"] and one["kind"] != OtherWork.kind] == []

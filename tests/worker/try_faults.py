@@ -1,8 +1,9 @@
 """Trials of a faulty adapter, one after the other in one process: how each ended.
 
-`python -m tests.worker.try_faults FRAMEWORK DATA_ROOT WAY:FAULT ...` prints a JSON object for each: both
-names, and the kind and the sentence of its failure or nulls. A way is a mode or, such as `loop-fused`, a mode
-and an Adam. `WAY:` is the adapter without a fault, `WAY` that and every fault that the mode allows.
+`python -m tests.worker.try_faults FRAMEWORK FOLDER WAY:FAULT ...` makes its data in the folder and prints a
+JSON object for each: both names, and the kind and the sentence of its failure or nulls. A way is a mode or,
+such as `loop-fused`, a mode and an Adam. `WAY:` is the adapter without a fault, `WAY` that and every fault
+that the mode allows.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
+import tests.worker.small_test_set  # noqa: F401  (before all others)
+from harness.data import synthetic
+from harness.data.catalogue import COLLECTIONS
 from harness.work.listings import TENSORFLOW
 from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
@@ -20,10 +25,13 @@ from harness.worker.trial import Worker
 from tests.worker.late_faults import FAULTS, TORCH_ONLY
 
 # A partial batch of 40; in two rounds an epoch.
-WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3)
+WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3, eval_batch_size=100)
 
 
-def main(framework: str, data_root: str, *asked: str) -> None:
+def main(framework: str, folder: str, *asked: str) -> None:
+    raw = COLLECTIONS[Dataset.SYNTHETIC].raw(Path(folder))
+    raw.mkdir(parents=True, exist_ok=True)
+    synthetic.write(raw)
     # A few calls are as good as many here.
     beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
@@ -31,7 +39,7 @@ def main(framework: str, data_root: str, *asked: str) -> None:
         way, colon, fault = named.partition(":")
         mode, _, update = way.partition("-")
         case = Case(workload=WORK, device="cpu", mode=Mode(mode), update=Update(update or Update.STOCK))
-        spec = TrialSpec(framework=framework, case=case, threads=1, data_root=data_root)
+        spec = TrialSpec(framework=framework, case=case, threads=1, data_root=folder)
         for one in [fault] if colon else ["", *allowed(framework, case.mode)]:
             os.environ["EVENMATCH_FAULT"] = one
             told = {"way": way, "fault": one} | ended(spec)
