@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from harness.analysis.match import typical_effects
+from harness.analysis.match import total_effects, typical_effects
 from harness.analysis.of_trials import trial_numbers
 from harness.work.records import Status
 
@@ -21,7 +21,7 @@ TURN: Final = ["trial_id", "phase", "round_index", "wall_s", "samples", "warm_up
 _FEWEST: Final = 2
 
 _OF_TRIAL: Final = ["case_id", "run_id", "match_id", "seat", "contender", "framework"]
-_DTYPES: Final[dict[Hashable, str]] = {"phase": "str", "log_speed": "float64"}
+_DTYPES: Final[dict[Hashable, str]] = {"phase": "str", "log_speed": "float64", "log_total_speed": "float64"}
 
 
 def effects(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
@@ -35,8 +35,9 @@ def effects(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
         One row a trial and phase in which it was timed, matches in order of appearance: `case_id`, `run_id`,
         `match_id`, `seat`, `contender` and `framework`, and `log_speed` about the match's mean
         (`match.typical_effects`), NaN where a round has no proper time. In a match and phase the difference
-        of two is the log of one's throughput over the other's, so ratios close. Matches in which fewer than
-        two contenders finished are left out.
+        of two is the log of one's throughput over the other's, so ratios close. `log_total_speed` likewise,
+        over all turns together (`match.total_effects`). Matches in which fewer than two contenders finished
+        are left out.
     """
     finished = trials[trials["status"] == Status.OK].reset_index(drop=True)
     match = finished.groupby(MATCH, sort=False).ngroup()
@@ -48,9 +49,7 @@ def effects(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*_OF_TRIAL, *_DTYPES]).astype(_DTYPES)
     told = pd.concat(found).sort_values("trial", kind="stable")
     of_trial = finished[_OF_TRIAL].iloc[told["trial"]].reset_index(drop=True)
-    return of_trial.assign(phase=told["phase"].to_numpy(), log_speed=told["log_speed"].to_numpy()).astype(
-        _DTYPES
-    )
+    return of_trial.assign(**{str(name): told[name].to_numpy() for name in _DTYPES}).astype(_DTYPES)
 
 
 def ratios(found: pd.DataFrame, column: str, of: Hashable, over: Hashable) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def ratios(found: pd.DataFrame, column: str, of: Hashable, over: Hashable) -> pd
 
     Returns:
         One row a match and phase: `case_id` (of the one), `run_id`, `match_id`, `phase`, and `log_ratio`, the
-        log of the one's throughput over the other's.
+        log of the one's throughput over the other's; `log_total_ratio` over all turns together.
 
     Raises:
         ValueError: two of a match have the same value there, as programs of a walk may: only `seat` tells
@@ -74,9 +73,13 @@ def ratios(found: pd.DataFrame, column: str, of: Hashable, over: Hashable) -> pd
     for name, rows in ((of, one), (over, other)):
         if rows.duplicated([*MATCH, "phase"]).any():
             raise ValueError(f"{column} {name} is not one contender of each match")
-    both = one.merge(other[[*MATCH, "phase", "log_speed"]], on=[*MATCH, "phase"], suffixes=("", "_other"))
-    both = both.assign(log_ratio=both["log_speed"] - both["log_speed_other"])
-    return both[["case_id", *MATCH, "phase", "log_ratio"]]
+    speeds = ["log_speed", "log_total_speed"]
+    both = one.merge(other[[*MATCH, "phase", *speeds]], on=[*MATCH, "phase"], suffixes=("", "_other"))
+    both = both.assign(
+        log_ratio=both["log_speed"] - both["log_speed_other"],
+        log_total_ratio=both["log_total_speed"] - both["log_total_speed_other"],
+    )
+    return both[["case_id", *MATCH, "phase", "log_ratio", "log_total_ratio"]]
 
 
 def _timed(finished: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +103,7 @@ def _timed(finished: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def _effects_of(phase: Hashable, timed: pd.DataFrame) -> pd.DataFrame | None:
-    """One match in one phase: `trial`, `phase`, `log_speed` of who was timed; None of fewer than two."""
+    """One match in one phase: `trial`, `phase` and both speeds of who was timed; None of fewer than two."""
     turn, turns = pd.factorize(timed["turn"])
     seat, trials = pd.factorize(timed["trial"])
     if len(trials) < _FEWEST:
@@ -110,5 +113,12 @@ def _effects_of(phase: Hashable, timed: pd.DataFrame) -> pd.DataFrame | None:
         np.ones((len(turns), len(trials)), np.bool_),
     )
     sample_s[turn, seat], left_out[turn, seat] = timed["sample_s"], timed["warm_up"]
-    log_speeds, counts = typical_effects(sample_s, left_out), np.flatnonzero(~left_out.all(axis=0))
-    return pd.DataFrame({"trial": trials[counts], "phase": phase, "log_speed": log_speeds[counts]})
+    counts = np.flatnonzero(~left_out.all(axis=0))
+    return pd.DataFrame(
+        {
+            "trial": trials[counts],
+            "phase": phase,
+            "log_speed": typical_effects(sample_s, left_out)[counts],
+            "log_total_speed": total_effects(sample_s, left_out)[counts],
+        }
+    )

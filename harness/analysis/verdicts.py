@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.analysis.disturbed import disturbances
 from harness.analysis.effects import MATCH, TURN, effects, ratios
+from harness.analysis.match import totals_differ
 from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import (
     FloatArray,
@@ -17,6 +18,7 @@ from harness.analysis.statistics import (
     Verdict,
     judge,
     judge_family,
+    ratio_interval,
     without_tests,
 )
 from harness.work.records import Phase, Status
@@ -44,6 +46,10 @@ DTYPES: Final[dict[Hashable, str]] = {
     "speed_ratio_low": "float64",
     "speed_ratio_high": "float64",
     "confidence": "float64",
+    "total_ratio": "float64",
+    "total_ratio_low": "float64",
+    "total_ratio_high": "float64",
+    "total_differs": "bool",
     "p_value": "float64",
     "p_adjusted": "float64",
     "p_equivalence": "float64",
@@ -78,7 +84,10 @@ def verdicts(
 
     Returns:
         One row per case and phase, cases in order of appearance, phases in `Phase`'s. `speed_ratio` is the
-        throughput of the framework `speed_of` over that of `speed_over`. `p_value` and `p_adjusted` (Holm)
+        throughput of the framework `speed_of` over that of `speed_over` in a typical turn, `total_ratio` over
+        all turns together, and `total_differs` says whether the two differ by more than the interval of
+        their difference (`match.totals_differ`): what strikes fewer than half of the rounds of one shows in
+        the second alone. `p_value` and `p_adjusted` (Holm)
         belong to the test for a difference, `p_equivalence` and `p_equivalence_adjusted` to that for
         equivalence. What could not be computed is null, with the `reason` beside it; `verdict` is null only
         for want of a certificate.
@@ -88,10 +97,12 @@ def verdicts(
     refused = refusals(cases, certificates)
     notes = failure_notes(trials)
     pair = pair_of(trials)
-    log_ratios = _log_ratios(trials, rounds, "framework", pair)
+    found = ratios(effects(trials, rounds), "framework", *pair)
     rows = []
     for phase in Phase:
-        samples = {case_id: np.array(log_ratios.get((phase, case_id), [])) for case_id in case_ids}
+        of_phase = found[found["phase"] == phase]
+        of_case = {case_id: of_phase[of_phase["case_id"] == case_id] for case_id in case_ids}
+        samples = {case_id: _sample(one) for case_id, one in of_case.items()}
         for case_id, judgement in _judge_phase(samples, refused, margin, 1 - confidence).items():
             refusal = refused.get(case_id)
             row = {
@@ -104,7 +115,7 @@ def verdicts(
                 "verdict": None if refusal else called(judgement.verdict, pair),
                 "reason": refusal or judgement.reason + notes.get(case_id, ""),
             }
-            rows.append(row | numbers(judgement))
+            rows.append(row | numbers(judgement) | totals(of_case[case_id], confidence))
     judged = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     return cases.merge(judged, on="case_id")
 
@@ -116,9 +127,9 @@ def control(
 
     Of training, all replicates together, whichever framework they ran. None where no match finished.
     """
-    log_ratios = _log_ratios(trials, rounds, "seat", (0, 1))
-    sample = [one for (phase, _), kept in log_ratios.items() if phase == Phase.TRAIN for one in kept]
-    return judge(sample, margin=margin, alpha=1 - confidence) if sample else None
+    found = ratios(effects(trials, rounds), "seat", 0, 1)
+    sample = _sample(found[found["phase"] == Phase.TRAIN])
+    return judge(sample, margin=margin, alpha=1 - confidence) if sample.size else None
 
 
 def called(verdict: str, pair: tuple[str, str]) -> str:
@@ -169,19 +180,29 @@ def numbers(judgement: Judgement) -> dict[str, float | None]:
     }
 
 
-def _log_ratios(
-    trials: pd.DataFrame, rounds: pd.DataFrame, column: str, two: tuple[Hashable, Hashable]
-) -> dict[tuple[str, str], list[float]]:
-    """Log-ratios of two contenders in each (phase, case), one a replicate in which both finished.
+def totals(found: pd.DataFrame, confidence: float) -> dict[str, float | bool | None]:
+    """The ratio over all turns together, and whether it is another, as a verdict's row holds them.
 
-    `column` tells the two apart: the first one's speed is over the second's.
+    `found` are the matches of one case and phase, as `effects.ratios` returns them.
     """
-    of, over = two
-    log_ratios: dict[tuple[str, str], list[float]] = {}
-    found = ratios(effects(trials, rounds), column, of, over)
-    for phase, case_id, log_ratio in zip(found["phase"], found["case_id"], found["log_ratio"], strict=True):
-        log_ratios.setdefault((str(phase), str(case_id)), []).append(log_ratio)
-    return log_ratios
+    known = found[np.isfinite(found["log_total_ratio"]) & np.isfinite(found["log_ratio"])]
+    if known.empty:
+        return dict.fromkeys(("total_ratio", "total_ratio_low", "total_ratio_high")) | {
+            "total_differs": False
+        }
+    interval = ratio_interval(known["log_total_ratio"], confidence)
+    return {
+        "total_ratio": interval.estimate,
+        "total_ratio_low": interval.low,
+        "total_ratio_high": interval.high,
+        "total_differs": totals_differ(known["log_ratio"], known["log_total_ratio"], confidence),
+    }
+
+
+def _sample(found: pd.DataFrame) -> FloatArray:
+    """(replicates,) log-ratios, one a match in which both finished."""
+    values: FloatArray = found["log_ratio"].to_numpy(dtype=np.float64)
+    return values
 
 
 def failure_notes(trials: pd.DataFrame) -> dict[str, str]:

@@ -20,7 +20,7 @@ from harness.analysis.effects import MATCH, TURN, effects, ratios
 from harness.analysis.of_trials import pair_of
 from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import Judgement, without_tests
-from harness.analysis.verdicts import CASE, DTYPES, failure_notes, numbers, refusals
+from harness.analysis.verdicts import CASE, DTYPES, failure_notes, numbers, refusals, totals
 from harness.errors import ResultsUnusable
 from harness.work.program import Update
 from harness.work.records import Phase
@@ -79,7 +79,8 @@ def answers(
     for phase in Phase:
         of_phase = [one for one in asked if one.question is Question.SAME or phase is Phase.TRAIN]
         found = measured[measured["phase"] == phase]
-        samples = {one.ratio: _sample(found, one) for one in of_phase}
+        matches = {one.ratio: _matches(found, one) for one in of_phase}
+        samples = {ratio: one["log_ratio"].to_numpy(dtype=np.float64) for ratio, one in matches.items()}
         judged = _judge(of_phase, samples, lacking, margin, 1 - confidence)
         for one in of_phase:
             judgement, refusal = judged[one.ratio], one.refused(lacking)
@@ -92,6 +93,7 @@ def answers(
                     "verdict": None if refusal else one.called(judgement.verdict),
                     "reason": refusal or judgement.reason + notes.get(one.ratio.case_id, ""),
                     **numbers(judgement),
+                    **totals(matches[one.ratio], confidence),
                 }
             )
     dtypes = {**ASKED, **DTYPES}
@@ -189,13 +191,11 @@ def way_of(row: Mapping[Hashable, Any]) -> Way:
     return Way(mode=Mode(row["mode"]), update=Update(row["update"]))
 
 
-def _sample(found: pd.DataFrame, asked: _Asked) -> npt.NDArray[np.float64]:
-    """(replicates,) log-ratios: of one that memory split, of the first part that both sat in."""
+def _matches(found: pd.DataFrame, asked: _Asked) -> pd.DataFrame:
+    """The ratio in each match: of one that memory split, in the first part that both sat in."""
     log_ratios = ratios(found, "contender", asked.ratio.first, asked.ratio.second)
     whole = log_ratios["match_id"].str.replace(r"-part\d+$", "", regex=True)
-    firsts = log_ratios[~pd.DataFrame({"run": log_ratios["run_id"], "match": whole}).duplicated()]
-    values: npt.NDArray[np.float64] = firsts["log_ratio"].to_numpy(dtype=np.float64)
-    return values
+    return log_ratios[~pd.DataFrame({"run": log_ratios["run_id"], "match": whole}).duplicated()]
 
 
 def _judge(

@@ -29,7 +29,9 @@ def examine(settings: Settings) -> list[Check]:
     passed = settings.pass_env
     asked = [(one.name, device) for device in devices for one in installed if Place.of(device) in one.places]
     with ThreadPoolExecutor(host.usable_cores()) as pool:
-        probes = dict(zip(asked, pool.map(lambda each: probing.ask(*each, passed), asked), strict=True))
+        probes = dict(
+            zip(asked, pool.map(lambda each: probing.ask(each[0], each[1], passed), asked), strict=True)
+        )
         tried = [
             (ability, device, pool.submit(probing.tries, one.name, ability, device, passed))
             for device in devices

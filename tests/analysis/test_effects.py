@@ -112,3 +112,13 @@ def test_a_contender_that_sits_twice_is_told_by_its_seat_alone():
     for column, twice in (("contender", "way2"), ("framework", "f0")):
         with pytest.raises(ValueError, match=f"{twice} is not one contender of each match"):
             ratios(found, column, twice, "way0")
+
+
+def test_ratios_over_all_turns_close_as_the_typical_ones_do():
+    found = effects(*tables())
+    log_ratio = {
+        (of, over): ratios(found, "contender", of, over)["log_total_ratio"].to_numpy()
+        for of, over in permutations(found["contender"].unique(), 2)
+    }
+    for a, b, c in permutations(found["contender"].unique(), 3):
+        assert log_ratio[a, b] + log_ratio[b, c] + log_ratio[c, a] == pytest.approx(0, abs=1e-9)

@@ -27,6 +27,10 @@ COLUMNS = [
         "speed_ratio_low",
         "speed_ratio_high",
         "confidence",
+        "total_ratio",
+        "total_ratio_low",
+        "total_ratio_high",
+        "total_differs",
     ),
     *("p_value", "p_adjusted", "p_equivalence", "p_equivalence_adjusted", "verdict", "reason"),
 ]
@@ -299,3 +303,21 @@ def test_the_frame_says_what_the_statistics_say():
         assert row["speed_ratio_low"] == pytest.approx(judgement.interval.low)
         assert row["p_adjusted"] == pytest.approx(judgement.p_difference_adjusted)
         assert row["verdict"] == called(judgement.verdict, FRAMEWORKS)
+
+
+def test_what_strikes_one_round_in_four_shows_in_the_ratio_of_totals_alone():
+    records = Records().measure("case", sd=0.001)
+    rounds = records.rounds
+    struck = rounds["framework"].eq(TENSORFLOW) & rounds["round_index"].eq(2)
+    rounds.loc[struck, "wall_s"] *= 2
+    for plain, slow in zip(
+        verdicts(records.trials, records.rounds).to_dict("records"),
+        verdicts(records.trials, rounds).to_dict("records"),
+        strict=True,
+    ):
+        assert slow["speed_ratio"] == pytest.approx(plain["speed_ratio"], abs=0.002)
+        assert not plain["total_differs"]
+        assert plain["total_ratio"] == pytest.approx(1, abs=0.002)
+        assert slow["total_differs"]
+        assert slow["total_ratio"] == pytest.approx(4 / 5, abs=0.002)
+        assert slow["total_ratio_low"] < slow["total_ratio"] < slow["total_ratio_high"]

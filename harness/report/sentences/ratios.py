@@ -47,7 +47,7 @@ def why_open(group: pd.DataFrame) -> str:
     if pd.isna(group["verdict"].iloc[0]):
         return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
     pair = (str(group["speed_of"].iloc[0]), str(group["speed_over"].iloc[0]))
-    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}"
+    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}{_in_total(measured, pair[0])}"
 
 
 def _so_far(measured: pd.DataFrame) -> str:
@@ -56,19 +56,31 @@ def _so_far(measured: pd.DataFrame) -> str:
     return words.listed(f"{bounded(row)} at batch {row['batch_size']}" for row in measured.to_dict("records"))
 
 
-def bounded(row: Mapping[Any, Any]) -> str:
+def bounded(row: Mapping[Any, Any], ratio: str = "speed_ratio") -> str:
     """A ratio, and its interval where it has one."""
-    reach = words.interval(row["speed_ratio_low"], row["speed_ratio_high"])
-    return words.ratio(row["speed_ratio"]) + ("" if reach == words.MISSING else f" ({reach})")
+    reach = words.interval(row[f"{ratio}_low"], row[f"{ratio}_high"])
+    return words.ratio(row[ratio]) + ("" if reach == words.MISSING else f" ({reach})")
 
 
-def towards(group: pd.DataFrame, of: str) -> pd.DataFrame:
+def towards(group: pd.DataFrame, of: str, ratio: str = "speed_ratio") -> pd.DataFrame:
     """Ratio and interval turned so that above 1 the framework `of` is faster."""
-    ratio = group[["speed_ratio_low", "speed_ratio", "speed_ratio_high"]]
+    rising = group[[f"{ratio}_low", ratio, f"{ratio}_high"]]
     if of == group["speed_of"].iloc[0]:
-        return ratio
-    turned = 1 / ratio[["speed_ratio_high", "speed_ratio", "speed_ratio_low"]]
-    return turned.set_axis(ratio.columns, axis=1)
+        return rising
+    return (1 / rising[rising.columns[::-1]]).set_axis(rising.columns, axis=1)
+
+
+def _in_total(group: pd.DataFrame, of: str) -> str:
+    """The ratio over all turns together, where it is not that of a typical turn; else nothing."""
+    differing = group[group["total_differs"]]
+    if differing.empty:
+        return ""
+    batches = differing["batch_size"]
+    turned = towards(differing, of, "total_ratio").to_dict("records")
+    told = words.listed(
+        f"{bounded(row, 'total_ratio')} at batch {batch}" for row, batch in zip(turned, batches, strict=True)
+    )
+    return f"; over all turns together, the few slow ones included, {told}"
 
 
 def span(turned: pd.DataFrame) -> str:
@@ -81,12 +93,13 @@ def evidence(group: pd.DataFrame, of: str) -> str:
     lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
     confidence = f"{100 * group['confidence'].iloc[0]:g} %"
     fewest = words.plural(int(group["replicates"].min()), "replicate")
+    in_total = _in_total(group, of)
     if len(group) == 1:
-        return f"{confidence} interval {_listed(lows, highs)}; {fewest}"
+        return f"{confidence} interval {_listed(lows, highs)}; {fewest}{in_total}"
     if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
-        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each"
+        return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each{in_total}"
     widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
-    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each"
+    return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each{in_total}"
 
 
 def _listed(lows: pd.Series, highs: pd.Series) -> str:

@@ -136,3 +136,20 @@ def test_without_a_finished_match_accuracies_are_not_compared(frames, failure):
         learned(shown)
         == "Accuracies could not be compared: no whole training of both frameworks has finished."
     )
+
+
+def test_a_ratio_of_totals_is_told_where_it_is_another_turned_towards_the_faster(frames):
+    judged = judge(frames(ratio=0.5, batch_sizes=(64,)))
+    (plain,) = answers(judged)
+    assert "over all turns" not in plain.sure
+    of_totals = {"total_ratio": 0.4, "total_ratio_low": 0.32, "total_ratio_high": 0.5, "total_differs": True}
+    (told,) = answers(judged.assign(**of_totals))
+    assert told.sure == (
+        f"{plain.sure}; over all turns together, the few slow ones included, 2.50 (2.00 to 3.12) at batch 64"
+    )
+
+
+def test_a_ratio_of_totals_is_told_also_where_nothing_is_decided(frames):
+    judged = judge(frames(replicates=2, batch_sizes=(64,)))
+    (told,) = answers(judged.assign(total_ratio=2.0, total_differs=True))
+    assert told.sure.endswith("; over all turns together, the few slow ones included, 2.00 at batch 64")
