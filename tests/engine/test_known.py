@@ -43,8 +43,13 @@ def test_their_number_is_the_cheapest_for_a_given_error():
 
 
 def test_where_only_turns_vary_they_are_many_and_where_only_replicates_do_few():
-    assert asked(run(between=0.0, within=0.2)) == MOST_TURNS
+    assert asked(run(between=0.0, within=0.2, turns=60)) == MOST_TURNS
     assert asked(run(between=0.2, within=0.01)) == FEWEST_TURNS
+
+
+def test_at_least_half_of_what_varies_is_held_to_be_between_replicates():
+    """Start over turn is 40, and a turn of 20 varies 40 times as much as half of their median does."""
+    assert asked(run(between=0.0, within=0.2, turns=20)) == pytest.approx(math.sqrt(40 * 40), rel=0.05)
 
 
 def test_turns_of_seconds_are_few():
