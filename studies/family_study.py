@@ -21,7 +21,7 @@ from scipy.stats import binomtest
 
 from harness.analysis.questions import every_two, judge_questions
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Verdict, holm
-from harness.engine.stopping import Target
+from harness.engine.stopping import EXTRA
 from studies.effect_candidates import means_of_pairwise_medians
 from studies.noise import SCENARIOS, Scenario, Shape
 
@@ -108,7 +108,7 @@ def stopped(error: FloatArray, most: int, within: float | None) -> IntArray:
     looks = (half_width <= within).all(axis=1)
     looks[:, : MIN_REPLICATES - 2] = False
     first = np.where(looks.any(axis=1), looks.argmax(axis=1) + 2, most)
-    return np.minimum(first + Target.EXTRA, most)
+    return np.minimum(first + EXTRA, most)
 
 
 def difference_p(mean: FloatArray, error: FloatArray, replicates: IntArray) -> FloatArray:

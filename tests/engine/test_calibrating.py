@@ -51,7 +51,7 @@ def settled(tmp_path):
 
 
 @pytest.fixture
-def run(settled, tmp_path, synthetic_root, monkeypatch):
+def run(settled, tmp_path, synthetic_root, forked_matches, monkeypatch):
     """Calibrate with scripted workers; what was tried, the trials, and who was told."""
 
     def calibrated(script=None, *, usual=True, **given):

@@ -62,7 +62,7 @@ class Counted(Closing):
 
 
 @pytest.fixture
-def run(tmp_path, synthetic_root, monkeypatch):
+def run(tmp_path, synthetic_root, forked_matches, monkeypatch):
     """Explain with scripted workers: how it ended, the changes on disk, the trials, and who was told."""
 
     def measured(a=A, b=B, *, pytorch=None, observer=None, beside=False, **given):

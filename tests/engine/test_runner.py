@@ -43,7 +43,7 @@ class Silent:
 
 
 @pytest.fixture
-def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
+def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
     def measure(scripts=None, observer=None, *, roles=frozenset({Role.COMPARISON}), **given):
