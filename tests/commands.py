@@ -1,4 +1,4 @@
-"""`harness` as a process of its own that need not import everything first.
+"""`harness`, and pytest, as a process of its own that need not import everything first.
 
 Of a small command's ten seconds five are imports of pandas, SciPy and seaborn. Here a process that has
 imported what commands do forks them, with the arguments, folder, environment, output and exit status of a
@@ -40,8 +40,8 @@ class Commands:
         self._servers = {}
         self._open = ExitStack()
 
-    def run(self, *arguments, cwd, env, timeout):
-        """What `subprocess.run` gives of `python -m harness`, with its output as text.
+    def run(self, *arguments, cwd, env, timeout, module="harness"):
+        """What `subprocess.run` gives of `python -m MODULE`, with its output as text.
 
         Raises:
             subprocess.TimeoutExpired: it has not ended within `timeout` seconds.
@@ -52,7 +52,7 @@ class Commands:
             self._servers[key] = self._open.enter_context(_Server(env))
         server = self._servers[key]
         try:
-            return server.run([os.fsdecode(one) for one in arguments], str(cwd), env, timeout)
+            return server.run([module, *map(os.fsdecode, arguments)], str(cwd), env, timeout)
         except subprocess.TimeoutExpired:
             del self._servers[key]
             raise
@@ -68,19 +68,17 @@ class _Server:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 
-    def run(self, arguments, cwd, env, timeout):
+    def run(self, command, cwd, env, timeout):
         with TemporaryDirectory() as folder:
             said, errors = Path(folder) / "stdout", Path(folder) / "stderr"
-            asked = {"arguments": arguments, "cwd": cwd, "env": env, "said": str(said), "errors": str(errors)}
+            asked = {"command": command, "cwd": cwd, "env": env, "said": str(said), "errors": str(errors)}
             self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
             if not select.select([self._process.stdout], [], [], timeout)[0]:
                 os.killpg(self._process.pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(["harness", *arguments], timeout)
+                raise subprocess.TimeoutExpired(command, timeout)
             status = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess(
-                ["harness", *arguments], status, said.read_text(), errors.read_text()
-            )
+            return subprocess.CompletedProcess(command, status, said.read_text(), errors.read_text())
 
     def __enter__(self):
         return self
@@ -120,8 +118,8 @@ def _command(asked):
         os.close(opened)
     # As `python -m` has it: the working folder comes first.
     sys.path[0] = asked["cwd"]
-    sys.argv = ["harness", *asked["arguments"]]
-    runpy.run_module("harness", run_name="__main__", alter_sys=True)
+    sys.argv = asked["command"]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,15 @@ OUTSIDE = {name: value for name, value in os.environ.items() if not name.startsw
 
 
 @pytest.fixture
-def suite(tmp_path, synthetic_root):
+def harness(commands, tmp_path):
+    def run(*arguments):
+        return commands.run(*arguments, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=300)
+
+    return run
+
+
+@pytest.fixture
+def suite(commands, tmp_path, synthetic_root):
     """Run the suite with scripted workers; gives the process and the file it wrote."""
 
     def run(*arguments, fails=False, mismatch=True):
@@ -38,12 +46,10 @@ def suite(tmp_path, synthetic_root):
         }
         file = tmp_path / "out.json"
         written = () if "no:benchmark" in arguments else (f"--benchmark-json={file}",)
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "benchmarks", "-q", "--dataset", "synthetic",
-             "--batch-size", "100", "--round", "0.01", *(["--allow-mismatch"] if mismatch else []),
-             *arguments, *written],
-            capture_output=True, text=True, cwd=ROOT, check=False,
-            env=OUTSIDE | scripted | {"XDG_CACHE_HOME": str(synthetic_root.parent)},
+        done = commands.run(
+            "benchmarks", "-q", "--dataset", "synthetic", "--batch-size", "100", "--round", "0.01", "--epochs", "1",
+            *(["--allow-mismatch"] if mismatch else []), *arguments, *written, cwd=ROOT, timeout=300,
+            env=OUTSIDE | scripted | {"XDG_CACHE_HOME": str(synthetic_root.parent)}, module="pytest",
         )  # fmt: skip
         return done, json.loads(file.read_text()) if file.is_file() else None
 
@@ -121,15 +127,8 @@ def test_a_case_without_its_certificate_fails_with_the_reason_and_is_not_measure
     assert written is None
 
 
-def test_the_file_is_brought_into_results_once_and_reported(suite, tmp_path):
+def test_the_file_is_brought_into_results_once_and_reported(suite, harness, tmp_path):
     _, written = suite("--replicates", "2")
-
-    def harness(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments], capture_output=True, text=True, check=False,
-            cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-
     assert harness("import", "out.json").returncode == 0
     trials = pd.read_parquet(tmp_path / "results" / "trials")
     assert set(trials["trial_id"]) == {one["trial_id"] for one in written["evenmatch"]["trials"]}
@@ -152,12 +151,9 @@ def test_the_file_is_brought_into_results_once_and_reported(suite, tmp_path):
         ('{"evenmatch": {"run_id": "r", "schema_version": 99}}', "written with schema 99"),
     ],
 )
-def test_another_file_is_refused_in_one_line(tmp_path, content, complaint):
+def test_another_file_is_refused_in_one_line(harness, tmp_path, content, complaint):
     (tmp_path / "other.json").write_text(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "import", "other.json"], capture_output=True, text=True,
-        check=False, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = harness("import", "other.json")
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -192,7 +188,7 @@ def test_switched_off_it_skips_with_a_reason(suite):
 
 
 def test_disabled_it_still_runs_each_case_once(suite):
-    done, _ = suite("-k", "evaluate", "--benchmark-disable")
+    done, _ = suite("-k", "evaluate", "--benchmark-disable", "--replicates", "1")
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
 
