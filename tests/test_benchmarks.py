@@ -48,7 +48,8 @@ def suite(commands, tmp_path, synthetic_root):
         written = () if "no:benchmark" in arguments else (f"--benchmark-json={file}",)
         done = commands.run(
             "benchmarks", "-q", "--dataset", "synthetic", "--batch-size", "100", "--round", "0.01",
-            "--epochs", "1", *(["--allow-mismatch"] if mismatch else []), *arguments, *written, cwd=ROOT, timeout=300,
+            "--epochs", "1", *(["--allow-mismatch"] if mismatch else []), *arguments, *written,
+            cwd=ROOT, timeout=300,
             env=OUTSIDE | scripted | {"XDG_CACHE_HOME": str(synthetic_root.parent)}, module="pytest",
         )  # fmt: skip
         return done, json.loads(file.read_text()) if file.is_file() else None
