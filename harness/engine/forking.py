@@ -20,7 +20,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from harness.engine.process import Process, WorkerProcess, begun, last_words, readable
+from harness.engine.process import Process, WorkerProcess, begun, end, last_words, readable
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
 from harness.measure import host, scratch
@@ -32,7 +32,6 @@ _MODULE: Final = "harness.worker.forkserver"
 # What a framework's import takes at most, with its files on a slow disk.
 _IMPORT_TIMEOUT_S: Final = 300.0
 _FORK_TIMEOUT_S: Final = 30.0
-_GRACE_S: Final = 5.0
 
 _MOST_BYTES: Final = 1 << 16
 
@@ -165,11 +164,7 @@ class ForkServer:
 
     def close(self) -> None:
         self._socket.close()
-        try:
-            self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process)
         self._open.close()
 
     def __enter__(self) -> Self:

@@ -146,25 +146,16 @@ class WorkerProcess:
         return f"it was ended by {name}{hint}"
 
     def close(self) -> None:
-        """End the process and all that it started; a worker that finished is only waited for."""
+        """End the process and all that it started; one that has finished is only waited for."""
         os.close(self._requests)
-        try:
-            self._process.wait(_GRACE_S)
-        except subprocess.TimeoutExpired:
-            self._end_group()
-            self._process.wait()
+        end(self._process)
         os.close(self._replies)
         self._open.close()
 
     def kill(self) -> None:
         """Do not wait for a worker that has nothing left to say."""
         if self._process.poll() is None:
-            self._end_group()
-
-    def _end_group(self) -> None:
-        # One that was forked may be gone by now, and its number too.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            _kill_group(self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -175,6 +166,20 @@ class WorkerProcess:
         if error is not None:
             self.kill()
         self.close()
+
+
+def end(process: Process) -> None:
+    """Wait a moment for a process to end by itself, and end it where it does not, with all that it began."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_S)
+    _kill_group(process)
+    process.wait()
+
+
+def _kill_group(process: Process) -> None:
+    # It may be gone by now, with all that it began.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def begun(

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from harness.worker.__main__ import serve
+from harness.worker.__main__ import leave, serve
 from harness.worker.adapters import adapter_module
 from harness.worker.protocol import Message, dump, parse
 
@@ -66,8 +66,7 @@ class _ForkServer:
                 os.close(one)
             return
         if pid == 0:
-            # Ends as a process of its own would, through the interpreter's own end.
-            sys.exit(self._work(request, descriptors))
+            leave(self._work(request, descriptors))
         self._statuses[pid] = status
         for one in given:
             os.close(one)
@@ -112,6 +111,7 @@ def main(parent: socket.socket, framework: str) -> None:
     gc.freeze()
     parent.sendall(dump({"ok": {}}))
     _ForkServer(parent, import_s).run()
+    leave(0)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import resource
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
+from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec, parse, parse_spec
+
+SLOW = "tests.engine.slow_to_leave"
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +80,34 @@ def test_a_worker_answers_and_ends_by_itself(start, synthetic_root):
     assert trained["samples"] == 1000
     assert trained["wall_s"] >= 0.002
     assert finished["host_peak_bytes"] > 10_000_000
+
+
+def _running(word):
+    """Processes that have this word as an argument, and are not merely waiting to be buried."""
+    return [
+        one
+        for one in psutil.process_iter(["cmdline", "status"])
+        if word in (one.info["cmdline"] or ()) and one.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_nobody_waits_for_an_interpreters_end_and_nothing_of_a_worker_is_left(
+    synthetic_root, monkeypatch, tmp_path, forked
+):
+    with ExitStack() as stack:
+        monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", SLOW)
+        conditions = environment(framework="tensorflow", device="cpu", threads=1, compile_cache=tmp_path)
+        given = (conditions, tmp_path / "worker.log")
+        servers = stack.enter_context(ForkServers())
+        worker = servers.worker("tensorflow", "cpu", *given) if forked else WorkerProcess(*given)
+        stack.enter_context(worker)
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        worker.ask(Do.FINISH, timeout_s=60)
+        assert _running(SLOW)
+        begin_s = time.monotonic()
+    assert time.monotonic() - begin_s < 3
+    assert not _running(SLOW)
 
 
 def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(start, synthetic_root, tmp_path):
