@@ -112,7 +112,7 @@ selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
 
 # One at a time on each core, each file's by one: most of a test's time is a framework's import, on one core.
 test: $(READY) ## Run every test
-	@$(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## Lint, types and the fast tests
 	@$(RUN) -m ruff check .

@@ -15,6 +15,7 @@ from harness.data import mnist
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
 from harness.engine.surroundings import environment
+from harness.measure import host
 from harness.work.records import Role
 from harness.work.workload import Dataset
 from tests.commands import Commands
@@ -23,6 +24,11 @@ from tests.lasting import LastingWorker
 ROLES = frozenset(Role)
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: a third of the time tests wait for workers that sleep."""
+    return host.usable_cores() + 1
 
 
 def pytest_collection_modifyitems(items):

@@ -18,7 +18,7 @@ TESTED = [
     "-m",
     "pytest",
     "-n",
-    "logical",
+    "auto",
     "--maxprocesses",
     "4",
     "--dist",
