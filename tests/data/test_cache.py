@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from small_dataset import (
+
+from harness.data import cache as cache_module
+from harness.data.cache import cache_folder, in_cache
+from harness.data.catalogue import TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS, Collection
+from harness.data.fetch import Source
+from harness.errors import DataUnavailable
+from tests.small_dataset import (
     COLLECTION,
     CONTENT,
     Recorder,
@@ -22,12 +28,6 @@ from small_dataset import (
     flip_a_byte,
     write,
 )
-
-from harness.data import cache as cache_module
-from harness.data.cache import cache_folder, in_cache
-from harness.data.catalogue import TEST_IMAGES, TRAIN_IMAGES, TRAIN_LABELS, Collection
-from harness.data.fetch import Source
-from harness.errors import DataUnavailable
 
 FILLED = {f"MNIST/raw/{name}" for name in CONTENT}
 

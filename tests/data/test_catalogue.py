@@ -6,10 +6,10 @@ import gzip
 from pathlib import Path
 
 import pytest
-from small_dataset import COLLECTION, CONTENT, Recorder, flip_a_byte, write
 
 from harness.data.catalogue import COLLECTIONS, SHAPES, TRAIN_IMAGES, fault, faults
 from harness.work.workload import Dataset
+from tests.small_dataset import COLLECTION, CONTENT, Recorder, flip_a_byte, write
 
 ITEM = next(item for item in COLLECTION.items if item.name == TRAIN_IMAGES)
 WHOLE = CONTENT[TRAIN_IMAGES]

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_dataset import COLLECTION, CONTENT, Recorder, write
 
 from harness.data import fetch
 from harness.data.catalogue import TEST_IMAGES, TRAIN_IMAGES
 from harness.errors import DataUnavailable
 from harness.work.workload import Dataset
+from tests.small_dataset import COLLECTION, CONTENT, Recorder, write
 
 PROJECT = Path(fetch.__file__).parents[2]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_dataset import COLLECTION, CONTENT, Recorder, Shop, files_below, flip_a_byte, write
 
 from harness.data import idx, mnist
 from harness.data.catalogue import COLLECTIONS, SHAPES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS
 from harness.errors import DataUnavailable
 from harness.work.workload import Dataset
+from tests.small_dataset import COLLECTION, CONTENT, Recorder, Shop, files_below, flip_a_byte, write
 
 MNIST = {Dataset.MNIST: COLLECTION}
 

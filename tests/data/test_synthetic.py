@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from small_dataset import Recorder
 
 from harness.data import mnist, synthetic
 from harness.data.catalogue import COLLECTIONS, faults
 from harness.work.workload import CLASSES, Dataset
+from tests.small_dataset import Recorder
 
 
 def test_the_files_written_have_the_catalogues_digests(tmp_path: Path) -> None:

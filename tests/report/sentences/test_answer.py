@@ -151,5 +151,9 @@ def test_a_ratio_of_totals_is_told_where_it_is_another_turned_towards_the_faster
 
 def test_a_ratio_of_totals_is_told_also_where_nothing_is_decided(frames):
     judged = judge(frames(replicates=2, batch_sizes=(64,)))
-    (told,) = answers(judged.assign(total_ratio=2.0, total_differs=True))
-    assert told.sure.endswith("; over all turns together, the few slow ones included, 2.00 at batch 64")
+    (told,) = answers(
+        judged.assign(total_ratio=2.0, total_ratio_low=1.8, total_ratio_high=2.2, total_differs=True)
+    )
+    assert told.sure.endswith(
+        "; over all turns together, the few slow ones included, 2.00 (1.80 to 2.20) at batch 64"
+    )
