@@ -34,7 +34,7 @@ from harness.parity import evidence, judge
 from harness.parity.certificate import Certificate, Finding
 from harness.store import certificates
 from harness.work.contender import Contender
-from harness.work.workload import Case, TrialSpec
+from harness.work.workload import Case, Mode, TrialSpec
 from harness.worker.protocol import Do, dump_spec
 
 # The check that fails where a side ran out of memory: the case does not fit, whatever it would have shown.
@@ -108,7 +108,10 @@ def certify(
 def prove(
     ids: Mapping[Contender, str], conditions: ProofConditions, scratch: Path, observer: ProofObserver
 ) -> Generator[Certificate, None, None]:
-    """Have the contenders testify, two at a time, and judge each; one that cannot is a failed check."""
+    """Have the contenders testify, two at a time, and judge each; one that cannot is a failed check.
+
+    Those with steps to compile begin first: begun last, they would keep one core busy alone for a minute.
+    """
     begun: list[WorkerProcess] = []
     over = Event()
 
@@ -141,9 +144,11 @@ def prove(
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
-            for one, answer in [(one, pool.submit(proof, one)) for one in ids]:
+            longest_first = sorted(ids, key=lambda one: one.case.mode is not Mode.COMPILED)
+            answers = {one: pool.submit(proof, one) for one in longest_first}
+            for one in ids:
                 observer.proof_began(one)
-                yield answer.result()
+                yield answers[one].result()
         except BaseException:
             # The threads end with the workers that they wait for.
             over.set()

@@ -10,6 +10,7 @@ import pytest
 
 from harness.engine import proving
 from harness.engine.proving import ProofConditions, certify, identify
+from harness.errors import WorkerDied
 from harness.measure import nvml, provenance
 from harness.measure.nvml import Gpu, NvmlProbe
 from harness.parity.certificate import Certificate, Finding
@@ -131,6 +132,21 @@ def test_an_id_stays_where_only_the_shell_changes(monkeypatch, tmp_path):
     for name, value in {"OMP_PROC_BIND": "true", "KERAS_HOME": "/mine", "TMPDIR": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     assert identify(CASE, "pytorch", 1, ("TF_XLA_FLAGS",)) == before
+
+
+def test_what_is_compiled_begins_first_and_each_is_told_in_its_place(conditions, monkeypatch, tmp_path):
+    begun = []
+
+    def none(one, *_):
+        begun.append(one.case.mode)
+        raise WorkerDied("none is to be had")
+
+    monkeypatch.setattr(proving, "_worker", none)
+    modes = (Mode.LOOP, Mode.COMPILED, Mode.EAGER)
+    ids = {one: one.id for mode in modes for one in between(replace(CASE, mode=mode), 0).contenders}
+    told = list(proving.prove(ids, conditions, tmp_path, Watcher()))
+    assert begun[:2] == [Mode.COMPILED] * 2
+    assert [one.id for one in told] == list(ids.values())
 
 
 @pytest.mark.slow
