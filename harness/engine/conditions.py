@@ -20,11 +20,12 @@ class Conditions:
     """What all trials of a run share.
 
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
-    `certificates` are those of each case's id and framework, and `servers` fork the workers of matches whose
-    role is among `forked` (decision 0008). `gpus` has the device behind each name but "cpu", settled before
-    anything is measured. A match ends early once each contender has trained for `enough_s`; past `ends_at_s`
-    of the monotonic clock it takes no more turns than it must. With `speed_only` nothing but training is
-    measured. `passed` are the shell's variables that were let in by name.
+    `certificates` are those of each case's id and framework, and `servers` fork the workers of matches
+    whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
+    each name but "cpu", settled before anything is measured. A match ends early once each contender has
+    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must.
+    With `speed_only` nothing but training is measured. `passed` are the shell's variables that were let in
+    by name.
     """
 
     run_id: str
@@ -37,7 +38,7 @@ class Conditions:
     timeout_s: float
     certificates: Mapping[tuple[str, str], Certification]
     servers: ForkServers
-    forked: frozenset[Role] = frozenset({Role.LEARNING})
+    forked: frozenset[Role] = frozenset({Role.LEARNING, Role.PILOT})
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     ends_at_s: float = math.inf

@@ -1,8 +1,8 @@
-"""Workers for what is not timed, forked from a process that has imported their framework and computed
+"""Workers for what judges no speed, forked from a process that has imported their framework and computed
 nothing.
 
-Importing takes most of a start, and proofs and whole trainings ask for many. Replicates are started afresh:
-those that were forked from one process had another ratio (docs/decisions/0008-forked-replicates.md).
+Importing takes most of a start, and proofs, whole trainings and pilots ask for many. Replicates are started
+afresh: those that were forked from one process had another ratio (decision 0008).
 """
 
 from __future__ import annotations

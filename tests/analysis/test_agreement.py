@@ -103,6 +103,7 @@ def test_seeds_too_few_to_tell_leave_the_curves_open():
     assert row.reason.endswith("standard deviations between seeds apart; too few seeds to tell")
 
 
+@pytest.mark.slow
 def test_three_honest_seeds_are_seldom_called_apart():
     """The gap of two means of three is often more than a standard deviation; an interval knows that."""
     called = [only(*run(replicates=3, seed=seed)).losses_agree for seed in range(200)]

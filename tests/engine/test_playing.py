@@ -220,3 +220,22 @@ def test_two_contenders_meet_however_little_memory_there_is(run, monkeypatch):
     monkeypatch.setattr(engine, "room_for", lambda seats, gpu, beside_bytes: 0)
     trials = run({"train_s": 0.02}, {"train_s": 0.02}, enough_s=0.05)
     assert [trial.seat for trial in trials] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "forked"), [({}, 0), ({"chosen": (0, 1)}, 0), ({"pilot": True}, 2), ({"learning": True}, 2)]
+)
+def test_only_what_judges_no_speed_is_forked(run, fork_servers, monkeypatch, given, forked):
+    """A match that has a verdict needs processes of its own (decision 0008)."""
+    asked, worker = [], fork_servers.worker
+
+    def noted(framework, *surroundings):
+        asked.append(framework)
+        return worker(framework, *surroundings)
+
+    monkeypatch.setattr(fork_servers, "worker", noted)
+    short = replace(WORK, epochs=2)
+    case = replace(TWO.case, workload=short)
+    trials = run({"epoch_s": 0.05}, {"epoch_s": 0.05}, replace(between(case, replicate=0), **given))
+    assert [trial.failure for trial in trials] == [None, None]
+    assert len(asked) == forked
