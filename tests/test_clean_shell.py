@@ -56,7 +56,7 @@ def harness(tmp_path):
         for name in ("random.py", "numpy.py"):
             (tmp_path / name).write_text("raise ImportError('not the module that was meant')\n")
         return subprocess.run(
-            [sys.executable, "-P", "-m", "harness", *arguments], capture_output=True, text=True,
+            [sys.executable, "-m", "harness", *arguments], capture_output=True, text=True,
             cwd=tmp_path, env=os.environ | given | scripted | environment, check=False, timeout=300,
         )  # fmt: skip
 
