@@ -110,7 +110,7 @@ doctor: $(READY) ## Say what is there, what is missing and what that disables
 selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
 	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
 
-# One at a time on each core, each file's by one: most of a test's time is a framework's import, on one core.
+# One more at a time than there are cores (tests/conftest.py), each file's by one: many tests wait for workers.
 test: $(READY) ## Run every test
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -13,14 +13,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from harness.engine.process import Process, WorkerProcess, begun, end, last_words, readable
+from harness.engine.process import Process, WorkerProcess, begun, end, kill_group, last_words, readable
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
 from harness.measure import host, scratch
@@ -220,8 +220,7 @@ class Forked:
         line = self._status.readline()
         if not line:
             # Nobody is left who would tell of its end.
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            kill_group(self)
         return int(line) if line else -signal.SIGKILL
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
-from harness.engine.process import WorkerProcess, begun
+from harness.engine.process import WorkerProcess, begun, kill_group
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.frameworks import registry
@@ -96,8 +93,7 @@ def tries(framework: str, ability: Ability, device: str, passed: Sequence[str] =
             return Probed(said=f"it was not done within {_TIMEOUT_S:g} s", usable=False)
         finally:
             # What it calls, a compiler, is a process of its own, and may be what hangs.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)
             process.wait()
         said = (place / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     if status == 0:

@@ -155,7 +155,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """Do not wait for a worker that has nothing left to say."""
         if self._process.poll() is None:
-            _kill_group(self._process)
+            kill_group(self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -172,12 +172,12 @@ def end(process: Process) -> None:
     """Wait a moment for a process to end by itself, and end it where it does not, with all that it began."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_S)
-    _kill_group(process)
+    kill_group(process)
     process.wait()
 
 
-def _kill_group(process: Process) -> None:
-    # It may be gone by now, with all that it began.
+def kill_group(process: Process) -> None:
+    """End a process and all that it began, at once; it may be gone by now."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
