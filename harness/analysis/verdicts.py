@@ -87,10 +87,9 @@ def verdicts(
         throughput of the framework `speed_of` over that of `speed_over` in a typical turn, `total_ratio` over
         all turns together, and `total_differs` says whether the two differ by more than the interval of
         their difference (`match.totals_differ`): what strikes fewer than half of the rounds of one shows in
-        the second alone. `p_value` and `p_adjusted` (Holm)
-        belong to the test for a difference, `p_equivalence` and `p_equivalence_adjusted` to that for
-        equivalence. What could not be computed is null, with the `reason` beside it; `verdict` is null only
-        for want of a certificate.
+        the second alone. `p_value` and `p_adjusted` (Holm) belong to the test for a difference,
+        `p_equivalence` and `p_equivalence_adjusted` to that for equivalence. What could not be computed is
+        null, with the `reason` beside it; `verdict` is null only for want of a certificate.
     """
     cases = trials[CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
