@@ -25,7 +25,9 @@ def shells(tmp_path_factory, synthetic_root):
     """A small run from each shell, into one results folder: their output and their tables."""
     folder = tmp_path_factory.mktemp("shells")
     clean = {name: value for name, value in os.environ.items() if name not in HARMFUL}
-    clean |= {"XDG_CACHE_HOME": str(synthetic_root.parent)}
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    clean |= {"XDG_CACHE_HOME": str(synthetic_root.parent), "TMPDIR": str(temporary)}
     said = []
     for shell in (clean, clean | HARMFUL | SECRET):
         done = subprocess.run(
@@ -105,6 +107,11 @@ def test_no_secret_of_the_shell_is_on_disk_or_on_the_screen(shells):
     assert not any(b"hunter2" in path.read_bytes() for path in files)
     # Parquet's columns are compressed.
     assert not any("hunter2" in table.to_csv() for table in tables.values())
+
+
+def test_a_run_leaves_nothing_among_temporary_files(shells):
+    folder, _, _ = shells
+    assert list((folder / "temporary").iterdir()) == []
 
 
 def test_a_file_random_py_in_the_working_folder_makes_no_framework_unusable(harness):
