@@ -16,17 +16,17 @@ from benchmarks.harness_overhead.bare_process import SCRIPTS, BareProcess
 from benchmarks.harness_overhead.overhead import Within, log_ratio, overheads
 from benchmarks.harness_overhead.replicate import rounds_in
 from harness.errors import BadOption, WorkerDied
-from harness.settings.presets import FRAMEWORKS
 
 ROOT = Path(__file__).parents[1]
 
 
-def frame(*, slower, replicates=8, rounds=12, noise=0.002, framework="pytorch"):
+def frame(*, slower, replicates=8, rounds=12, noise=0.002, framework="pytorch", way="loop"):
     """Rounds in which the harness takes `slower` longer, a little more or less in each replicate."""
     return pd.DataFrame(
         [
             {
                 "framework": framework,
+                "way": way,
                 "batch_size": 64,
                 "replicate": replicate,
                 "round": number,
@@ -44,9 +44,15 @@ def frame(*, slower, replicates=8, rounds=12, noise=0.002, framework="pytorch"):
     )
 
 
-def test_by_default_both_frameworks_train_at_both_batch_sizes():
+def named(asked):
+    return [(framework, way.id) for framework, way in asked.contenders]
+
+
+def test_by_default_both_frameworks_train_in_their_usual_loop_and_their_fastest_way():
     asked = parse([])
-    assert asked.frameworks == FRAMEWORKS
+    assert named(asked) == [
+        ("tensorflow", "loop"), ("tensorflow", "graph"), ("pytorch", "loop"), ("pytorch", "loop-fused"),
+    ]  # fmt: skip
     assert asked.settings.batch_size == (64, 1024)
     assert asked.settings.replicates == 8
     assert asked.seconds == 3
@@ -55,8 +61,17 @@ def test_by_default_both_frameworks_train_at_both_batch_sizes():
 def test_what_is_asked_for_is_taken(tmp_path):
     file = tmp_path / "rounds.csv"
     asked = parse(["--framework", "pytorch", "--batch-size", "32", "--seconds", "0.5", "--output", str(file)])
-    assert (asked.frameworks, asked.settings.batch_size) == (("pytorch",), (32,))
+    assert (named(asked), asked.settings.batch_size) == (
+        [("pytorch", "loop"), ("pytorch", "loop-fused")],
+        (32,),
+    )
     assert (asked.seconds, asked.output) == (0.5, file)
+
+
+def test_one_way_alone_can_be_asked_for():
+    assert named(parse(["--way", "loop-fused"])) == [("pytorch", "loop-fused")]
+    with pytest.raises(BadOption, match="WAY=graph: not allowed; use a way of the framework"):
+        parse(["--framework", "pytorch", "--way", "graph"])
 
 
 def test_a_value_that_bench_refuses_is_refused_in_its_words():
@@ -102,9 +117,10 @@ def test_one_replicate_shows_nothing():
     assert found.within is Within.NOT_SHOWN
 
 
-def test_each_framework_has_a_row_of_its_own():
-    both = pd.concat([frame(slower=0, framework=name) for name in FRAMEWORKS])
-    assert [one.framework for one in overheads(both)] == list(FRAMEWORKS)
+def test_each_framework_and_way_has_a_row_of_its_own():
+    asked = [("tensorflow", "loop"), ("tensorflow", "graph"), ("pytorch", "loop")]
+    rounds = pd.concat([frame(slower=0, framework=name, way=way) for name, way in asked])
+    assert [(one.framework, one.way) for one in overheads(rounds)] == asked
 
 
 @pytest.mark.parametrize("side", ["bare_s", "harness_s"])
@@ -136,7 +152,13 @@ def test_a_script_that_ends_early_is_told_with_its_last_words(tmp_path, monkeypa
     script.write_text("import sys\nprint('ready', flush=True)\ninput()\nsys.exit('out of luck')\n")
     monkeypatch.setitem(SCRIPTS, "pytorch", script)
     with BareProcess(
-        "pytorch", tmp_path, batch_size=1, threads=1, environment=os.environ, log_path=tmp_path / "log"
+        "pytorch",
+        tmp_path,
+        batch_size=1,
+        threads=1,
+        way="loop",
+        environment=os.environ,
+        log_path=tmp_path / "log",
     ) as bare:
         bare.wait()
         for _ in range(2):

@@ -25,14 +25,22 @@ from harness.data import cache, mnist
 from harness.engine.rounds import Part
 from harness.errors import BadOption, HarnessError
 from harness.settings import config
-from harness.settings.presets import FRAMEWORKS
+from harness.work.listings import PYTORCH, TENSORFLOW
+from harness.work.program import Update
+from harness.work.workload import USUAL, Mode, Way
 
 # Settings of `harness bench` that are options here too; it checks their values.
 _SHARED = {
     "batch_size": ("64,1024", "training batch sizes"),
-    "replicates": ("8", "fresh processes a framework and batch size"),
+    "replicates": ("8", "fresh processes a framework, way and batch size"),
     "dataset": ("mnist", "mnist, fashion-mnist or synthetic"),
     "threads": ("auto", "threads of each framework; auto leaves one core free"),
+}
+
+# The explicit loop, and each framework's fastest way on a CPU: a script of each is in this folder.
+WAYS: Final = {
+    TENSORFLOW: (USUAL, Way(mode=Mode.GRAPH)),
+    PYTORCH: (USUAL, Way(mode=Mode.LOOP, update=Update.FUSED)),
 }
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
@@ -44,7 +52,7 @@ class Options:
     """What was asked, checked."""
 
     settings: config.Settings
-    frameworks: tuple[str, ...]
+    contenders: tuple[tuple[str, Way], ...]
     seconds: float
     output: Path | None
 
@@ -57,12 +65,14 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.harness_overhead",
-        description="The same loop in a bare script and in the harness's worker, in turns, on the CPU.",
+        description="One way of training in a bare script and in the harness's worker, in turns, on the CPU.",
     )
     for name, (default, text) in _SHARED.items():
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, default=default, help=f"{text} (default: {default})")
-    parser.add_argument("--framework", action="append", choices=FRAMEWORKS, help="only this one")
+    parser.add_argument("--framework", action="append", choices=sorted(WAYS), help="only this one")
+    ways = sorted({way.id for ways in WAYS.values() for way in ways})
+    parser.add_argument("--way", action="append", choices=ways, help="only this one")
     parser.add_argument(
         "--seconds",
         default="3",
@@ -72,10 +82,18 @@ def parse(arguments: Sequence[str]) -> Options:
     given = parser.parse_args(arguments)
     return Options(
         settings=config.resolve({name: getattr(given, name) for name in _SHARED}, {}, Path()),
-        frameworks=tuple(given.framework or FRAMEWORKS),
+        contenders=_contenders(given.framework or list(WAYS), given.way or ways),
         seconds=_seconds(given.seconds),
         output=given.output,
     )
+
+
+def _contenders(frameworks: Sequence[str], ways: Sequence[str]) -> tuple[tuple[str, Way], ...]:
+    found = tuple((one, way) for one in frameworks for way in WAYS[one] if way.id in ways)
+    if not found:
+        had = ", ".join(f"{one}: {way.id}" for one in frameworks for way in WAYS[one])
+        raise BadOption("WAY", ", ".join(ways), f"a way of the framework ({had})")
+    return found
 
 
 def _seconds(text: str) -> float:
@@ -95,6 +113,7 @@ def measure(options: Options, scratch: Path) -> Iterator[list[Turns]]:
     grid = [
         Setting(
             framework=framework,
+            way=way,
             dataset=settings.dataset,
             batch_size=batch_size,
             threads=settings.threads,
@@ -102,7 +121,7 @@ def measure(options: Options, scratch: Path) -> Iterator[list[Turns]]:
             given=scratch / "given.npz",
             scratch=scratch,
         )
-        for framework, batch_size in product(options.frameworks, settings.batch_size)
+        for (framework, way), batch_size in product(options.contenders, settings.batch_size)
     ]
     write_given(scratch / "given.npz", grid[0].case.workload, root)
     planned: dict[Setting, tuple[tuple[Part, ...], ...]] = {}
@@ -114,14 +133,14 @@ def measure(options: Options, scratch: Path) -> Iterator[list[Turns]]:
 
 
 def table(found: Sequence[Overhead]) -> Table:
-    """One row a framework and batch size."""
+    """One row a framework, way and batch size."""
     drawn = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("framework", "batch", "replicates", "speed ratio", f"within {100 * MARGIN:g} %"):
+    for heading in ("framework", "way", "batch", "replicates", "speed ratio", f"within {100 * MARGIN:g} %"):
         drawn.add_column(heading)
     drawn.add_column("ratio by CPU time")
     drawn.add_column("loss gap")
     for one in found:
-        cells = (one.framework, one.batch_size, one.wall.replicates, _told(one.wall), one.within)
+        cells = (one.framework, one.way, one.batch_size, one.wall.replicates, _told(one.wall), one.within)
         drawn.add_row(*map(str, cells), _told(one.cpu), f"{one.loss_gap:.1e}")
     return drawn
 
@@ -144,7 +163,7 @@ def run(options: Options, progress: Console) -> pd.DataFrame:
             last = replicate[-1]
             ratio = math.exp(log_ratio(frame[-len(replicate) :]))
             progress.print(
-                f"{last.framework}, batch {last.batch_size}, "
+                f"{last.framework}, {last.way}, batch {last.batch_size}, "
                 f"replicate {last.replicate + 1} of {options.settings.replicates}: {ratio:.4f}"
             )
     return frame

@@ -66,13 +66,14 @@ class BareProcess:
         *,
         batch_size: int,
         threads: int,
+        way: str,
         environment: Mapping[str, str],
         log_path: Path,
     ) -> None:
         self._log_path = log_path
         with log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(SCRIPTS[framework]), str(given), str(batch_size), str(threads)],
+                [sys.executable, str(SCRIPTS[framework]), str(given), str(batch_size), str(threads), way],
                 env=dict(environment),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

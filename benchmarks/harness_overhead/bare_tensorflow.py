@@ -1,7 +1,8 @@
-"""The training loop as a script has it, in TensorFlow: `bare_tensorflow.py GIVEN.npz BATCH THREADS`.
+"""The training loop as a script has it, in TensorFlow: `bare_tensorflow.py GIVEN.npz BATCH THREADS WAY`.
 
-Imports nothing of the harness. Says `ready`, then trains on `order[first:last]` for each line
-`FIRST LAST` on standard input, and answers `WALL_S CPU_S LOSS`: what the loop took, and its mean loss.
+WAY is `loop` or, with the loop itself in a `tf.function`, `graph`. Imports nothing of
+the harness. Says `ready`, then trains on `order[first:last]` for each line `FIRST LAST` on standard input,
+and answers `WALL_S CPU_S LOSS`: what the loop took, and its mean loss.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 given = np.load(sys.argv[1])
-batch_size, threads = int(sys.argv[2]), int(sys.argv[3])
+batch_size, threads, way = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
 tf.config.threading.set_intra_op_parallelism_threads(threads)
 tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -52,22 +53,41 @@ def step(batch: tf.Tensor) -> None:
 train_step = tf.function(step)
 
 
-def train(batches: Sequence[tf.Tensor]) -> tuple[float, float]:
-    """Wall and CPU seconds of the loop; a script that trains follows its loss, so this one does too."""
-    cpu_before_s, started_s = time.process_time(), time.perf_counter()
+@tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+def train_all(taken: tf.Tensor) -> None:
+    full = tf.size(taken) // batch_size
+    for number in tf.range(full):
+        step(tf.reshape(taken[number * batch_size : (number + 1) * batch_size], [batch_size]))
+    if tf.size(taken) > full * batch_size:
+        step(taken[full * batch_size :])
+
+
+def loop(batches: Sequence[tf.Tensor]) -> None:
     for batch in batches:
         train_step(batch)
+
+
+def train(taken: np.ndarray) -> tuple[float, float]:
+    """Wall and CPU seconds of the loop; a script that trains follows its loss, so this one does too."""
+    if way == "graph":
+        run, given = train_all, tf.constant(taken)
+    else:
+        run, given = loop, [tf.constant(taken[i : i + batch_size]) for i in range(0, len(taken), batch_size)]
+    cpu_before_s, started_s = time.process_time(), time.perf_counter()
+    run(given)
     return time.perf_counter() - started_s, time.process_time() - cpu_before_s
 
 
 # Tracing is start-up and not the loop: the full and the partial batch are traced before the first turn.
-for size in {batch_size, len(order) % batch_size} - {0}:
-    train_step.get_concrete_function(tf.TensorSpec([size], tf.int64))
+if way == "graph":
+    train_all.get_concrete_function()
+else:
+    for size in {batch_size, len(order) % batch_size} - {0}:
+        train_step.get_concrete_function(tf.TensorSpec([size], tf.int64))
 
 print("ready", flush=True)  # noqa: T201  (the parent waits for it)
 for line in sys.stdin:
     first, last = map(int, line.split())
-    batches = [tf.constant(order[i : min(i + batch_size, last)]) for i in range(first, last, batch_size)]
     loss_sum.assign(0.0)
-    wall_s, cpu_s = train(batches)
+    wall_s, cpu_s = train(order[first:last])
     print(wall_s, cpu_s, float(loss_sum.numpy()) / (last - first), flush=True)  # noqa: T201  (the answer)

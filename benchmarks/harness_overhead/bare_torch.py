@@ -1,7 +1,8 @@
-"""The training loop as a script has it, in PyTorch: `bare_torch.py GIVEN.npz BATCH THREADS`.
+"""The training loop as a script has it, in PyTorch: `bare_torch.py GIVEN.npz BATCH THREADS WAY`.
 
-Imports nothing of the harness. Says `ready`, then trains on `order[first:last]` for each line
-`FIRST LAST` on standard input, and answers `WALL_S CPU_S LOSS`: what the loop took, and its mean loss.
+WAY is `loop` or, with Adam fused, `loop-fused`. Imports nothing of
+the harness. Says `ready`, then trains on `order[first:last]` for each line `FIRST LAST` on standard input,
+and answers `WALL_S CPU_S LOSS`: what the loop took, and its mean loss.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 given = np.load(sys.argv[1])
-batch_size, threads = int(sys.argv[2]), int(sys.argv[3])
+batch_size, threads, way = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
 torch.set_num_threads(threads)
 torch.set_num_interop_threads(1)
@@ -32,7 +33,11 @@ with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(given[f"{name}_kernel"].T))
         layer.bias.copy_(torch.from_numpy(given[f"{name}_bias"]))
 optimizer = torch.optim.Adam(
-    model.parameters(), lr=1e-3, betas=(0.8999999761581421, 0.9990000128746033), eps=1e-7
+    model.parameters(),
+    lr=1e-3,
+    betas=(0.8999999761581421, 0.9990000128746033),
+    eps=1e-7,
+    fused=True if way == "loop-fused" else None,
 )
 loss_sum = torch.zeros(())
 torch.manual_seed(int(given["seed"]))

@@ -1,4 +1,4 @@
-"""Rounds in, one row a framework and batch size out: the harness's speed over the bare script's."""
+"""Rounds in, one row a framework, way and batch size out: the harness's speed over the bare script's."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Overhead:
     """
 
     framework: str
+    way: str
     batch_size: int
     wall: Interval
     cpu: Interval
@@ -52,12 +53,12 @@ class Overhead:
 
 
 def overheads(rounds: pd.DataFrame) -> list[Overhead]:
-    """Judge every framework and batch size in a frame with the columns of `replicate.Turns`.
+    """Judge every framework, way and batch size in a frame with the columns of `replicate.Turns`.
 
     Raises:
         ValueError: a time is not a number above zero.
     """
-    return [_overhead(group) for _, group in rounds.groupby(["framework", "batch_size"], sort=False)]
+    return [_overhead(group) for _, group in rounds.groupby(["framework", "way", "batch_size"], sort=False)]
 
 
 def log_ratio(rounds: pd.DataFrame, clock: str = "s") -> float:
@@ -78,6 +79,7 @@ def _overhead(rounds: pd.DataFrame) -> Overhead:
     replicates = [one for _, one in rounds.groupby("replicate")]
     return Overhead(
         framework=rounds["framework"].iloc[0],
+        way=rounds["way"].iloc[0],
         batch_size=int(rounds["batch_size"].iloc[0]),
         wall=ratio_interval([log_ratio(one) for one in replicates]),
         cpu=ratio_interval([log_ratio(one, "cpu_s") for one in replicates]),

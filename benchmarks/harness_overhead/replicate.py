@@ -15,7 +15,7 @@ from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
 from harness.engine.turns import turns
 from harness.errors import HarnessError
-from harness.work.workload import MOST_EPOCHS, Case, Dataset, Mode, TrialSpec, Workload
+from harness.work.workload import MOST_EPOCHS, Case, Dataset, TrialSpec, Way, Workload
 from harness.worker.protocol import Do, dump_spec
 
 BARE: Final = "bare"
@@ -34,9 +34,10 @@ Train = Callable[[int, int], Trained]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What is trained, by which framework, and where the files for it are; one row of the table."""
+    """What is trained, by which framework in which way, and where the files are; one row of the table."""
 
     framework: str
+    way: Way
     dataset: Dataset
     batch_size: int
     threads: int
@@ -48,7 +49,7 @@ class Setting:
     def case(self) -> Case:
         # So many epochs that a plan's first rounds are enough, whatever an epoch takes.
         workload = Workload(dataset=self.dataset, batch_size=self.batch_size, epochs=MOST_EPOCHS)
-        return Case(workload=workload, device="cpu", mode=Mode.LOOP)
+        return Case(workload=workload, device="cpu", mode=self.way.mode, update=self.way.update)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Turns:
     """Round `round` of both sides of a replicate: the same samples, `first` went first."""
 
     framework: str
+    way: str
     batch_size: int
     replicate: int
     round: int
@@ -80,7 +82,7 @@ class Replicate:
     def __init__(self, setting: Setting, number: int) -> None:
         self._setting = setting
         self._number = number
-        self._seed = f"{setting.framework}-b{setting.batch_size}-r{number}"
+        self._seed = f"{setting.framework}-{setting.way.id}-b{setting.batch_size}-r{number}"
         self._environment = environment(
             framework=setting.framework,
             device="cpu",
@@ -121,6 +123,7 @@ class Replicate:
             bare, worker = trained[BARE], trained[HARNESS]
             taken = Turns(
                 framework=self._setting.framework,
+                way=self._setting.way.id,
                 batch_size=self._setting.batch_size,
                 replicate=self._number,
                 round=number,
@@ -144,6 +147,7 @@ class Replicate:
                 setting.given,
                 batch_size=setting.batch_size,
                 threads=setting.threads,
+                way=setting.way.id,
                 environment=self._environment,
                 log_path=setting.scratch / f"{self._seed}-bare.log",
             )
@@ -187,6 +191,7 @@ def _require_same_work(taken: Turns) -> None:
     """Hold the losses against each other; a loss that is not a number agrees with none."""
     if not abs(taken.bare_loss / taken.harness_loss - 1) <= _LOSS_TOLERANCE:
         raise HarnessError(
-            f"{taken.framework}, batch {taken.batch_size}, round {taken.round}: not the same work; "
-            f"the bare script's loss is {taken.bare_loss:.6g}, the harness's {taken.harness_loss:.6g}"
+            f"{taken.framework}, {taken.way}, batch {taken.batch_size}, round {taken.round}: "
+            f"not the same work; the bare script's loss is {taken.bare_loss:.6g}, "
+            f"the harness's {taken.harness_loss:.6g}"
         )
