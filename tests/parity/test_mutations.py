@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -9,9 +10,10 @@ from collections import Counter
 import pytest
 
 from harness.engine.surroundings import environment
-from harness.parity import evidence
-from harness.parity.judge import CHECKS, judge
+from harness.parity.certificate import Finding
+from harness.parity.judge import CHECKS
 from harness.settings.presets import FRAMEWORKS
+from harness.work.listings import PYTORCH
 
 pytestmark = pytest.mark.slow
 
@@ -54,41 +56,31 @@ NARROW = [
 ]
 
 
-def evidence_in(folder, data_root, precision):
-    """Evidence by file name: of both real adapters and of every faulty one."""
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """What the judge finds by precision, framework and fault; None is correct code."""
+    folder = tmp_path_factory.mktemp("judged")
+    found = {}
     for framework in FRAMEWORKS:
-        subprocess.run(
-            [sys.executable, "-m", "tests.parity.testify_all", framework, data_root, folder, precision],
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.parity.testify_all", framework, folder],
             env=environment(framework=framework, device="cpu", threads=1, compile_cache=folder),
-            check=True,
-            capture_output=True,
-        )
-    return {path.stem: path for path in folder.glob("*.npz")}
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        for told in map(json.loads, done.stdout.splitlines()):
+            findings = [Finding(**one) for one in told["findings"]]
+            found[told["precision"], framework, told["fault"]] = findings
+    return found
 
 
 @pytest.fixture(scope="module")
-def evidence_files(tmp_path_factory, synthetic_root):
-    return evidence_in(tmp_path_factory.mktemp("testimony"), synthetic_root, "fp32")
-
-
-@pytest.fixture(scope="module", params=["fp16", "bf16"])
-def narrow(request, tmp_path_factory, synthetic_root):
-    """The format, and what the judge finds in each framework without a fault, or by PyTorch's fault."""
-    files = evidence_in(tmp_path_factory.mktemp("narrow"), synthetic_root, request.param)
-    return request.param, {
-        name.partition(", ")[2] or f"none ({name})": judge(evidence.read(path))
-        for name, path in files.items()
+def findings(judged):
+    """What the judge finds in fp32, by the name of the fault and of the framework that has it."""
+    return {
+        f"{fault or 'none'} ({framework})": found
+        for (precision, framework, fault), found in judged.items()
+        if precision == "fp32"
     }
-
-
-@pytest.fixture(scope="module")
-def findings(evidence_files):
-    """What the judge finds in a framework with a fault, or in one without, by the name of the fault."""
-    judged = {}
-    for name, path in sorted(evidence_files.items()):
-        framework, _, fault = name.partition(", ")
-        judged[f"{fault or 'none'} ({framework})"] = judge(evidence.read(path))
-    return judged
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +118,17 @@ def test_every_check_is_the_first_to_name_some_fault(caught, check):
     assert first[check]
 
 
-def test_sixteen_bits_pass_every_check_and_their_own_faults_fail(narrow):
-    precision, judged = narrow
-    caught = {fault: [one.check for one in found if not one.holds] for fault, found in judged.items()}
-    assert [caught.pop(f"none ({framework})") for framework in FRAMEWORKS] == [[], []]
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_sixteen_bits_pass_every_check_and_their_own_faults_fail(judged, precision):
+    caught = {
+        (framework, fault): [one.check for one in found if not one.holds]
+        for (of, framework, fault), found in judged.items()
+        if of == precision
+    }
+    assert [caught.pop((framework, None)) for framework in FRAMEWORKS] == [[], []]
     for of, fault, check in NARROW:
         if of == precision:
-            assert check in caught.pop(fault)
+            assert check in caught.pop((PYTORCH, fault))
     assert caught == {}
 
 

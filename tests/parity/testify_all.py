@@ -1,17 +1,21 @@
-"""Testimony of one framework's real adapter and of each of its faulty ones, in one process.
+"""What the judge finds in one framework's real adapter and in each of its faulty ones, in one process.
 
-`python -m tests.parity.testify_all FRAMEWORK DATA_ROOT FOLDER PRECISION` writes `FOLDER/<framework>.npz` and
-one `<framework>, <fault>.npz` a fault.
+`python -m tests.parity.testify_all FRAMEWORK FOLDER` makes its data in the folder and prints a JSON object
+for each: the precision of the case, the fault or null, and the findings, with every field of `Finding`.
 """
 
 from __future__ import annotations
 
+import gc
+import json
 import sys
+from dataclasses import asdict
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
-from harness.parity.testimony import testify
+from tests.worker import small_test_set  # isort: skip  (before all others)
+from harness.parity import testimony
+from harness.parity.judge import judge
 from harness.work.listings import PYTORCH, TENSORFLOW
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.adapters import adapter_module
@@ -20,24 +24,42 @@ from harness.worker.reading import read_data
 FAULTY = {TENSORFLOW: "tests.parity.faulty_tensorflow", PYTORCH: "tests.parity.faulty_torch"}
 
 
-def main(framework: str, data_root: str, folder: str, precision: str) -> None:
-    read, timed = cache(read_data), Precision(precision)
-    module = import_module(FAULTY[framework])
-    narrow = getattr(module, "NARROW_FAULTS", {}).get(timed, {})
-    faults = module.FAULTS if timed is Precision.FP32 else narrow
-    spec = TrialSpec(
-        framework=framework,
-        case=Case(
-            workload=Workload(dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=2, precision=timed),
-            device="cpu",
-            mode=Mode.LOOP,
-        ),
-        threads=1,
-        data_root=data_root,
-    )
-    testify(spec, adapter_module(framework).open_adapter, read).write(Path(folder) / f"{framework}.npz")
-    for fault, faulty in faults.items():
-        testify(spec, faulty, read).write(Path(folder) / f"{framework}, {fault}.npz")
+def main(framework: str, folder: str) -> None:
+    small_test_set.write(folder)
+    module, read = import_module(FAULTY[framework]), cache(read_data)
+    narrow = getattr(module, "NARROW_FAULTS", {})
+    # What is imported by now is no rubbish: a collection looks through what follows alone.
+    gc.freeze()
+    for precision in (Precision.FP32, Precision.FP16, Precision.BF16):
+        faults = module.FAULTS if precision is Precision.FP32 else narrow.get(precision, {})
+        spec = TrialSpec(
+            framework=framework,
+            case=Case(
+                workload=Workload(
+                    dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=2, precision=precision
+                ),
+                device="cpu",
+                mode=Mode.LOOP,
+            ),
+            threads=1,
+            data_root=folder,
+        )
+        rehearse_once(testimony)
+        for fault, adapter in {None: adapter_module(framework).open_adapter, **faults}.items():
+            findings = judge(testimony.testify(spec, adapter, read))
+            told = {"precision": precision, "fault": fault, "findings": list(map(asdict, findings))}
+            print(json.dumps(told), flush=True)  # noqa: T201  (it is the answer)
+
+
+def rehearse_once(module, rehearse=testimony.rehearse):
+    """NumPy's part follows from the case alone, whatever is planted in a framework."""
+    kept = []
+
+    def rehearsed(*given):
+        kept[:] = kept or [rehearse(*given)]
+        return kept[0]
+
+    module.rehearse = rehearsed
 
 
 if __name__ == "__main__":

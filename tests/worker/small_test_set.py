@@ -1,5 +1,17 @@
 """A tenth of the test set, for processes that evaluate often: imported before what reads its size."""
 
+from pathlib import Path
+
 from harness.work import workload
 
 workload.TEST_SAMPLES = 1000
+
+from harness.data import synthetic  # noqa: E402
+from harness.data.catalogue import COLLECTIONS  # noqa: E402
+
+
+def write(folder: str) -> None:
+    """Make the synthetic collection with so many test images in a folder."""
+    raw = COLLECTIONS[workload.Dataset.SYNTHETIC].raw(Path(folder))
+    raw.mkdir(parents=True, exist_ok=True)
+    synthetic.write(raw)

@@ -11,11 +11,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 
-import tests.worker.small_test_set  # noqa: F401  (before all others)
-from harness.data import synthetic
-from harness.data.catalogue import COLLECTIONS
+from tests.worker import small_test_set  # isort: skip  (before all others)
 from harness.work.listings import TENSORFLOW
 from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
@@ -29,9 +26,7 @@ WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, ep
 
 
 def main(framework: str, folder: str, *asked: str) -> None:
-    raw = COLLECTIONS[Dataset.SYNTHETIC].raw(Path(folder))
-    raw.mkdir(parents=True, exist_ok=True)
-    synthetic.write(raw)
+    small_test_set.write(folder)
     # A few calls are as good as many here.
     beside._PREDICT_S = 0.1
     os.environ[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "tests.worker.late_faults"
