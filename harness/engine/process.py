@@ -192,13 +192,12 @@ def begun(
 ) -> subprocess.Popen[bytes]:
     """Run a module of this package isolated, in a folder, with what it prints going to a log.
 
-    Its temporary files are made in the folder, too: frameworks leave some when a process ends at once. It
-    keeps these descriptors beside its own. In a session of its own: Ctrl-C reaches the parent alone, which
+    It keeps these descriptors beside its own. In a session of its own: Ctrl-C reaches the parent alone, which
     then ends what it began.
     """
     return subprocess.Popen(
         [sys.executable, *ISOLATED, module, *arguments],
-        env={**environment, "TMPDIR": str(folder)},
+        env=dict(environment),
         cwd=folder,
         pass_fds=descriptors,
         stdin=subprocess.DEVNULL,

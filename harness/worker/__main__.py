@@ -6,6 +6,7 @@ a time and blocks on the pipe between them, so that it is idle while others have
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import traceback
@@ -38,7 +39,11 @@ def serve(requests: BinaryIO, replies: BinaryIO, imported_s: float = 0.0) -> int
 
 
 def leave(status: int) -> NoReturn:
-    """End at once: an interpreter that takes a framework down first needs a second or two, for nothing."""
+    """End as soon as what is to be done at the end is: TensorFlow removes temporary files there.
+
+    An interpreter that takes a framework down as well needs a second or two, for nothing.
+    """
+    atexit._run_exitfuncs()  # noqa: SLF001  (what else calls them ends the interpreter)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
