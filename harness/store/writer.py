@@ -72,10 +72,9 @@ class Store:
     def save_trial(self, trial: Trial) -> None:
         """Write a trial and its rounds; the trial last, so that a trial on disk always has its rounds."""
         name = f"{trial.trial_id}.parquet"
-        identity = _identity(trial)
-        rounds = [identity | _round_columns(one) for one in trial.rounds]
+        row, rounds = rows_of(trial)
         write_table(self.folder / "rounds" / name, rounds, ROUNDS)
-        write_table(self.folder / "trials" / name, [identity | _trial_columns(trial)], TRIALS)
+        write_table(self.folder / "trials" / name, [row], TRIALS)
 
     def gather(self, run_id: str) -> None:
         """The files of a run that has ended become one a table: thousands of small ones are slow to read.
@@ -115,6 +114,12 @@ class Store:
         """Write the run's row, replacing what was written of it before."""
         row = {"schema_version": SCHEMA_VERSION, **run}
         write_table(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
+
+
+def rows_of(trial: Trial) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A trial's row in the table of trials, and its rounds' rows in that of rounds."""
+    identity = _identity(trial)
+    return identity | _trial_columns(trial), [identity | _round_columns(one) for one in trial.rounds]
 
 
 def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
