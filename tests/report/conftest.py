@@ -72,7 +72,9 @@ class EndedRun(Store):
         super().save_run(run)
         name = f"{run['run_id']}.parquet"
         write_table(self.folder / "trials" / name, [row for row, _ in self._rows], TRIALS)
-        write_table(self.folder / "rounds" / name, [one for _, rounds in self._rows for one in rounds], ROUNDS)
+        write_table(
+            self.folder / "rounds" / name, [one for _, rounds in self._rows for one in rounds], ROUNDS
+        )
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ class TensorFlowMlp(TensorFlowTestimony):
 
     def __init__(self, spec: TrialSpec) -> None:
         super().__init__(spec)
+        # What AutoGraph writes it imports from among temporary files, and would leave the bytecode there.
+        sys.dont_write_bytecode = True
         tf.config.threading.set_intra_op_parallelism_threads(spec.threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
         for gpu in tf.config.list_physical_devices("GPU"):
