@@ -17,13 +17,20 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from harness.engine.conditions import Conditions
+from harness.work.records import Role
 
 ROOT = Path(__file__).parents[1]
 
 # Read as a process begins: by the loader, by Python, by matplotlib's import, by the first temporary file.
 _READ_EARLY = ("LD_", "PYTHON", "MPL", "TMPDIR", "LANG", "LC_")
+
+# These stand in for a framework, and do in a forked process what they do in a fresh one.
+_SCRIPTED = "harness.frameworks.scripted"
 
 _IMPORTED = (
     "harness.cli",
@@ -116,10 +123,19 @@ def _command(asked):
         opened = os.open(path, flags)
         os.dup2(opened, descriptor)
         os.close(opened)
+    stand_in = [asked["env"].get(f"EVENMATCH_ADAPTER_{name}") for name in ("TENSORFLOW", "PYTORCH")]
+    if stand_in == [_SCRIPTED] * 2:
+        fork_all_roles()
     # As `python -m` has it: the working folder comes first.
     sys.path[0] = asked["cwd"]
     sys.argv = asked["command"]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def fork_all_roles(put=setattr):
+    """Have the workers of every match forked, those of replicates too; `put` is as `setattr`."""
+    of = Conditions.of
+    put(Conditions, "of", lambda *given, **more: replace(of(*given, **more), forked=frozenset(Role)))
 
 
 if __name__ == "__main__":

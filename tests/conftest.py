@@ -5,23 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from harness.data import mnist
-from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
 from harness.engine.surroundings import environment
 from harness.measure import host
-from harness.work.records import Role
 from harness.work.workload import Dataset
-from tests.commands import Commands
+from tests.commands import Commands, fork_all_roles
 from tests.lasting import LastingWorker
-
-ROLES = frozenset(Role)
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
@@ -64,8 +59,7 @@ def fork_servers():
 @pytest.fixture
 def forked_matches(monkeypatch):
     """Every match's workers are forked: what scripted frameworks do is the same in a fresh process."""
-    of = Conditions.of
-    monkeypatch.setattr(Conditions, "of", lambda *given, **more: replace(of(*given, **more), forked=ROLES))
+    fork_all_roles(monkeypatch.setattr)
 
 
 @pytest.fixture(scope="session")
