@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from harness.data import mnist
 from harness.engine.forking import ForkServers
+from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.measure import host
 from harness.work.workload import Dataset
 from tests.commands import Commands, fork_all_roles
-from tests.lasting import LastingWorker
+
+ROOT = Path(__file__).parents[1]
 
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
@@ -39,11 +42,19 @@ def synthetic_root(tmp_path_factory):
     return mnist.locate(Dataset.SYNTHETIC, data_dir=None, cache=cache).root
 
 
+@pytest.fixture(scope="session")
+def small_root(tmp_path_factory):
+    """A data root with a tenth of the test set, for processes that know of no more (`small_test_set.py`)."""
+    root = tmp_path_factory.mktemp("small")
+    subprocess.run([sys.executable, "-m", "tests.small_test_set", root], check=True, cwd=ROOT)
+    return root
+
+
 def built(folder, source, name):
     """A folder with a library that stands in for one of the driver's."""
     if COMPILER is None:
         pytest.skip("no C compiler to build the stub library with")
-    source = Path(__file__).parent / "measure" / source
+    source = ROOT / "tests" / "measure" / source
     subprocess.run(
         [COMPILER, "-shared", "-fPIC", "-Wall", "-Werror", "-o", folder / name, source], check=True
     )
@@ -69,6 +80,12 @@ def commands():
         yield forked
 
 
+class LastingWorker(WorkerProcess):
+    """One that can be asked to start again (`lasting.py`)."""
+
+    module = "tests.lasting"
+
+
 @pytest.fixture(scope="session")
 def lasting_worker(tmp_path_factory):
     """A function that gives a framework's worker, ready to start another trial."""
@@ -81,7 +98,7 @@ def lasting_worker(tmp_path_factory):
                 framework=framework, device="cpu", threads=1, compile_cache=folder / "compiled"
             )
             log = folder / f"{framework}{len(more)}.log"
-            beside = {"PYTHONPATH": str(Path(__file__).parents[1])}
+            beside = {"PYTHONPATH": str(ROOT)}
             return stack.enter_context(LastingWorker(conditions | beside | dict(more), log))
 
         yield worker

@@ -1,7 +1,8 @@
 """A worker that lives for many trials, one after the other: importing a framework takes seconds.
 
-Only for tests that ask what a trial does. What a fresh process is for (memory, start-up, a failure's end) is
-asked of `WorkerProcess` itself.
+`python -m tests.lasting REQUESTS REPLIES` answers START anew after each FINISH, and after each failure. It
+evaluates on a tenth of the test set, that of `small_root`. Only for tests that ask what a trial does: what a
+fresh process is for (memory, start-up, a failure's end) is asked of `WorkerProcess` itself.
 """
 
 from __future__ import annotations
@@ -9,14 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
-from harness.engine.process import WorkerProcess
+from tests import small_test_set  # noqa: F401  # isort: skip  (before all others)
 from harness.worker.__main__ import serve
-
-
-class LastingWorker(WorkerProcess):
-    """Answers START anew after each FINISH, and after each failure."""
-
-    module = "tests.lasting"
 
 
 def main(requests: int, replies: int) -> None:

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from tests import small_test_set  # noqa: F401  # isort: skip  (before all others)
 from harness.work import recipe
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.adapters import adapter_module

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_answer_is_an_array_on_the_host_and_the_logits_of_its_samples(framework, synthetic_root):
-    command = [sys.executable, "-m", "tests.frameworks.predictions", framework, str(synthetic_root)]
+def test_the_answer_is_an_array_on_the_host_and_the_logits_of_its_samples(framework, small_root):
+    command = [sys.executable, "-m", "tests.frameworks.predictions", framework, str(small_root)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     for kind, off in json.loads(done.stdout).values():
         assert kind == "ndarray"

@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 
+from tests import small_test_set  # noqa: F401  # isort: skip  (before all others)
 from harness.frameworks.tensorflow.idiomatic import TensorFlowIdiomatic
 from harness.parity.evidence import Evidence
 from harness.parity.judge import DURING, judge

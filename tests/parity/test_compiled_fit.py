@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def certificates(synthetic_root):
-    command = [sys.executable, "-m", "tests.parity.compiled_fit", str(synthetic_root)]
+def certificates(small_root):
+    command = [sys.executable, "-m", "tests.parity.compiled_fit", str(small_root)]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib import import_module
 
-from tests.worker import small_test_set  # isort: skip  (before all others)
+from tests import small_test_set  # isort: skip  (before all others)
 from harness.parity import testimony
 from harness.parity.judge import judge
 from harness.work.listings import PYTORCH, TENSORFLOW

@@ -137,8 +137,8 @@ def test_what_only_timed_trials_do_is_found(framework, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, synthetic_root, tmp_path):
-    told = said_by("tests.worker.trajectories", tmp_path, framework, "loop,idiomatic", synthetic_root)
+def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, small_root, tmp_path):
+    told = said_by("tests.worker.trajectories", tmp_path, framework, "loop,idiomatic", small_root)
     for watched, alone in (told[:2], told[2:]):
         assert watched["mode"] == alone["mode"]
         assert (watched["proofs"], alone["proofs"]) == (1, 0)

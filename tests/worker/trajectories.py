@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 
+from tests import small_test_set  # noqa: F401  # isort: skip  (before all others)
 from harness.work import recipe
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec

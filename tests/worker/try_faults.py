@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from tests.worker import small_test_set  # isort: skip  (before all others)
+from tests import small_test_set  # isort: skip  (before all others)
 from harness.work.listings import TENSORFLOW
 from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload

@@ -1,5 +1,9 @@
-"""A tenth of the test set, for processes that evaluate often: imported before what reads its size."""
+"""A tenth of the test set, for processes that evaluate often: imported before what reads its size.
 
+`python -m tests.small_test_set FOLDER` makes the synthetic collection with so many test images.
+"""
+
+import sys
 from pathlib import Path
 
 from harness.work import workload
@@ -15,3 +19,7 @@ def write(folder: str) -> None:
     raw = COLLECTIONS[workload.Dataset.SYNTHETIC].raw(Path(folder))
     raw.mkdir(parents=True, exist_ok=True)
     synthetic.write(raw)
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])
