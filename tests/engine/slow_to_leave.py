@@ -1,13 +1,25 @@
-"""Stands in for an adapter whose framework is slow to be taken down and has begun a process of its own."""
+"""Stands in for an adapter whose framework is slow to be taken down, has begun a process and wrote a file."""
 
 import atexit
+import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 
-from harness.frameworks.scripted import open_adapter, probe
+from harness.frameworks import scripted
+from harness.frameworks.scripted import probe
 
 __all__ = ["open_adapter", "probe"]
 
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", __name__])
-atexit.register(time.sleep, 60)
+
+
+def open_adapter(spec):
+    # An interpreter that comes to its end waits for this.
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    descriptor, path = tempfile.mkstemp()
+    os.close(descriptor)
+    atexit.register(os.unlink, path)
+    return scripted.open_adapter(spec)

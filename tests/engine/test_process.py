@@ -96,6 +96,9 @@ def test_nobody_waits_for_an_interpreters_end_and_nothing_of_a_worker_is_left(
     synthetic_root, monkeypatch, tmp_path, forked
 ):
     with ExitStack() as stack:
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        monkeypatch.setenv("TMPDIR", str(temporary))
         monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", SLOW)
         conditions = environment(framework="tensorflow", device="cpu", threads=1, compile_cache=tmp_path)
         given = (conditions, tmp_path / "worker.log")
@@ -103,11 +106,13 @@ def test_nobody_waits_for_an_interpreters_end_and_nothing_of_a_worker_is_left(
         worker = servers.worker("tensorflow", "cpu", *given) if forked else WorkerProcess(*given)
         stack.enter_context(worker)
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        assert len(list(temporary.iterdir())) == 1
         worker.ask(Do.FINISH, timeout_s=60)
         assert _running(SLOW)
         begin_s = time.monotonic()
     assert time.monotonic() - begin_s < 3
     assert not _running(SLOW)
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_a_framework_prints_goes_to_the_log_and_never_into_the_answers(start, synthetic_root, tmp_path):
