@@ -170,7 +170,7 @@ def test_a_script_that_ends_early_is_told_with_its_last_words(tmp_path, monkeypa
 def test_script_and_worker_train_the_same_to_the_last_bit(tmp_path, synthetic_root):
     file = tmp_path / "rounds.csv"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.harness_overhead", "--framework", "pytorch",
+        [sys.executable, "-m", "benchmarks.harness_overhead", "--way", "loop-fused",
          "--batch-size", "1024", "--replicates", "1", "--seconds", "1", "--dataset", "synthetic",
          "--output", str(file)],
         capture_output=True, text=True, cwd=ROOT, check=False,

@@ -39,7 +39,7 @@ def serve(requests: BinaryIO, replies: BinaryIO, imported_s: float = 0.0) -> int
 
 
 def leave(status: int) -> NoReturn:
-    """End as soon as what is to be done at the end is: TensorFlow removes temporary files there.
+    """End as soon as what is to be done at the end is: frameworks remove temporary files there.
 
     An interpreter that takes a framework down as well needs a second or two, for nothing.
     """
