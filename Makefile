@@ -111,14 +111,16 @@ selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
 	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
 
 # One more at a time than there are cores (tests/conftest.py), each file's by one: many tests wait for workers.
+PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(READY) ## Run every test
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
 
 check: $(READY) ## Lint, types and the fast tests
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
-	@$(RUN) -m pytest -q -m 'not slow'
+	@$(PYTEST) -q -m 'not slow'
 
 # uv reads none of pip's settings. The index and the certificates that pip has been told of, by a file or
 # a variable, are handed on where uv has been told of none.

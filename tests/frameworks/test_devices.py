@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from harness.errors import DeviceUnavailable
-from harness.frameworks.pytorch import device
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +21,11 @@ NEEDS = "CUDA 13 needs driver 580 or newer and a Turing GPU"
     ],
 )
 def test_a_refusal_names_the_driver_and_the_cards_that_its_build_needs(monkeypatch, built, said, hint):
+    # Imported when needed: every process of the tests collects this file.
+    import torch  # noqa: PLC0415
+
+    from harness.frameworks.pytorch import device  # noqa: PLC0415
+
     def zeros(*_, **__):
         raise RuntimeError(said)
 
