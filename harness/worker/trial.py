@@ -172,7 +172,7 @@ class Worker:
         self.adapter.begin_epoch(part)
         self.watching.ready()
         reply = self._watched(self.adapter.train_epoch)
-        self.watching.ran()
+        self.watching.ran(reply["cpu_s"])
         counts = self.adapter.trained()
         loss = self.adapter.train_loss()
         self.watching.trained(counts, part)
@@ -196,7 +196,7 @@ class Worker:
 
         self.watching.to_evaluate()
         reply = self._watched(evaluate)
-        score = self.watching.score_of(self.adapter)
+        score = self.watching.score_of(self.adapter, reply["cpu_s"])
         total = Counts(steps=sum(one.steps for one in counted), samples=sum(one.samples for one in counted))
         self.watching.evaluated(total, score, passes)
         return reply | {

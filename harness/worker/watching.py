@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -44,6 +44,9 @@ from harness.worker.reading import read_samples
 _STEPS: Final = 2
 
 _MOMENT_STREAM: Final = 4
+
+# Processor time that looking at a program may take, however short its round was.
+_LOOKING_S: Final = 0.05
 
 # A scaled loss overflows now and then, and its step is left out: at first, and once for each doubling.
 _FIRST_OVERFLOWS: Final = 15
@@ -109,12 +112,19 @@ class Watching:
         with self._clocked():
             self._require_state(self._left, "as its batches were made ready")
 
-    def ran(self) -> None:
-        """When the clock of a training round has stopped."""
+    def ran(self, cpu_s: float) -> None:
+        """When the clock of a training round has stopped, which took so much processor time.
+
+        Raises:
+            OtherWork: it was only begun then, and is done as somebody looks.
+        """
         if self._before is None:
             return
         with self._clocked():
-            self._left = self._state()
+            self._left, looked_s = _read(self._state)
+            # The same once more, with nothing left to be done for it.
+            _, again_s = _read(self._state)
+            _require_done("a round of training", looked_s - again_s, cpu_s)
 
     def trained(self, counts: Counts, order: Order) -> None:
         """After a training round that was told to run the samples of `order` (n,).
@@ -167,18 +177,24 @@ class Watching:
             prove_evaluation(evidence, self._witness, score, read_samples(self._spec).test)
             _require_held(evidence, SCORED)
 
-    def score_of(self, adapter: Adapter) -> Score:
-        """The score of the last evaluation; of the drawn one, read while the model has other weights.
+    def score_of(self, adapter: Adapter, cpu_s: float) -> Score:
+        """The score of the last evaluation, whose round took so much processor time.
 
-        What is computed only when it is asked for is then that of these.
+        That of the drawn one is read while the model has other weights: what is computed only when it is
+        asked for is then that of these.
+
+        Raises:
+            OtherWork: it is computed only now.
         """
         if self._witness is None or self._evaluations != self._evaluation or self._first is None:
             return adapter.score()
         with self._clocked():
             kept = self._witness.keep()
             self._witness.put_back(self._first)
-            score = self._witness.score()
+            score: Score
+            score, asked_s = _read(self._witness.score)
             self._witness.put_back(kept)
+            _require_done("a round of evaluation", asked_s, cpu_s)
         return score
 
     def predicted(self, number: int, batch_size: int, answer: Floats) -> None:
@@ -245,6 +261,18 @@ class Watching:
         if self._workload.precision is not Precision.FP16:
             return 0
         return _FIRST_OVERFLOWS + steps // LOSS_SCALE_GROWTH_STEPS
+
+
+def _read(ask: Callable[[], Any]) -> tuple[Any, float]:
+    """What is asked for, and the processor time that the answer took."""
+    begin_s = time.process_time()
+    return ask(), time.process_time() - begin_s
+
+
+def _require_done(what: str, late_s: float, cpu_s: float) -> None:
+    """Looking may cost something, but not more than all the work that is looked at."""
+    if late_s > max(cpu_s, _LOOKING_S):
+        raise OtherWork(f"{what} took {cpu_s:.3f} s of processor time, and looking at it {late_s:.3f} s")
 
 
 def _require(phase: str, found: Counts, told: Counts, *, left_out: int) -> None:

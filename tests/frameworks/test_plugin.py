@@ -97,7 +97,7 @@ def test_it_is_measured_in_turns_with_one_of_ours_and_judged(measured):
     assert (run["trials_failed"], run["uncertified"]) == (0, [])
     training = next(one for one in run["verdicts"] if one["phase"] == "train")
     assert (training["speed_of"], training["speed_over"]) == ("numpy", "pytorch")
-    assert training["verdict"] in {"numpy faster", "pytorch faster", "equivalent", "inconclusive"}
+    assert training["verdict"] == "inconclusive", "a verdict needs five replicates"
     assert training["speed_ratio_low"] < training["speed_ratio"] < training["speed_ratio_high"]
     assert training["replicates"] == training["numpy"]["replicates"] == training["pytorch"]["replicates"] == 2
     trials = pd.read_parquet(folder / "results" / "trials")

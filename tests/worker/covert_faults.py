@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from harness.frameworks.base import Counts
-from harness.work.workload import Mode
+from harness.work.workload import TEST_SAMPLES, Mode
 from tests.worker.planting import STEPPING, Fault, wrapped
 
 # Longer than what is stepped through one by one, shorter than a round.
 FEW_BATCHES = 5
+
+# As many as a round of a tenth of a second has, where the rounds that are tried have two.
+PASSES = 20
 
 
 def at_each_step(adapter, around):
@@ -300,7 +303,48 @@ def slight_decay(adapter, is_torch):
     at_each_step(adapter, around)
 
 
+def late_training(adapter, is_torch):
+    """As in a lazy framework: a round is done when anything is read of it, and nobody waits for it before."""
+    train_epoch, owed = adapter.train_epoch, []
+    adapter.train_epoch = lambda: owed.append(train_epoch)
+
+    def paid(ask, *given, **named):
+        while owed:
+            owed.pop()()
+        return ask(*given, **named)
+
+    for name in (
+        "weights", "moments", "keep", "put_back", "random_state", "trained", "train_loss", "evaluate",
+        "begin_epoch", "reset", "next_mask", "begin_predictions", "settings",
+    ):  # fmt: skip
+        wrapped(adapter, name, paid)
+
+
+def late_evaluation(adapter, is_torch):
+    """The weights of the moment are held on to, and the passes made when their score is asked for."""
+    evaluate, owed = adapter.evaluate, []
+
+    def later(steps):
+        owed[:] = [(adapter.keep(), steps)]
+        adapter._evaluated, adapter._batches_evaluated = TEST_SAMPLES, steps
+
+    def paid(score):
+        for state, steps in owed:
+            now = adapter.keep()
+            adapter.put_back(state)
+            for _ in range(PASSES):
+                evaluate(steps)
+            adapter.put_back(now)
+        owed.clear()
+        return score()
+
+    adapter.evaluate = later
+    wrapped(adapter, "score", paid)
+
+
 FAULTS = {
+    "trained when anything is read": Fault(late_training, frozenset({Mode.IDIOMATIC})),
+    "evaluated when its score is read": Fault(late_evaluation, frozenset({Mode.EAGER})),
     "one mask for all steps": Fault(one_mask_for_all_steps, STEPPING),
     "the same masks each epoch": Fault(same_masks_each_epoch),
     "later batches teach nothing": Fault(later_batches_teach_nothing, STEPPING - {Mode.COMPILED}),

@@ -112,6 +112,8 @@ FAULTS_TRIED = (
     "trained when it is asked",
     "evaluated when it is asked",
     "first answer again",
+    "trained when anything is read",
+    "evaluated when its score is read",
     "moments lost after an evaluation",
     "pacing not put back",
 )
