@@ -167,17 +167,20 @@ def test_a_script_that_ends_early_is_told_with_its_last_words(tmp_path, monkeypa
 
 
 @pytest.mark.slow
-def test_script_and_worker_train_the_same_to_the_last_bit(tmp_path, synthetic_root):
+@pytest.mark.parametrize(
+    ("framework", "way"), [("pytorch", "loop"), ("pytorch", "loop-fused"), ("tensorflow", "graph")]
+)
+def test_script_and_worker_train_the_same_to_the_last_bit(tmp_path, synthetic_root, framework, way):
     file = tmp_path / "rounds.csv"
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.harness_overhead", "--way", "loop-fused",
+        [sys.executable, "-m", "benchmarks.harness_overhead", "--framework", framework, "--way", way,
          "--batch-size", "1024", "--replicates", "1", "--seconds", "1", "--dataset", "synthetic",
          "--output", str(file)],
         capture_output=True, text=True, cwd=ROOT, check=False,
         env=os.environ | {"XDG_CACHE_HOME": str(synthetic_root.parent)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "pytorch" in done.stdout
+    assert framework in done.stdout
     rounds = pd.read_csv(file)
     assert len(rounds) == rounds_in(1)
     assert rounds["first"].value_counts().to_dict() == {"bare": 2, "harness": 2}
