@@ -70,11 +70,14 @@ def loop(batches: Sequence[tf.Tensor]) -> None:
 def train(taken: np.ndarray) -> tuple[float, float]:
     """Wall and CPU seconds of the loop; a script that trains follows its loss, so this one does too."""
     if way == "graph":
-        run, given = train_all, tf.constant(taken)
+        run, batches = train_all, tf.constant(taken)
     else:
-        run, given = loop, [tf.constant(taken[i : i + batch_size]) for i in range(0, len(taken), batch_size)]
+        run, batches = (
+            loop,
+            [tf.constant(taken[i : i + batch_size]) for i in range(0, len(taken), batch_size)],
+        )
     cpu_before_s, started_s = time.process_time(), time.perf_counter()
-    run(given)
+    run(batches)
     return time.perf_counter() - started_s, time.process_time() - cpu_before_s
 
 

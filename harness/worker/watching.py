@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -44,6 +44,8 @@ from harness.worker.reading import read_samples
 _STEPS: Final = 2
 
 _MOMENT_STREAM: Final = 4
+
+_Found = TypeVar("_Found")
 
 # Processor time that looking at a program may take, however short its round was.
 _LOOKING_S: Final = 0.05
@@ -191,7 +193,6 @@ class Watching:
         with self._clocked():
             kept = self._witness.keep()
             self._witness.put_back(self._first)
-            score: Score
             score, asked_s = _read(self._witness.score)
             self._witness.put_back(kept)
             _require_done("a round of evaluation", asked_s, cpu_s)
@@ -263,7 +264,7 @@ class Watching:
         return _FIRST_OVERFLOWS + steps // LOSS_SCALE_GROWTH_STEPS
 
 
-def _read(ask: Callable[[], Any]) -> tuple[Any, float]:
+def _read(ask: Callable[[], _Found]) -> tuple[_Found, float]:
     """What is asked for, and the processor time that the answer took."""
     begin_s = time.process_time()
     return ask(), time.process_time() - begin_s

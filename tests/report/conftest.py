@@ -59,7 +59,7 @@ RUN = {
 
 
 class EndedRun(Store):
-    """Writes a run's trials as they lie when it has ended: a file a table, which is quick to read."""
+    """Writes a run's trials as `gather` leaves them, without the file a trial that it gathers first."""
 
     def __init__(self, folder):
         super().__init__(folder)
