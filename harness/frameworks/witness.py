@@ -10,6 +10,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from harness.frameworks.base import Adapter, Data
 from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
@@ -65,6 +67,14 @@ class Witness(Adapter):
     def put_back(self, kept: Any) -> None:
         """Go on from what `keep` gave as if nothing had been since; after the first step only."""
 
+    def step_aside(self) -> None:
+        """One training step as timed trials make it, on the first samples; its state is then put back."""
+        kept = self.keep()
+        self.begin_epoch(np.arange(self.workload.train_samples)[: self.workload.batch_size])
+        self.train_epoch()
+        self.synchronise()
+        self.put_back(kept)
+
     @abstractmethod
     def random_state(self) -> bytes:
         """What dropout will draw from next, as it is."""
@@ -99,9 +109,9 @@ class Witness(Adapter):
 
     @abstractmethod
     def settings(self) -> dict[str, Fact]:
-        """Conditions as the framework reports them, in words that all frameworks share.
+        """Conditions as the framework reports them, in words that all frameworks share; after a first step.
 
-        `execution` (eager, traced or compiled: how the training step that ran was run), `update` (the
+        `execution` (eager, traced or compiled: as a step shows that is made for it), `update` (the
         implementation of Adam: stock, for-loop, foreach or fused, by the optimiser's own flags), `threads`,
         `interop_threads`, `device` (cpu or gpu, of the weights), `precision` (of the weights),
         `compute` (type of the activations), `tf32` (whether fp32 products may use it), `loss_scale` and

@@ -79,7 +79,8 @@ _NOT_KEPT: Final = "(not recorded: it holds a login)"
 # Known to change what any framework computes or how fast.
 _CHANGE_ANY: Final = (
     r"(OMP|GOMP|KMP|MKL|OPENBLAS|CUDA|CUDNN|CUBLAS|NVIDIA|DNNL|ONEDNN|MALLOC)_\w+"
-    r"|LD_PRELOAD|PYTHON(OPTIMIZE|MALLOC|DEVMODE|TRACEMALLOC)"
+    r"|LD_PRELOAD|GLIBC_TUNABLES|NPY_(EN|DIS)ABLE_CPU_FEATURES"
+    r"|PYTHON(OPTIMIZE|MALLOC|DEVMODE|TRACEMALLOC)"
 )
 
 

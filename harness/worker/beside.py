@@ -50,23 +50,29 @@ def predictions(adapter: Adapter, watching: Watching, batch_size: int) -> Messag
     return {"batch_size": batch_size, "calls": len(calls_s), "p50_s": p50_s, "p95_s": p95_s, "p99_s": p99_s}
 
 
-def block(adapter: Adapter, least_s: float) -> Message:
-    """Train whole epochs on end for so long: nothing but the device's work, made ready once."""
+def block(adapter: Adapter, watching: Watching, least_s: float) -> Message:
+    """Train whole epochs on end for so long: nothing but the device's work, made ready once.
+
+    Raises:
+        OtherWork: these were not so many steps.
+    """
     order = recipe.batch_order(adapter.workload, 0)
-    samples = 0
+    epochs = 0
+    watching.to_train_on_end()
     adapter.begin_epoch(order)
 
     def on_end() -> None:
-        nonlocal samples
+        nonlocal epochs
         until_s = time.perf_counter() + least_s
         while time.perf_counter() < until_s:
             adapter.train_epoch()
             # Else the host would ask for more than the device can do by then.
             adapter.synchronise()
-            samples += len(order)
+            epochs += 1
 
     timing = timed(on_end, adapter.synchronise)
-    return {"started_s": timing.started_s, "wall_s": timing.wall_s, "samples": samples}
+    watching.trained_on_end(epochs)
+    return {"started_s": timing.started_s, "wall_s": timing.wall_s, "samples": epochs * len(order)}
 
 
 def _answered() -> None:

@@ -93,7 +93,7 @@ class Worker:
     def _beside(self, request: Message) -> Message:
         """What is measured of a trial beside its rounds."""
         if Do(request["do"]) is Do.BLOCK:
-            return beside.block(self.adapter, request["least_s"])
+            return beside.block(self.adapter, self.watching, request["least_s"])
         return beside.predictions(self.adapter, self.watching, request["batch_size"])
 
     def failure(self, error: Exception) -> Message:
@@ -169,8 +169,9 @@ class Worker:
             self._order_digests.append(recipe.digest(order))
         part = order[first:last]
         self.watching.to_train(part)
+        begin_s = time.process_time()
         self.adapter.begin_epoch(part)
-        self.watching.ready()
+        self.watching.ready(time.process_time() - begin_s)
         reply = self._watched(self.adapter.train_epoch)
         self.watching.ran(reply["cpu_s"])
         counts = self.adapter.trained()
@@ -188,17 +189,20 @@ class Worker:
         steps = self._spec.case.workload.eval_steps
 
         counted: list[Counts] = []
+        passes_s: list[float] = []
 
         def evaluate() -> None:
             for _ in range(passes):
+                begin_s = time.process_time()
                 self.adapter.evaluate(steps)
                 counted.append(self.adapter.evaluated())
+                passes_s.append(time.process_time() - begin_s)
 
         self.watching.to_evaluate()
         reply = self._watched(evaluate)
         score = self.watching.score_of(self.adapter, reply["cpu_s"])
         total = Counts(steps=sum(one.steps for one in counted), samples=sum(one.samples for one in counted))
-        self.watching.evaluated(total, score, passes)
+        self.watching.evaluated(total, score, passes_s)
         return reply | {
             "samples": TEST_SAMPLES * passes,
             "steps": steps * passes,
@@ -219,6 +223,7 @@ class Worker:
 
         timing = timed(gauged, self.adapter.synchronise)
         disturbance = watch.end(own_cpu_s=timing.cpu_s)
+        self.watching.busy(timing.cpu_s, timing.wall_s)
         return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
 
     def _finish(self) -> Message:

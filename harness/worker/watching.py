@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
@@ -38,17 +39,13 @@ from harness.work.workload import (
     Precision,
     TrialSpec,
 )
+from harness.worker.effort import require_anew, require_done, require_threads, spent, uneven
 from harness.worker.reading import read_samples
 
 # Batches that the program is stepped through at the drawn moment and at the end, the partial one included.
 _STEPS: Final = 2
 
 _MOMENT_STREAM: Final = 4
-
-_Found = TypeVar("_Found")
-
-# Processor time that looking at a program may take, however short its round was.
-_LOOKING_S: Final = 0.05
 
 # A scaled loss overflows now and then, and its step is left out: at first, and once for each doubling.
 _FIRST_OVERFLOWS: Final = 15
@@ -66,7 +63,8 @@ class Watching:
         self._rng = np.random.default_rng([self._workload.seed, _MOMENT_STREAM])
         self._moment = self._evaluation = self._last_evaluation = 0
         self.planned(self._workload.epochs * self._workload.train_samples, self._workload.epochs)
-        self._trained = self._evaluations = 0
+        self._trained = self._evaluations = self._steps = 0
+        self._ready_s = 0.0
         self._first: Any = None
         self._before: Any = None
         self._left: str | None = None
@@ -103,30 +101,43 @@ class Watching:
             if self._trained <= self._moment < self._trained + len(order):
                 self._before, self._left = self._witness.keep(), self._state()
 
-    def ready(self) -> None:
-        """When a training round's batches are ready, before the clock starts.
+    def ready(self, cpu_s: float) -> None:
+        """When a training round's batches are ready, which took so much processor time; now the clock starts.
 
         Raises:
             OtherWork: it has been trained already.
         """
+        self._ready_s = cpu_s
         if self._before is None:
             return
         with self._clocked():
             self._require_state(self._left, "as its batches were made ready")
 
+    def busy(self, cpu_s: float, wall_s: float) -> None:
+        """After each round, which took so much time of the processors and of the clock.
+
+        Raises:
+            OtherWork: more threads worked on it than were given to it.
+        """
+        # An input pipeline brings threads of its own, and so do a GPU's libraries.
+        held = self._told and self._spec.case.mode is not Mode.IDIOMATIC and self._spec.case.device == "cpu"
+        if held:
+            require_threads(self._spec.threads, cpu_s, wall_s)
+
     def ran(self, cpu_s: float) -> None:
         """When the clock of a training round has stopped, which took so much processor time.
 
         Raises:
-            OtherWork: it was only begun then, and is done as somebody looks.
+            OtherWork: it was only begun then, and is done as somebody looks; or most of it before.
         """
         if self._before is None:
             return
         with self._clocked():
-            self._left, looked_s = _read(self._state)
+            self._left, looked_s = spent(self._state)
             # The same once more, with nothing left to be done for it.
-            _, again_s = _read(self._state)
-            _require_done("a round of training", looked_s - again_s, cpu_s)
+            _, again_s = spent(self._state)
+            require_done("a round of training", cpu_s, "looking at it", looked_s - again_s)
+            require_done("a round of training", cpu_s, "making it ready", self._ready_s)
 
     def trained(self, counts: Counts, order: Order) -> None:
         """After a training round that was told to run the samples of `order` (n,).
@@ -157,27 +168,29 @@ class Watching:
             with self._clocked():
                 self._left = self._state()
 
-    def evaluated(self, counts: Counts, score: Score, passes: int) -> None:
-        """After so many passes over the whole test set, which counted this all in all.
+    def evaluated(self, counts: Counts, score: Score, passes_s: list[float]) -> None:
+        """After passes over the whole test set, each with its processor time, which counted this all in all.
 
         Raises:
-            OtherWork: it counted other samples, its score is not that of the weights, or these have changed.
+            OtherWork: it counted other samples, its score is not that of the weights, or these have changed;
+                or a pass was left out, as its result was known.
         """
         if not self._told:
             return
         work = self._workload
-        told = Counts(steps=work.eval_steps * passes, samples=TEST_SAMPLES * passes)
+        told = Counts(steps=work.eval_steps * len(passes_s), samples=TEST_SAMPLES * len(passes_s))
         _require("evaluation", counts, told, left_out=0)
         drawn = self._evaluations == self._evaluation
         self._evaluations += 1
-        if self._witness is None or not (drawn or self._evaluations == self._last_evaluation):
+        if self._witness is None:
             return
         with self._clocked():
             if drawn:
                 self._require_state(self._left, "while it was evaluated")
-            evidence = evidence_of(work)
-            prove_evaluation(evidence, self._witness, score, read_samples(self._spec).test)
-            _require_held(evidence, SCORED)
+            if drawn or self._evaluations == self._last_evaluation:
+                self._require_score(self._witness, score)
+            if uneven(passes_s):
+                self._require_passes(self._witness)
 
     def score_of(self, adapter: Adapter, cpu_s: float) -> Score:
         """The score of the last evaluation, whose round took so much processor time.
@@ -193,26 +206,50 @@ class Watching:
         with self._clocked():
             kept = self._witness.keep()
             self._witness.put_back(self._first)
-            score, asked_s = _read(self._witness.score)
+            score, asked_s = spent(self._witness.score)
             self._witness.put_back(kept)
-            _require_done("a round of evaluation", asked_s, cpu_s)
+            require_done("a round of evaluation", cpu_s, "asking for its score", asked_s)
         return score
 
     def predicted(self, number: int, batch_size: int, answer: Floats) -> None:
         """After the prediction of the batch of this number, from 0.
 
         Raises:
-            OtherWork: the answer is not what the weights say of these samples.
+            OtherWork: the answer is not what the weights say of these samples, nor what other weights say; or
+                it is only remembered.
         """
         if self._witness is None:
             return
-        with self._clocked():
-            test = read_samples(self._spec).test
-            rows = slice(number * batch_size, (number + 1) * batch_size)
-            asked = Samples(inputs=lambda some: test.inputs(some + rows.start), labels=test.labels[rows])
+        witness = self._witness
+        test = read_samples(self._spec).test
+        first = number * batch_size
+        labels = test.labels[first : first + batch_size]
+        asked = Samples(inputs=lambda some: test.inputs(some + first), labels=labels)
+
+        def prove(said: Floats) -> None:
             evidence = evidence_of(self._workload)
-            prove_prediction(evidence, self._witness, answer, asked)
+            prove_prediction(evidence, witness, said, asked)
             _require_held(evidence, PREDICTED)
+
+        with self._clocked():
+            prove(answer)
+            require_anew(witness, self._first, "a prediction", lambda: witness.predict(number), prove)
+
+    def to_train_on_end(self) -> None:
+        """Before whole epochs are trained on end."""
+        if self._witness is not None:
+            self._steps = self._witness.moments().steps
+
+    def trained_on_end(self, epochs: int) -> None:
+        """After so many of them.
+
+        Raises:
+            OtherWork: the optimiser has counted other steps.
+        """
+        if self._witness is not None:
+            found, told = self._witness.moments().steps - self._steps, epochs * self._workload.steps_per_epoch
+            if not told - self._overflows(told) <= found <= told:
+                raise OtherWork(f"{epochs} epochs on end were told to run {told} steps and ran {found}")
 
     def finished(self) -> None:
         """After the last round: a change that came late is still there.
@@ -229,6 +266,21 @@ class Watching:
         ask_settings(evidence, witness)
         prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
         _require_held(evidence, DURING)
+
+    def _require_score(self, witness: Witness, score: Score) -> None:
+        evidence = evidence_of(self._workload)
+        prove_evaluation(evidence, witness, score, read_samples(self._spec).test)
+        _require_held(evidence, SCORED)
+
+    def _require_passes(self, witness: Witness) -> None:
+        """A pass over the test set that was far sooner done than another may have been disturbed less."""
+
+        def evaluate() -> Score:
+            witness.evaluate(self._workload.eval_steps)
+            witness.synchronise()
+            return witness.score()
+
+        require_anew(witness, self._first, "an evaluation", evaluate, partial(self._require_score, witness))
 
     def _require_beginning(self, witness: Witness) -> None:
         """A trial begins with the recipe's weights, and with an optimiser that has not stepped."""
@@ -262,18 +314,6 @@ class Watching:
         if self._workload.precision is not Precision.FP16:
             return 0
         return _FIRST_OVERFLOWS + steps // LOSS_SCALE_GROWTH_STEPS
-
-
-def _read(ask: Callable[[], _Found]) -> tuple[_Found, float]:
-    """What is asked for, and the processor time that the answer took."""
-    begin_s = time.process_time()
-    return ask(), time.process_time() - begin_s
-
-
-def _require_done(what: str, late_s: float, cpu_s: float) -> None:
-    """Looking may cost something, but not more than all the work that is looked at."""
-    if late_s > max(cpu_s, _LOOKING_S):
-        raise OtherWork(f"{what} took {cpu_s:.3f} s of processor time, and looking at it {late_s:.3f} s")
 
 
 def _require(phase: str, found: Counts, told: Counts, *, left_out: int) -> None:

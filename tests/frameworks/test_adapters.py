@@ -173,16 +173,17 @@ def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials,
     _, whole, *_ = trials(framework, Mode.LOOP)
     slowed = open_worker(framework, Mode.LOOP, planted_share=1.0)
     usual = open_worker(framework, Mode.LOOP)
-    walls_s = {worker: [] for worker in (slowed, usual)}
-    for epoch in range(4):
-        for worker, kept_s in walls_s.items():
+    ratios = []
+    for epoch in range(15):
+        walls_s = {}
+        for worker in (slowed, usual):
             reply = worker.ask(Do.TRAIN, timeout_s=300, epoch=epoch, first=0, last=1000)
-            kept_s.append(reply["wall_s"])
+            walls_s[worker] = reply["wall_s"]
             if epoch == 0:
                 assert reply["loss"] == pytest.approx(whole["loss"], rel=1e-5)
-    ratio = min(walls_s[slowed]) / min(walls_s[usual])
-    # The share itself is held in test_planted.py; a busy machine stretches the longer rounds further.
-    assert ratio > 1.5
+        ratios.append(walls_s[slowed] / walls_s[usual])
+    # The share itself is held in test_planted.py; on a busy machine a turn is anything, and the median is not.
+    assert np.median(ratios) > 1.5
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import numpy as np
 from harness.frameworks.base import Adapter
 from harness.work.listings import PYTORCH
 from harness.work.workload import Mode
-from tests.worker import covert_faults
+from tests.worker import covert_faults, sparing_faults
 from tests.worker.planting import STEPPING, Fault, late, wrapped
 
 
@@ -326,8 +326,6 @@ def stale_score_late(adapter, is_torch):
     late(adapter, change)
 
 
-TORCH_ONLY = {"dropout in evaluation, late"}
-
 FAULTS = {
     "dropout at the input": Fault(layers_changed(_dropout_first, _dropout_first_keras)),
     "leaky activation": Fault(layers_changed(_leaky, _leaky_keras)),
@@ -348,8 +346,9 @@ FAULTS = {
     "half of the test set": Fault(half_evaluated),
     "half of the test set twice, late": Fault(half_evaluated_twice_late, STEPPING),
     "dropout in evaluation, late": Fault(
-        dropout_in_evaluation_late, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
+        dropout_in_evaluation_late, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC}), (PYTORCH,)
     ),
     "stale score, late": Fault(stale_score_late),
     **covert_faults.FAULTS,
+    **sparing_faults.FAULTS,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.settings.presets import FRAMEWORKS
 from harness.work.workload import Mode
 
 LATE_EPOCH = 2
@@ -15,10 +16,11 @@ EVERY = frozenset({*STEPPING, Mode.IDIOMATIC, Mode.GRAPH})
 
 @dataclass
 class Fault:
-    """`plant` changes an adapter before it builds; `modes` are those in which it can."""
+    """`plant` changes an adapter before it builds; `modes` are those in which it can, of these frameworks."""
 
     plant: Any
     modes: frozenset[Mode] = EVERY
+    frameworks: tuple[str, ...] = FRAMEWORKS
 
 
 def wrapped(adapter, name, around):

@@ -58,7 +58,7 @@ def test_a_round_that_counts_what_it_was_told_goes_on():
 
 def test_a_pass_over_part_of_the_test_set_ends_the_trial():
     with pytest.raises(OtherWork, match="told to run 20 steps on 20000 samples and ran 15 on 15000"):
-        watching().evaluated(Counts(steps=15, samples=15000), SCORE, passes=2)
+        watching().evaluated(Counts(steps=15, samples=15000), SCORE, [0.1, 0.1])
 
 
 def test_steps_that_overflowed_may_be_left_out_where_the_loss_is_scaled():
@@ -70,6 +70,29 @@ def test_steps_that_overflowed_may_be_left_out_where_the_loss_is_scaled():
 
 def test_the_articles_listings_are_told_nothing():
     watching(mode=Mode.ARTICLE).trained(Counts(steps=1, samples=1), ROUND)
+
+
+def test_more_processors_than_threads_end_the_trial():
+    watching().busy(cpu_s=1.2, wall_s=1.0)
+    with pytest.raises(OtherWork, match=r"threads: a round kept 1\.30 processors busy and was given 1$"):
+        watching().busy(cpu_s=1.3, wall_s=1.0)
+    # An input pipeline has threads of its own.
+    watching(mode=Mode.IDIOMATIC).busy(cpu_s=1.9, wall_s=1.0)
+
+
+def test_epochs_on_end_that_count_other_steps_end_the_trial():
+    witness = create_autospec(Witness, instance=True)
+    case = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
+    watched = Watching(TrialSpec(framework="any", case=case, threads=1, data_root=""), witness)
+    any_weights = recipe.initial_weights(WORK)
+    for before, after in ((10, 42), (42, 73)):
+        counted = [Moments(first=any_weights, second=any_weights, steps=one) for one in (before, after)]
+        witness.moments.side_effect = counted
+        watched.to_train_on_end()
+        if after == 42:
+            watched.trained_on_end(2)
+    with pytest.raises(OtherWork, match=r"2 epochs on end were told to run 32 steps and ran 31$"):
+        watched.trained_on_end(2)
 
 
 @pytest.mark.parametrize("repeated", [True, False])
@@ -114,6 +137,12 @@ FAULTS_TRIED = (
     "first answer again",
     "trained when anything is read",
     "evaluated when its score is read",
+    "evaluation remembered",
+    "answers remembered",
+    "answers prepared",
+    "loader emptied beforehand",
+    "Adam compiled",
+    "step traced",
     "moments lost after an evaluation",
     "pacing not put back",
 )
@@ -128,8 +157,10 @@ def test_what_only_timed_trials_do_is_found(framework, tmp_path):
     first = FRAMEWORKS.index(framework)
     asked = []
     for number, fault in enumerate(FAULTS_TRIED, first):
-        fitting = [way for way in ways if Mode(way.partition("-")[0]) in FAULTS[fault].modes]
-        asked.append(f"{fitting[number % len(fitting)]}:{fault}")
+        planted = FAULTS[fault]
+        fitting = [way for way in ways if Mode(way.partition("-")[0]) in planted.modes]
+        if framework in planted.frameworks:
+            asked.append(f"{fitting[number % len(fitting)]}:{fault}")
     asked = [*(f"{way}:" for way in ways), *sorted(asked)]
     tried = said_by("tests.worker.try_faults", tmp_path, framework, tmp_path, *asked)
     assert [f"{one['way']}:{one['fault']}" for one in tried] == asked

@@ -13,13 +13,12 @@ import os
 import sys
 
 from tests import small_test_set  # isort: skip  (before all others)
-from harness.work.listings import TENSORFLOW
 from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker import beside
 from harness.worker.protocol import Do, dump_spec
 from harness.worker.trial import Worker
-from tests.worker.late_faults import FAULTS, TORCH_ONLY
+from tests.worker.late_faults import FAULTS
 
 # A partial batch of 40; in two rounds an epoch.
 WORK = Workload(dataset=Dataset.SYNTHETIC, batch_size=64, train_samples=1000, epochs=3, eval_batch_size=100)
@@ -43,8 +42,7 @@ def main(framework: str, folder: str, *asked: str) -> None:
 
 def allowed(framework: str, mode: Mode) -> list[str]:
     """The faults that can be planted in this mode."""
-    elsewhere = TORCH_ONLY if framework == TENSORFLOW else ()
-    return [name for name, fault in FAULTS.items() if mode in fault.modes and name not in elsewhere]
+    return [name for name, fault in FAULTS.items() if mode in fault.modes and framework in fault.frameworks]
 
 
 def ended(spec: TrialSpec) -> dict[str, str | None]:

@@ -52,6 +52,8 @@ RECORD: Final = Framework(
         ),
     ),
     variables=Variables(
+        # Its profiler, which a proof asks what ran, says so in every log.
+        fixed={"KINETO_LOG_LEVEL": "6"},
         # A cache of its own for each run: compile time does not depend on what ran before it.
         folders={"TORCHINDUCTOR_CACHE_DIR": ""},
         telling=r"(TORCH|TORCHINDUCTOR|TORCHDYNAMO|PYTORCH|TRITON|AOT|ATEN)_\w+",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch._dynamo.utils import counters
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
 
 from harness.frameworks.base import Data
 from harness.frameworks.pytorch.device import place
@@ -20,6 +21,28 @@ from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
+
+# What every step has: products, and the last operation of each implementation of Adam.
+_TELLING: Final = frozenset(
+    {"aten::addmm", "aten::mm", "aten::addcdiv_", "aten::_foreach_addcdiv_", "aten::_fused_adam_"}
+)
+# What the profiler calls code that `torch.compile` has made, forward and backward.
+_COMPILED: Final = ("Torch-Compiled Region", "CompiledFunction")
+
+
+def execution(step: Callable[[], None]) -> str:
+    """How a step is run, by PyTorch's profiler: eager where nothing of it, compiled where all is compiled."""
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        step()
+    inside = {event.id: _in_compiled(event) for event in seen.events()}
+    if not any(inside.values()):
+        return "eager"
+    eager = any(event.name in _TELLING and not inside[event.id] for event in seen.events())
+    return "partly compiled" if eager else "compiled"
+
+
+def _in_compiled(event: FunctionEvent | None) -> bool:
+    return event is not None and (event.name.startswith(_COMPILED) or _in_compiled(event.cpu_parent))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +68,6 @@ class TorchTestimony(Witness):
     _train_labels: Tensor
     _test_batches: list[tuple[Tensor, Tensor]]
     _batches: list[Tensor]
-    _loss_of: Callable[[Tensor, Tensor], Tensor]
-    _cross_entropy: Callable[[Tensor, Tensor], Tensor]
     _drop: Callable[[Tensor], Tensor] | None = None
     _logits: Callable[[Tensor], Tensor]
     _logits_of: Callable[[Tensor], Tensor]
@@ -178,7 +199,7 @@ class TorchTestimony(Witness):
     def settings(self) -> dict[str, Fact]:
         parameter = next(self.model.parameters())
         return {
-            "execution": self._execution(),
+            "execution": execution(self.step_aside),
             "update": self._implementation(),
             "threads": torch.get_num_threads(),
             "interop_threads": torch.get_num_interop_threads(),
@@ -189,11 +210,6 @@ class TorchTestimony(Witness):
             "loss_scale": self.precision.loss_scale(),
             "loss_scale_growth_steps": self.precision.growth_steps(),
         }
-
-    def _execution(self) -> str:
-        """Compiled where code that Dynamo made runs: asked of its counters, not of the mode."""
-        compiled = counters["stats"]["unique_graphs"] > 0 and self._loss_of != self._cross_entropy
-        return "compiled" if compiled else "eager"
 
     def _implementation(self) -> Update:
         """Of Adam's step, from the flags by which it picks one; stock where it was left to choose."""

@@ -10,7 +10,6 @@ import tensorflow as tf
 from harness.errors import NotDivisible
 from harness.frameworks.base import Counts
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp
-from harness.frameworks.tensorflow.testimony import execution
 from harness.work.recipe import Order, Weights, batches
 
 
@@ -48,9 +47,6 @@ class TensorFlowGraph(TensorFlowMlp):
 
     def held_batches(self) -> list[Order]:
         return batches(self._order.numpy(), self.workload.batch_size)
-
-    def _execution(self) -> str:
-        return execution(self._train_all)
 
     def _whole_epoch(self) -> Callable[[tf.Tensor], Any]:
         """Trained on any number of samples without being traced again; the full batch's shape is static."""

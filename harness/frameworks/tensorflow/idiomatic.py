@@ -127,11 +127,6 @@ class TensorFlowIdiomatic(TensorFlowMlp):
         # By itself Keras has XLA compile what `fit` runs where it sees a GPU.
         return "traced" if self.spec.case.device == "cpu" else "compiled"
 
-    def _execution(self) -> str:
-        if self.model.run_eagerly or tf.config.functions_run_eagerly() or self.model.train_function is None:
-            return "eager"
-        return "compiled" if self.model.jit_compile else "traced"
-
     def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """As `fit` runs it: only what stands beside the model is traced by this."""
         compiled = self.promised_execution() == "compiled"

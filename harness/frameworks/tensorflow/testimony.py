@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -21,19 +22,65 @@ from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import AdamForm, Mode
 
+# What every step has: products, and the root in Adam.
+_TELLING: Final = frozenset({"MatMul", "Sqrt"})
 
-def _is_traced(step: Any) -> bool:
-    return isinstance(step, tf.types.experimental.PolymorphicFunction)
 
+def execution(step: Callable[[], None]) -> str:
+    """How a step is run, from the graphs that it calls: eager where none has any of it, compiled if XLA does.
 
-def execution(step: Any, *signature: tf.TensorSpec) -> str:
-    """How a step that has run was run, from its graph: eager where there is none, compiled if XLA made it."""
-    # A step that calibration slows down is what it was.
-    step = inspect.unwrap(step, stop=_is_traced)
-    if not _is_traced(step) or tf.config.functions_run_eagerly() or not step.experimental_get_tracing_count():
+    A step that has run before is not traced again, so what it calls, it runs.
+    """
+    found = {one for graph in _called(step) for one in _operations(graph)}
+    if not found:
         return "eager"
-    attributes = step.get_concrete_function(*signature).function_def.attr
-    return "compiled" if attributes["_XlaMustCompile"].b else "traced"
+    by_xla = {compiled for _, compiled in found}
+    if len(by_xla) > 1:
+        return "partly compiled"
+    if {name for name, _ in found} != _TELLING:
+        return "partly traced"
+    return "compiled" if by_xla == {True} else "traced"
+
+
+def _called(step: Callable[[], None]) -> list[tf.types.experimental.ConcreteFunction]:
+    """The traced functions that Python calls while it makes a step."""
+    found: dict[int, tf.types.experimental.ConcreteFunction] = {}
+    # Looking at what a call was made on costs more than the call, and a step op by op makes thousands.
+    of_others: set[int] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event != "call" or id(frame.f_code) in of_others:
+            return
+        called_on = frame.f_locals.get("self")
+        if isinstance(called_on, tf.types.experimental.ConcreteFunction):
+            found[id(called_on)] = called_on
+        else:
+            of_others.add(id(frame.f_code))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        step()
+    finally:
+        sys.setprofile(before)
+    return list(found.values())
+
+
+def _operations(graph: tf.types.experimental.ConcreteFunction) -> Iterator[tuple[str, bool]]:
+    """The telling operations of a graph and of all that it calls, each with whether XLA compiles it."""
+    called = {one.signature.name: one for one in graph.graph.as_graph_def().library.function}
+
+    def of(function: Any, *, compiled: bool) -> Iterator[tuple[str, bool]]:
+        compiled = compiled or function.attr["_XlaMustCompile"].b
+        for node in function.node_def:
+            if node.op in _TELLING:
+                yield node.op, compiled
+            for value in node.attr.values():
+                for inner in (value.func, *value.list.func):
+                    if inner.name in called:
+                        yield from of(called[inner.name], compiled=compiled)
+
+    return of(graph.function_def, compiled=False)
 
 
 class TensorFlowTestimony(Witness):
@@ -49,7 +96,6 @@ class TensorFlowTestimony(Witness):
     _train_labels: tf.Tensor
     _test_batches: list[tuple[tf.Tensor, tf.Tensor]]
     _batches: list[tf.Tensor]
-    _train_step: Callable[[tf.Tensor], Any]
     _drops: dict[bool, Callable[..., Any]]
     _forward: Callable[[tf.Tensor], tf.Tensor]
     _in_mode: Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -145,7 +191,7 @@ class TensorFlowTestimony(Witness):
     def settings(self) -> dict[str, Fact]:
         variable = self.model.trainable_variables[0]
         return {
-            "execution": self._execution(),
+            "execution": execution(self.step_aside),
             # Keras's Adam has one implementation.
             "update": Update.STOCK,
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
@@ -157,9 +203,6 @@ class TensorFlowTestimony(Witness):
             "loss_scale": loss_scale(self.optimizer),
             "loss_scale_growth_steps": growth_steps(self.optimizer),
         }
-
-    def _execution(self) -> str:
-        return execution(self._train_step, tf.TensorSpec((self.workload.batch_size,), tf.int64))
 
     def _compute(self) -> str:
         """Type of the activations, as the model puts its logits out in a forward pass."""

@@ -1,0 +1,80 @@
+"""What processor time tells of work: done when it was asked for, anew, and by the threads that it was given.
+
+Work that is put off, done beforehand or remembered costs its round next to nothing, and whoever looks a lot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from harness.errors import OtherWork
+from harness.frameworks.witness import Witness
+
+_Found = TypeVar("_Found")
+
+# Processor time that may be spent beside a round, however short it was.
+_BESIDE_S: Final = 0.05
+
+# What is remembered comes so many times sooner than what is computed; what is computed twice does not.
+_SOONER: Final = 10
+_TRIES: Final = 3
+
+# Processors that a round may keep busy beyond its threads: measured, it is a sixtieth of one.
+_BUSIER: Final = 0.25
+
+
+def spent(ask: Callable[[], _Found]) -> tuple[_Found, float]:
+    """What is asked for, and the processor time that the answer took."""
+    begin_s = time.process_time()
+    return ask(), time.process_time() - begin_s
+
+
+def require_done(what: str, cpu_s: float, beside: str, took_s: float) -> None:
+    """What is done beside a round may cost something, but not more than all the work of the round.
+
+    Raises:
+        OtherWork: it took more.
+    """
+    if took_s > max(cpu_s, _BESIDE_S):
+        raise OtherWork(f"{what} took {cpu_s:.3f} s of processor time, and {beside} {took_s:.3f} s")
+
+
+def require_threads(asked: int, cpu_s: float, wall_s: float) -> None:
+    """A round keeps no more processors busy than it was given threads.
+
+    Raises:
+        OtherWork: it did.
+    """
+    if cpu_s > (asked + _BUSIER) * wall_s:
+        raise OtherWork(f"threads: a round kept {cpu_s / wall_s:.2f} processors busy and was given {asked}")
+
+
+def uneven(each_s: list[float]) -> bool:
+    """Whether one of several that are alike took so little as if it had been remembered."""
+    return _SOONER * min(each_s) < max(each_s)
+
+
+def require_anew(
+    witness: Witness, other: Any, what: str, ask: Callable[[], _Found], prove: Callable[[_Found], None]
+) -> None:
+    """From the `other` state the answer is another, which `prove` holds; once more, it is computed anew.
+
+    The state is put back.
+
+    Raises:
+        OtherWork: the answer was only remembered.
+    """
+    kept, computed_s, again_s = witness.keep(), [], []
+    for _ in range(_TRIES):
+        witness.put_back(other)
+        answer, took_s = spent(ask)
+        computed_s.append(took_s)
+        again_s.append(spent(ask)[1])
+    prove(answer)
+    witness.put_back(kept)
+    if _SOONER * max(again_s) < min(computed_s):
+        raise OtherWork(
+            f"{what} took {min(computed_s):.6f} s of processor time, once it was known {max(again_s):.6f} s"
+        )
