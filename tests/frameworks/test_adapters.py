@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -182,8 +183,8 @@ def test_a_planted_slow_down_makes_steps_longer_and_changes_nothing_else(trials,
             if epoch == 0:
                 assert reply["loss"] == pytest.approx(whole["loss"], rel=1e-5)
         ratios.append(walls_s[slowed] / walls_s[usual])
-    # The share itself is held in test_planted.py; on a busy machine a turn is anything, and the median is not.
-    assert np.median(ratios) > 1.5
+    # The share itself is held in test_planted.py; on a busy machine a single turn may be anything.
+    assert statistics.median(ratios) > 1.5
 
 
 @pytest.mark.parametrize(
