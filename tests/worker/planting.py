@@ -32,21 +32,28 @@ def wrapped(adapter, name, around):
 def late(adapter, change):
     """Have `change` made once, at the beginning of the epoch that is late, and of what then follows.
 
-    Epochs are told by the samples that were handed over since the trial was paced.
+    Epochs are told by the samples that were handed over since the trial began, which is when its state is
+    kept for the first time: pacing, before it, is no part of it. Nor is what is looked at in between, and a
+    change that is put back with the state is made again.
     """
-    seen = {"samples": 0, "changed": False}
+    seen = {"began": False, "samples": 0, "changed": False}
     work = adapter.workload
 
     def around(begin_epoch, order):
-        if not seen["changed"] and seen["samples"] >= (LATE_EPOCH - 1) * work.train_samples:
-            seen["changed"] = True
-            change()
-        seen["samples"] += len(order)
+        if seen["began"]:
+            if not seen["changed"] and seen["samples"] >= (LATE_EPOCH - 1) * work.train_samples:
+                seen["changed"] = True
+                change()
+            seen["samples"] += len(order)
         begin_epoch(order)
 
-    def afresh(reset):
-        seen["samples"] = 0
-        reset()
+    def kept(keep):
+        seen["began"] = True
+        return keep(), dict(seen)
 
-    wrapped(adapter, "begin_epoch", around)
-    wrapped(adapter, "reset", afresh)
+    def back(put_back, state):
+        put_back(state[0])
+        seen.update(state[1])
+
+    for name, instead in (("begin_epoch", around), ("keep", kept), ("put_back", back)):
+        wrapped(adapter, name, instead)
