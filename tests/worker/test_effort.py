@@ -78,9 +78,19 @@ def test_what_is_done_beside_a_round_may_cost_as_much_as_the_round():
 
 
 def test_threads_are_told_by_the_processors_that_they_kept_busy():
-    require_threads(2, cpu_s=2.2, wall_s=1.0)
-    with pytest.raises(OtherWork, match=r"kept 2\.30 processors busy and was given 2"):
-        require_threads(2, cpu_s=2.3, wall_s=1.0)
+    require_threads(1, cpu_s=1.2, wall_s=1.0)
+    with pytest.raises(OtherWork, match=r"kept 1\.30 processors busy and was given 1"):
+        require_threads(1, cpu_s=1.3, wall_s=1.0)
+
+
+def test_a_pool_of_threads_has_those_beside_it_that_hand_it_work():
+    require_threads(2, cpu_s=4.2, wall_s=1.0)
+    with pytest.raises(OtherWork, match=r"kept 4\.30 processors busy and was given 2"):
+        require_threads(2, cpu_s=4.3, wall_s=1.0)
+
+
+def test_a_round_shorter_than_the_clocks_tick_is_let_go():
+    require_threads(1, cpu_s=0.009, wall_s=0.001)
 
 
 def test_one_of_several_alike_that_took_next_to_nothing_is_told():
