@@ -145,6 +145,7 @@ def _timed_step(evidence: Evidence, bounds: Bounds) -> Iterator[Finding]:
     yield from _each(STEP, "weights", evidence, (within.update, within.update), _OF_LARGEST_WEIGHT)
     draws = int(evidence.measured[f"{STEP}/draws"])
     yield _within((STEP, "dropout rate"), evidence, bounds.rate_of(draws), _ABSOLUTE)
+    yield _within((STEP, "dropout scale"), evidence, bounds.scale, _ABSOLUTE)
     # One step alone drops nothing twice.
     if f"{STEP}/drawn twice" in evidence.measured:
         twice = int(evidence.measured[f"{STEP}/drawn twice"])

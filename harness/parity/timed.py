@@ -170,8 +170,11 @@ def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step]
 
 
 def _drops(evidence: Evidence, masks: Sequence[Doubles], rate: float) -> None:
-    """The rate of all masks, and how often a step drops what the step before it dropped."""
+    """The rate and scale of all masks, and how often a step drops what the step before it dropped."""
     zeros = [mask == 0 for mask in masks]
+    evidence.measure(
+        f"{STEP}/dropout scale", np.unique(np.concatenate([one[one != 0] for one in masks])), 1 / (1 - rate)
+    )
     evidence.measure(f"{STEP}/dropout rate", np.concatenate(zeros).mean(), rate)
     evidence.measured[f"{STEP}/draws"] = np.array(sum(mask.size for mask in masks))
     twice = [one[: len(two)] & two[: len(one)] for one, two in pairwise(zeros)]

@@ -34,6 +34,7 @@ def honest(timed="fp32"):
     side.measure("dropout/change in evaluation", 0.0, 0.0)
     side.measured["timed step/draws"] = np.array(10**6)
     side.measure("timed step/dropout rate", 0.2001, 0.2)
+    side.measure("timed step/dropout scale", [1.25], 1.25)
     for check in (*Precision, "timed step", "whole and parts"):
         side.measure(f"{check}/loss", [2.3, 2.2], [2.3, 2.2])
         for quantity, value in (("gradients", 0.1), ("second_moments", 0.01), ("weights", 0.5)):
@@ -82,6 +83,7 @@ def test_a_fact_that_is_not_what_was_asked_fails(check):
         ("timed step/second_moments/output_bias", 2e-7, "timed step", "second moments of output_bias"),
         ("timed step/weights/output_bias", 2e-6, "timed step", "weights of output_bias"),
         ("timed step/dropout rate", 0.006, "timed step", "dropout rate"),
+        ("timed step/dropout scale", -0.25, "timed step", "dropout scale"),
         ("whole and parts/loss", 1e-4, "whole and parts", "loss"),
         ("whole and parts/weights/output_bias", 2e-4, "whole and parts", "weights of output_bias"),
     ],
