@@ -220,13 +220,12 @@ class Watching:
         """
         if self._witness is None:
             return
-        witness = self._witness
-        test = read_samples(self._spec).test
-        first = number * batch_size
-        labels = test.labels[first : first + batch_size]
-        asked = Samples(inputs=lambda some: test.inputs(some + first), labels=labels)
+        witness, first = self._witness, number * batch_size
 
         def prove(said: Floats) -> None:
+            test = read_samples(self._spec).test
+            labels = test.labels[first : first + batch_size]
+            asked = Samples(inputs=lambda some: test.inputs(some + first), labels=labels)
             evidence = evidence_of(self._workload)
             prove_prediction(evidence, witness, said, asked)
             _require_held(evidence, PREDICTED)
@@ -238,7 +237,8 @@ class Watching:
     def to_train_on_end(self) -> None:
         """Before whole epochs are trained on end."""
         if self._witness is not None:
-            self._steps = self._witness.moments().steps
+            with self._clocked():
+                self._steps = self._witness.moments().steps
 
     def trained_on_end(self, epochs: int) -> None:
         """After so many of them.
@@ -246,10 +246,13 @@ class Watching:
         Raises:
             OtherWork: the optimiser has counted other steps.
         """
-        if self._witness is not None:
-            found, told = self._witness.moments().steps - self._steps, epochs * self._workload.steps_per_epoch
-            if not told - self._overflows(told) <= found <= told:
-                raise OtherWork(f"{epochs} epochs on end were told to run {told} steps and ran {found}")
+        if self._witness is None:
+            return
+        with self._clocked():
+            found = self._witness.moments().steps - self._steps
+        told = epochs * self._workload.steps_per_epoch
+        if not told - self._overflows(told) <= found <= told:
+            raise OtherWork(f"{epochs} epochs on end were told to run {told} steps and ran {found}")
 
     def finished(self) -> None:
         """After the last round: a change that came late is still there.

@@ -294,6 +294,43 @@ def partial_batch_left_out(adapter, is_torch):
     wrapped(adapter, "begin_epoch", around)
 
 
+def dropout_unscaled_late(adapter, is_torch):
+    """What is kept is no larger than without dropout: layer and step say the same."""
+    rate = adapter.workload.dropout_rate
+    now = {}
+
+    def unscaled(make):
+        if is_torch:
+            import torch
+
+            class Unscaled(torch.nn.Dropout):
+                def forward(self, inputs):
+                    kept = super().forward(inputs)
+                    return kept * now["scale"] if self.training else kept
+
+            now["scale"] = 1.0
+            return Unscaled(make().p)
+        import keras
+        import tensorflow as tf
+
+        class Unscaled(keras.layers.Dropout):
+            def call(self, inputs, *, training=False):
+                kept = super().call(inputs, training=training)
+                return kept * now["scale"] if training else kept
+
+        now["scale"] = tf.Variable(1.0)
+        return Unscaled(rate, seed=adapter.workload.seed)
+
+    def change():
+        if is_torch:
+            now["scale"] = 1 - rate
+        else:
+            now["scale"].assign(1 - rate)
+
+    wrapped(adapter, "_dropout", unscaled)
+    late(adapter, change)
+
+
 # The evaluation.
 
 
@@ -343,6 +380,9 @@ FAULTS = {
     "steps done twice": Fault(steps_done_twice, STEPPING),
     "later batches learn less": Fault(later_batches_learn_less, STEPPING - {Mode.COMPILED}),
     "partial batch left out": Fault(partial_batch_left_out),
+    "dropout unscaled, late": Fault(
+        dropout_unscaled_late, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
+    ),
     "half of the test set": Fault(half_evaluated),
     "half of the test set twice, late": Fault(half_evaluated_twice_late, STEPPING),
     "dropout in evaluation, late": Fault(

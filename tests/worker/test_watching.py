@@ -127,6 +127,7 @@ FAULTS_TRIED = (
     "learning rate halved, late",
     "first order played again, late",
     "half of the test set twice, late",
+    "dropout unscaled, late",
     "stale score, late",
     "one mask for all steps",
     "the same masks each epoch",
