@@ -13,10 +13,10 @@ import argparse
 import math
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from itertools import cycle, islice, product
+from itertools import cycle, islice, pairwise, product
 from pathlib import Path
 from typing import Final
 
@@ -25,18 +25,16 @@ from rich.console import Console
 
 from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
-from harness.engine.process import WorkerProcess
-from harness.engine.rounds import Part, fastest, plan_rounds
-from harness.engine.surroundings import environment
+from harness.engine.selfchecking.workers import CheckConditions, Hand, Workers
 from harness.errors import HarnessError
 from harness.settings import config
 from harness.settings.presets import FRAMEWORKS
-from harness.work.workload import MOST_EPOCHS, Case, Mode, TrialSpec, Workload
-from harness.worker.protocol import Do, dump_spec
+from harness.work.workload import MOST_EPOCHS, Case, Mode, Workload
 
 PARTNERS: Final = (0, 1, 7)
 ROUND_S: Final = 0.1
-_TIMEOUT_S: Final = 600.0
+# For all of it: nothing here is in a hurry.
+_LIMIT_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,72 +93,59 @@ def told(rounds: pd.DataFrame) -> Iterator[str]:
 def measure(settings: config.Settings, rounds: int) -> Iterator[Round]:
     """The rounds of each replicate; frameworks and batch sizes alternate, so that they share drift."""
     root = mnist.locate(settings.dataset, data_dir=None, cache=cache.cache_folder()).root
-    planned: dict[Case, tuple[Part, ...]] = {}
-    for replicate, batch_size, framework in product(
-        range(settings.replicates), settings.batch_size, FRAMEWORKS
-    ):
-        workload = Workload(dataset=settings.dataset, batch_size=batch_size, epochs=MOST_EPOCHS)
-        case = Case(workload=workload, device="cpu", mode=Mode.LOOP)
-        with _Match(case, settings.threads, root, planned) as match:
-            match.join(framework)
-            for partners in PARTNERS if replicate % 2 else reversed(PARTNERS):
-                match.beside(partners)
-                for _ in range(rounds):
-                    yield Round(
-                        framework=framework,
-                        batch_size=batch_size,
-                        replicate=replicate,
-                        partners=partners,
-                        wall_s=match.turn_s(),
-                    )
-
-
-class _Match(ExitStack):
-    """A worker that stays, and partners that come and go; all do the same rounds of the case."""
-
-    def __init__(self, case: Case, threads: int, root: Path, planned: dict[Case, tuple[Part, ...]]) -> None:
-        super().__init__()
-        self._case, self._threads, self._root, self._planned = case, threads, root, planned
-        self._folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="evenmatch-residents-")))
-        self._seated: list[tuple[ExitStack, WorkerProcess]] = []
-
-    def join(self, framework: str) -> None:
-        """Seat one more, whose first round is not looked at."""
-        own = self.enter_context(ExitStack())
-        conditions = environment(
-            framework=framework, device="cpu", threads=self._threads, compile_cache=self._folder
+    with tempfile.TemporaryDirectory(prefix="evenmatch-residents-") as folder:
+        Path(folder, "logs").mkdir()
+        conditions = CheckConditions(
+            device="cpu",
+            gpu=None,
+            gpu_reason=None,
+            frameworks=FRAMEWORKS,
+            threads=settings.threads,
+            data_root=root,
+            folder=Path(folder),
+            compile_cache=Path(folder),
         )
-        worker = own.enter_context(WorkerProcess(conditions, self._folder / f"{len(self._seated)}.log"))
-        spec = TrialSpec(
-            framework=framework, case=self._case, threads=self._threads, data_root=str(self._root)
-        )
-        pace = worker.ask(Do.START, timeout_s=_TIMEOUT_S, spec=dump_spec(spec))["pace"]
-        if self._case not in self._planned:
-            self._planned[self._case] = plan_rounds(self._case, fastest(self._case, [pace]), ROUND_S).train[0]
-        self._seated.append((own, worker))
-        self._train_s(worker)
+        workers = Workers(conditions, "residents", _LIMIT_S)
+        for replicate, batch_size, framework in product(
+            range(settings.replicates), settings.batch_size, FRAMEWORKS
+        ):
+            workload = Workload(dataset=settings.dataset, batch_size=batch_size, epochs=MOST_EPOCHS)
+            case = Case(workload=workload, device="cpu", mode=Mode.LOOP)
+            beside = PARTNERS if replicate % 2 else PARTNERS[::-1]
+            for partners, wall_s in _replicate(workers, case, framework, beside, rounds):
+                yield Round(
+                    framework=framework,
+                    batch_size=batch_size,
+                    replicate=replicate,
+                    partners=partners,
+                    wall_s=wall_s,
+                )
 
-    def beside(self, partners: int) -> None:
-        """Have so many partners, the frameworks alternating."""
-        for framework in islice(cycle(FRAMEWORKS), len(self._seated) - 1, partners):
-            self.join(framework)
-        while len(self._seated) > 1 + partners:
-            own, _ = self._seated.pop()
-            own.close()
 
-    def turn_s(self) -> float:
-        """Seconds of a round of the worker that stays, after one of each partner."""
-        (_, staying), *partners = self._seated
-        for _, partner in partners:
-            self._train_s(partner)
-        return self._train_s(staying)
-
-    def _train_s(self, worker: WorkerProcess) -> float:
-        """The first round of the epoch again and again: the same samples in the same order."""
-        return sum(
-            worker.ask(Do.TRAIN, timeout_s=_TIMEOUT_S, epoch=0, first=one.first, last=one.last)["wall_s"]
-            for one in self._planned[self._case]
-        )
+def _replicate(
+    workers: Workers, case: Case, framework: str, beside: Sequence[int], rounds: int
+) -> Iterator[tuple[int, float]]:
+    """So many rounds of one worker beside each number of partners, who come and leave as that asks."""
+    names = list(islice(cycle(FRAMEWORKS), PARTNERS[-1]))
+    groups = {more: names[fewer:more] for fewer, more in pairwise(PARTNERS)}
+    present: dict[int, tuple[ExitStack, list[Hand]]] = {}
+    with ExitStack() as stack:
+        (staying,) = stack.enter_context(workers.started(case, [framework], round_s=ROUND_S))
+        staying.train()
+        for partners in beside:
+            for size in [one for one in present if one > partners]:
+                present.pop(size)[0].close()
+            for size in [one for one in groups if one <= partners and one not in present]:
+                own = stack.enter_context(ExitStack())
+                hands = own.enter_context(workers.started(case, groups[size], round_s=ROUND_S))
+                for hand in hands:
+                    hand.train()
+                present[size] = own, hands
+            for _ in range(rounds):
+                for _, hands in present.values():
+                    for hand in hands:
+                        hand.train()
+                yield partners, staying.train_s()
 
 
 if __name__ == "__main__":
