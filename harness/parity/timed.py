@@ -90,6 +90,17 @@ def prove_whole(
     witness.put_back(after)
 
 
+def prove_call(evidence: Evidence, witness: Witness, order: Order, rng: np.random.Generator) -> None:
+    """A call over `order` (n,) from the state as it is, against calls over parts.
+
+    Afterwards the state is as it was.
+    """
+    before = witness.keep()
+    trained(witness, order)
+    prove_whole(evidence, witness, before, order, rng)
+    witness.put_back(before)
+
+
 def evidence_of(workload: Workload) -> Evidence:
     """Evidence about a timed program, that says by which bounds it is to be judged."""
     evidence = Evidence()
@@ -170,14 +181,15 @@ def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step]
 
 
 def _drops(evidence: Evidence, masks: Sequence[Doubles], rate: float) -> None:
-    """The rate and scale of all masks, and how often a step drops what the step before it dropped."""
+    """The rate and scale of all masks, and how often one drops again what it, or the one before, dropped."""
     zeros = [mask == 0 for mask in masks]
     evidence.measure(
         f"{STEP}/dropout scale", np.unique(np.concatenate([one[one != 0] for one in masks])), 1 / (1 - rate)
     )
     evidence.measure(f"{STEP}/dropout rate", np.concatenate(zeros).mean(), rate)
     evidence.measured[f"{STEP}/draws"] = np.array(sum(mask.size for mask in masks))
-    twice = [one[: len(two)] & two[: len(one)] for one, two in pairwise(zeros)]
+    halves = [np.array_split(one, 2) for one in zeros if len(one) > 1]
+    twice = [one[: len(two)] & two[: len(one)] for one, two in [*pairwise(zeros), *halves]]
     if twice:
         evidence.measure(f"{STEP}/dropped twice", np.concatenate(twice).mean(), rate**2)
         evidence.measured[f"{STEP}/drawn twice"] = np.array(sum(one.size for one in twice))

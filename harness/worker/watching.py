@@ -24,6 +24,7 @@ from harness.parity.reference import Samples
 from harness.parity.settings import ask_settings
 from harness.parity.timed import (
     evidence_of,
+    prove_call,
     prove_evaluation,
     prove_prediction,
     prove_steps,
@@ -44,6 +45,9 @@ from harness.worker.reading import read_samples
 
 # Batches that the program is stepped through at the drawn moment and at the end, the partial one included.
 _STEPS: Final = 2
+
+# Batches of a call that is made again in parts where the rounds themselves are too long for it.
+_CALLED: Final = 5
 
 _MOMENT_STREAM: Final = 4
 
@@ -155,10 +159,7 @@ class Watching:
             return
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
-            if self._spec.case.mode not in WHOLE_EPOCHS and self._spec.repeated:
-                evidence = evidence_of(self._workload)
-                prove_whole(evidence, self._witness, self._before, order, self._rng)
-                _require_held(evidence, MADE)
+            self._prove_whole(self._witness, order)
             self._before = self._left = None
             self._prove(self._witness)
 
@@ -269,6 +270,17 @@ class Watching:
         ask_settings(evidence, witness)
         prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
         _require_held(evidence, DURING)
+
+    def _prove_whole(self, witness: Witness, order: Order) -> None:
+        """A whole is its parts: of the drawn round, or where that is an epoch of some call over its end."""
+        evidence = evidence_of(self._workload)
+        if self._spec.case.mode in WHOLE_EPOCHS:
+            prove_call(evidence, witness, order[-_CALLED * self._workload.batch_size :], self._rng)
+        elif self._spec.repeated:
+            prove_whole(evidence, witness, self._before, order, self._rng)
+        else:
+            return
+        _require_held(evidence, MADE)
 
     def _require_score(self, witness: Witness, score: Score) -> None:
         evidence = evidence_of(self._workload)

@@ -97,6 +97,34 @@ def same_masks_each_epoch(adapter, is_torch):
     wrapped(adapter, "evaluate", around)
 
 
+def half_a_mask_for_both_halves(adapter, is_torch):
+    """What the first half of a batch drops, its second half drops again: layer and step say the same."""
+    rate = adapter.workload.dropout_rate
+
+    def halved(make):
+        if is_torch:
+            import torch
+
+            class Halved(torch.nn.Dropout):
+                def forward(self, inputs):
+                    half = super().forward(torch.ones_like(inputs[: (len(inputs) + 1) // 2]))
+                    return inputs * torch.cat([half, half])[: len(inputs)]
+
+            return Halved(make().p)
+        import keras
+        import tensorflow as tf
+
+        class Halved(keras.layers.Dropout):
+            def call(self, inputs, *, training=False):
+                rows = tf.shape(inputs)[0]
+                half = super().call(tf.ones_like(inputs[: (rows + 1) // 2]), training=training)
+                return inputs * tf.concat([half, half], axis=0)[:rows]
+
+        return Halved(rate, seed=adapter.workload.seed)
+
+    wrapped(adapter, "_dropout", halved)
+
+
 # Later batches of a call.
 
 
@@ -347,6 +375,9 @@ FAULTS = {
     "evaluated when its score is read": Fault(late_evaluation, frozenset({Mode.EAGER})),
     "one mask for all steps": Fault(one_mask_for_all_steps, STEPPING),
     "the same masks each epoch": Fault(same_masks_each_epoch),
+    "half a mask for both halves": Fault(
+        half_a_mask_for_both_halves, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
+    ),
     "later batches teach nothing": Fault(later_batches_teach_nothing, STEPPING - {Mode.COMPILED}),
     "later batches only counted": Fault(later_batches_only_counted, STEPPING),
     "long calls sorted": Fault(long_calls_sorted, STEPPING),

@@ -145,6 +145,15 @@ def order_repeated_late(adapter, is_torch):
     late(adapter, change)
 
 
+def samples_reversed_late(adapter, is_torch):
+    """The last ones of a call first."""
+
+    def reverse(begin_epoch, order):
+        begin_epoch(order[::-1].copy())
+
+    late(adapter, lambda: wrapped(adapter, "begin_epoch", reverse))
+
+
 def first_samples_only(adapter, is_torch):
     """Every batch of the first half of the samples twice, where the second half should come."""
 
@@ -370,6 +379,7 @@ FAULTS = {
     "learning rate halved, late": Fault(rate_halved_late),
     "momentum lost, late": Fault(momentum_lost_late),
     "first order played again, late": Fault(order_repeated_late),
+    "samples reversed, late": Fault(samples_reversed_late),
     "first half of the samples only": Fault(first_samples_only),
     "half of every batch": Fault(step_changed(_half_torch, _half_keras), STEPPING),
     "partial batch weighs more": Fault(

@@ -28,6 +28,29 @@ def evaluation_remembered(adapter, is_torch):
         wrapped(adapter, name, anew)
 
 
+def most_of_a_pass_remembered(adapter, is_torch):
+    """As `evaluation remembered`, but a tenth of each pass is made all the same."""
+    known = {}
+
+    def around(evaluate, steps):
+        whole = steps == adapter.workload.eval_steps
+        known["again"] = whole and "score" in known
+        evaluate(max(1, steps // 10) if known["again"] else steps)
+        if whole and not known["again"]:
+            known["score"], known["counts"] = score(), counts()
+
+    def anew(ask, *given):
+        known.clear()
+        return ask(*given)
+
+    score, counts = adapter.score, adapter.evaluated
+    wrapped(adapter, "evaluate", around)
+    adapter.score = lambda: known["score"] if known.get("again") else score()
+    adapter.evaluated = lambda: known["counts"] if known.get("again") else counts()
+    for name in _CHANGING:
+        wrapped(adapter, name, anew)
+
+
 def answers_remembered(adapter, is_torch):
     """Each question is computed once, and from then on answered from memory until the weights change."""
     kept = {}
@@ -86,6 +109,45 @@ def adam_compiled(adapter, is_torch):
     wrapped(adapter, "build", build_first)
 
 
+def adam_fused_in_secret(adapter, is_torch):
+    """Its flag is there for as long as a step takes."""
+
+    def fused(update):
+        (group,) = adapter.optimizer.param_groups
+        group["fused"] = True
+        update()
+        group["fused"] = None
+
+    def build_first(build, weights):
+        build(weights)
+        wrapped(adapter, "_update", fused)
+
+    wrapped(adapter, "build", build_first)
+
+
+def loss_scripted(adapter, is_torch):
+    """By TorchScript, in an eager mode."""
+    import torch
+
+    def build_first(build, weights):
+        build(weights)
+        scripted = torch.jit.script(torch.nn.functional.cross_entropy)
+        adapter._loss_of = lambda inputs, labels: scripted(adapter._logits(inputs), labels)
+
+    wrapped(adapter, "build", build_first)
+
+
+def loss_traced(adapter, is_torch):
+    """And nothing else, in an eager mode."""
+    import tensorflow as tf
+
+    def build_first(build, weights):
+        build(weights)
+        adapter._loss = tf.function(adapter._loss)
+
+    wrapped(adapter, "build", build_first)
+
+
 def step_traced(adapter, is_torch):
     """In an eager mode, and hidden in a function of Python's."""
     import tensorflow as tf
@@ -104,9 +166,15 @@ def step_traced(adapter, is_torch):
 
 FAULTS = {
     "evaluation remembered": Fault(evaluation_remembered),
+    "most of a pass remembered": Fault(most_of_a_pass_remembered),
     "answers remembered": Fault(answers_remembered),
     "answers prepared": Fault(answers_prepared),
     "loader emptied beforehand": Fault(loader_emptied_beforehand, frozenset({Mode.IDIOMATIC}), (PYTORCH,)),
     "Adam compiled": Fault(adam_compiled, frozenset({Mode.LOOP, Mode.EAGER}), (PYTORCH,)),
+    "Adam fused in secret": Fault(
+        adam_fused_in_secret, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC}), (PYTORCH,)
+    ),
+    "loss scripted": Fault(loss_scripted, frozenset({Mode.LOOP, Mode.EAGER}), (PYTORCH,)),
+    "loss traced": Fault(loss_traced, frozenset({Mode.EAGER}), (TENSORFLOW,)),
     "step traced": Fault(step_traced, frozenset({Mode.EAGER}), (TENSORFLOW,)),
 }

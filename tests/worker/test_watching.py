@@ -95,26 +95,33 @@ def test_epochs_on_end_that_count_other_steps_end_the_trial():
         watched.trained_on_end(2)
 
 
-@pytest.mark.parametrize("repeated", [True, False])
-def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked(monkeypatch, repeated):
+@pytest.mark.parametrize(
+    ("mode", "repeated"), [(Mode.LOOP, True), (Mode.LOOP, False), (Mode.IDIOMATIC, True)]
+)
+def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_in_some_batches(
+    monkeypatch, mode, repeated
+):
     weights = recipe.initial_weights(WORK)
     zeros = Weights(**{name: np.zeros_like(one) for name, one in weights.named().items()})
     witness = create_autospec(Witness, instance=True)
     witness.weights.return_value = weights
     witness.moments.return_value = Moments(first=zeros, second=zeros, steps=0)
     witness.random_state.side_effect = [b"first", b"second", b"third"]
-    repeats = []
+    repeats, calls = [], []
     monkeypatch.setattr("harness.worker.watching.prove_whole", lambda *told: repeats.append(told))
+    monkeypatch.setattr("harness.worker.watching.prove_call", lambda *told: calls.append(told[2]))
     monkeypatch.setattr(Watching, "_prove", lambda *_: None)
     monkeypatch.setattr("harness.worker.watching._require_held", lambda *_: None)
-    case = Case(workload=WORK, device="cpu", mode=Mode.LOOP)
+    case = Case(workload=WORK, device="cpu", mode=mode)
     spec = TrialSpec(framework="any", case=case, threads=1, data_root="", repeated=repeated)
     watched = Watching(spec, witness)
     epoch = np.arange(WORK.train_samples)
     for _ in range(WORK.epochs):
         watched.to_train(epoch)
         watched.trained(Counts(steps=16, samples=1000), epoch)
-    assert len(repeats) == (1 if repeated else 0)
+    in_parts = mode is Mode.LOOP and repeated
+    assert len(repeats) == (1 if in_parts else 0)
+    assert [len(order) for order in calls] == ([5 * WORK.batch_size] if mode is Mode.IDIOMATIC else [])
 
 
 # A choice of them, each in one of the modes: `try_faults` tries all in all, and METHOD has the table.
@@ -143,7 +150,13 @@ FAULTS_TRIED = (
     "answers prepared",
     "loader emptied beforehand",
     "Adam compiled",
+    "Adam fused in secret",
+    "loss scripted",
+    "loss traced",
     "step traced",
+    "most of a pass remembered",
+    "half a mask for both halves",
+    "samples reversed, late",
     "moments lost after an evaluation",
     "pacing not put back",
 )

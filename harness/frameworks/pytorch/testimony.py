@@ -23,22 +23,38 @@ from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
 
 # What every step has: products, and the last operation of each implementation of Adam.
-_TELLING: Final = frozenset(
-    {"aten::addmm", "aten::mm", "aten::addcdiv_", "aten::_foreach_addcdiv_", "aten::_fused_adam_"}
-)
+_PRODUCTS: Final = frozenset({"aten::addmm", "aten::mm"})
+_ADAMS: Final = {
+    "aten::addcdiv_": Update.FOR_LOOP,
+    "aten::_foreach_addcdiv_": Update.FOREACH,
+    "aten::_fused_adam_": Update.FUSED,
+}
 # What the profiler calls code that `torch.compile` has made, forward and backward.
 _COMPILED: Final = ("Torch-Compiled Region", "CompiledFunction")
+# The scope of what it sees of TorchScript's functions (`RecordScope::TORCHSCRIPT_FUNCTION`).
+_SCRIPTED: Final = 2
 
 
-def execution(step: Callable[[], None]) -> str:
-    """How a step is run, by PyTorch's profiler: eager where nothing of it, compiled where all is compiled."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a step was run, as `Witness.settings` says it, and the implementations of Adam seen in it."""
+
+    execution: str
+    adams: frozenset[Update]
+
+
+def ran(step: Callable[[], None]) -> Ran:
+    """What PyTorch's profiler sees: compiled where all of a step is, traced where TorchScript runs any."""
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         step()
-    inside = {event.id: _in_compiled(event) for event in seen.events()}
+    events = seen.events()
+    inside = {event.id: _in_compiled(event) for event in events}
+    eager = {event.name for event in events if not inside[event.id]}
     if not any(inside.values()):
-        return "eager"
-    eager = any(event.name in _TELLING and not inside[event.id] for event in seen.events())
-    return "partly compiled" if eager else "compiled"
+        execution = "traced" if any(event.scope == _SCRIPTED for event in events) else "eager"
+    else:
+        execution = "partly compiled" if eager & (_PRODUCTS | _ADAMS.keys()) else "compiled"
+    return Ran(execution=execution, adams=frozenset(_ADAMS[name] for name in eager & _ADAMS.keys()))
 
 
 def _in_compiled(event: FunctionEvent | None) -> bool:
@@ -198,9 +214,10 @@ class TorchTestimony(Witness):
 
     def settings(self) -> dict[str, Fact]:
         parameter = next(self.model.parameters())
+        seen = ran(self.step_aside)
         return {
-            "execution": execution(self.step_aside),
-            "update": self._implementation(),
+            "execution": seen.execution,
+            "update": self._implementation(seen.adams),
             "threads": torch.get_num_threads(),
             "interop_threads": torch.get_num_interop_threads(),
             "device": "cpu" if parameter.device.type == "cpu" else "gpu",
@@ -211,13 +228,17 @@ class TorchTestimony(Witness):
             "loss_scale_growth_steps": self.precision.growth_steps(),
         }
 
-    def _implementation(self) -> Update:
-        """Of Adam's step, from the flags by which it picks one; stock where it was left to choose."""
+    def _implementation(self, seen: frozenset[Update]) -> str:
+        """Of Adam's step, from the flags by which it picks one, if a step ran by it; else what was `seen`.
+
+        Stock where it was left to choose. Compiled or captured, none is seen.
+        """
         (group,) = self.optimizer.param_groups
-        if group["fused"]:
-            return Update.FUSED
         chosen = {True: Update.FOREACH, False: Update.FOR_LOOP}
-        return chosen.get(group["foreach"], Update.STOCK)
+        flagged = Update.FUSED if group["fused"] else chosen.get(group["foreach"], Update.STOCK)
+        by_itself = Update.FOREACH if self.device.type == "cuda" else Update.FOR_LOOP
+        expected = by_itself if flagged is Update.STOCK else flagged
+        return flagged if seen <= {expected} else " and ".join(sorted(seen))
 
     def _compute(self) -> str:
         """Type of the activations, as the last layer puts them out in a forward pass."""

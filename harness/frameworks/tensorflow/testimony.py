@@ -27,13 +27,14 @@ _TELLING: Final = frozenset({"MatMul", "Sqrt"})
 
 
 def execution(step: Callable[[], None]) -> str:
-    """How a step is run, from the graphs that it calls: eager where none has any of it, compiled if XLA does.
+    """How a step is run, from the graphs that it calls: eager where there are none, compiled if by XLA.
 
     A step that has run before is not traced again, so what it calls, it runs.
     """
-    found = {one for graph in _called(step) for one in _operations(graph)}
-    if not found:
+    graphs = _called(step)
+    if not graphs:
         return "eager"
+    found = {one for graph in graphs for one in _operations(graph)}
     by_xla = {compiled for _, compiled in found}
     if len(by_xla) > 1:
         return "partly compiled"
