@@ -1,7 +1,8 @@
-"""Three questions of a match that holds all ways of two frameworks: frames in, one row a ratio out.
+"""Three questions where all ways of two frameworks met: frames in, one row a ratio out.
 
-Which is faster written the same way, which is faster each at its best, and which way is the best in each
-framework. All ratios of a match are differences of the same effects (`match.typical_effects`), so they close.
+Which is faster written the same way, which is faster each at its best, and which way is the best in each.
+The first is asked of every match in which two did a case alike, the others of matches of all ways. All ratios
+of a match are differences of the same effects (`match.typical_effects`), so they close.
 All that is asked of a phase is one family (`questions.judge_questions`).
 """
 
@@ -21,9 +22,8 @@ from harness.analysis.of_trials import pair_of
 from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import Judgement, without_tests
 from harness.analysis.verdicts import CASE, DTYPES, failure_notes, numbers, refusals, totals
-from harness.errors import ResultsUnusable
 from harness.work.program import Update
-from harness.work.records import Phase
+from harness.work.records import Phase, Role
 from harness.work.workload import USUAL, Mode, Way
 
 
@@ -50,10 +50,10 @@ def answers(
     margin: float = 0.03,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Judge the matches of all ways: what each question asks of each case.
+    """Judge comparisons and matches of all ways: what each question asks of each case.
 
     Args:
-        trials: one row a trial, columns as in `store.schema.TRIALS`, of matches of ways alone.
+        trials: one row a trial, columns as in `store.schema.TRIALS`.
         rounds: one row a timed round, columns as in `store.schema.ROUNDS`.
         certificates: as `verdicts.verdicts` takes them. A ratio of which one contender has none that holds
             gets no verdict and enters no family.
@@ -69,7 +69,9 @@ def answers(
     Raises:
         ResultsUnusable: trials of more than two frameworks.
     """
-    usual = trials[trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)]
+    loop = trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
+    # What a comparison compares is written alike, whatever its mode.
+    usual = trials[~trials["role"].eq(Role.WAYS) | loop]
     cases = usual[CASE].drop_duplicates("case_id")
     asked = list(_questions(trials, usual))
     measured = effects(trials, rounds)
@@ -168,7 +170,7 @@ def _questions(trials: pd.DataFrame, usual: pd.DataFrame) -> Iterator[_Asked]:
 
 
 def _cases(trials: pd.DataFrame, usual: pd.DataFrame) -> pd.Series:
-    """The case of each trial's match: that of the loops in it."""
+    """The case of each trial's match: that of those in it who are written alike."""
     known = usual.drop_duplicates(MATCH).set_index(MATCH)["case_id"]
     return known.reindex(pd.MultiIndex.from_frame(trials[MATCH])).set_axis(trials.index)
 
@@ -213,15 +215,3 @@ def _judge(
     answered = judge_questions(questions, samples, margin=margin, alpha=alpha)
     judged = {ratio: judgement for ratios in answered.values() for ratio, judgement in ratios.items()}
     return {ratio: judged.get(ratio) or without_tests(sample, 1 - alpha) for ratio, sample in samples.items()}
-
-
-def require_one_question(trials: pd.DataFrame, ways: pd.DataFrame) -> None:
-    """Runs that are read together have to ask the same: loops in matches of two, or in matches of all ways.
-
-    Raises:
-        ResultsUnusable: some ask the one, some the other.
-    """
-    if len(ways) and not set(trials["run_id"]) <= set(ways["run_id"]):
-        raise ResultsUnusable(
-            "some of these runs were made with MODE=best and some were not; name runs of one kind"
-        )

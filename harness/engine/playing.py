@@ -20,7 +20,7 @@ from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
 from harness.work.records import Role, Trial
-from harness.work.workload import TEST_SAMPLES
+from harness.work.workload import TEST_SAMPLES, USUAL
 
 _COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
@@ -139,19 +139,30 @@ class _Sitting:
 
     def _race(self, observer: Observer, known: Known) -> None:
         """As many turns as the match is worth, then some of evaluation; nothing is learned to its end."""
-        conditions, seats = self._conditions, self._seats
-        planning = Planning(self._match, conditions, self._said, known, all_said=self._all_said)
+        seats = self._seats
+        planning = Planning(self._match, self._conditions, self._said, known, all_said=self._all_said)
         rounds = planning.race(start_s=time.monotonic() - self._begin_s)
-        compared = self._match.role in _COMPARING and not conditions.speed_only
-        evaluations = planning.evaluations if compared else 0
-        for seat in seats.values():
+        evaluated = self._evaluated
+        for number, seat in seats.items():
+            evaluations = planning.evaluations if number in evaluated else 0
             seat.plan(samples=planning.samples(rounds), evaluations=evaluations)
         self._take_turns(observer, rounds, lambda _: 0)
-        for numbers in turns(sorted(seats), evaluations, f"{self._seed}:evaluation"):
+        if not evaluated:
+            return
+        for numbers in turns(evaluated, planning.evaluations, f"{self._seed}:evaluation"):
             for place, number in enumerate(numbers):
                 seats[number].evaluate(place, rounds.passes)
-        if compared:
-            _predict([seats[number] for number in sorted(seats)])
+        _predict([seats[number] for number in evaluated])
+
+    @property
+    def _evaluated(self) -> list[int]:
+        """Who is evaluated, and asked for predictions: of ways that meet those that are written alike."""
+        match = self._match
+        if match.role not in _COMPARING or self._conditions.speed_only:
+            return []
+        if match.role is Role.COMPARISON:
+            return sorted(self._seats)
+        return [number for number in sorted(self._seats) if match.contenders[number].case.way == USUAL]
 
     def _train_whole(self, observer: Observer, known: Known) -> None:
         """Every epoch of the case in turns. A walk is evaluated in the end, a listing after each epoch."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +19,16 @@ from harness.engine.stopping import Budget, Target
 from harness.errors import NotStored, OutOfMemory
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan
-from harness.settings.lineup import Lineup, pilot
+from harness.settings.lineup import Lineup, pilot, seats_needed
+from harness.work.contender import Contender
 from harness.work.records import Certification, Role, Trial
-from harness.work.workload import Case
+from harness.work.workload import USUAL, Case
+
+# Certifies contenders: for each case's id and framework what its trials are stored under.
+Prove = Callable[[Sequence[Contender]], Mapping[tuple[str, str], Certification]]
+
+# A proof is taken to last as long as so many seats of a match.
+_SEATS_A_PROOF: Final = 2
 
 # What is asked beside the usual loops where all ways meet.
 _AT_BEST: Final = "at best"
@@ -66,10 +73,12 @@ def measure(
     servers: ForkServers,
     save: Callable[[Trial], None],
     observer: Observer,
+    prove: Prove | None = None,
 ) -> Outcome:
     """Run the plan's matches until it is used up, precise enough or out of time; a trial is saved as it ends.
 
-    It also ends, with what it has, when it is interrupted and when a trial cannot be stored.
+    It also ends, with what it has, when it is interrupted and when a trial cannot be stored. With `prove`,
+    which certifies contenders, all ways of the usual loops meet in the time that is left then.
 
     `certificates` maps each case's id and framework to what its trials are stored under. Unless a mismatch is
     allowed, a case whose certificate does not hold is here for its memory ran out in the proof: it is tried
@@ -85,7 +94,7 @@ def measure(
             certificates=certificates,
             servers=servers,
         )
-        return _Run(plan, conditions, save, observer).outcome()
+        return _Run(plan, conditions, save, observer, prove).outcome()
 
 
 def ended(work: Callable[[], None], because: Callable[[], str], tally: Tally) -> Outcome:
@@ -113,9 +122,15 @@ class _Run:
     """A run in progress: what is known so far, and what that leaves to do."""
 
     def __init__(
-        self, plan: Plan, conditions: Conditions, save: Callable[[Trial], None], observer: Observer
+        self,
+        plan: Plan,
+        conditions: Conditions,
+        save: Callable[[Trial], None],
+        observer: Observer,
+        prove: Prove | None,
     ) -> None:
         self._plan = plan
+        self._prove = prove
         self._conditions = conditions
         self._save = save
         self._observer = observer
@@ -132,8 +147,12 @@ class _Run:
 
     def _measure_all(self) -> None:
         if self._plan.best:
-            self._choose()
-        matches = list(self._plan.matches(MIN_REPLICATES, self._match_of if self._plan.best else None))
+            self._choose(self._plan.cases)
+        self._play(list(self._plan.matches(MIN_REPLICATES, self._match_of if self._plan.best else None)))
+        if self._prove is not None and not self._out_of_time:
+            self._let_ways_meet(self._prove)
+
+    def _play(self, matches: Sequence[Match]) -> None:
         for number, match in enumerate(matches):
             if not self._wanted(match):
                 continue
@@ -147,10 +166,38 @@ class _Run:
             )
             self._measure(match)
 
-    def _choose(self) -> None:
+    def _let_ways_meet(self, prove: Prove) -> None:
+        """Beside what was asked each framework at its best, in the cases that the time left will do for."""
+        cases = self._affordable(_SEATS_A_PROOF)
+        rivals = [one for case in cases for one in self._plan.ways(case) if one.case.way != USUAL]
+        if not rivals:
+            return
+        proven = prove(rivals)
+        self._conditions = replace(self._conditions, certificates={**self._conditions.certificates, **proven})
+        if not self._plan.settings.allow_mismatch:
+            refused = (one for one in rivals if not proven[one.case.id, one.framework].holds)
+            self._plan = replace(self._plan, refused=frozenset(refused))
+        # What the proofs took is known now.
+        proven_cases = [case for case in self._affordable(0) if case in cases]
+        self._choose(proven_cases)
+        self._play(list(self._plan.matches_of_ways(proven_cases, self._match_of)))
+
+    def _affordable(self, seats_a_proof: int) -> list[Case]:
+        """Of the cases whose loops have rivals as many as the time left should do for, in their order."""
+        loops, left_s, found = len(self._plan.settings.frameworks), self._budget.left_s, []
+        for case in self._plan.rivalled(MIN_REPLICATES):
+            ways = len(self._plan.ways(case))
+            seats = seats_needed(ways, loops, MIN_REPLICATES) + seats_a_proof * (ways - loops)
+            needed_s = seats * self._budget.longest_s(case.id) / loops
+            if case.id not in self._given_up and 0 < needed_s <= left_s:
+                found.append(case)
+                left_s -= needed_s
+        return found
+
+    def _choose(self, cases: Sequence[Case]) -> None:
         """Have a pilot find who sits in the matches of each case."""
         conditions = choosing.short(self._conditions)
-        for case in self._plan.cases:
+        for case in cases:
             match = pilot(self._plan.ways(case), len(self._plan.settings.frameworks))
             self._observer.match_began(match, spent_s=self._budget.spent_s, left_s=None)
             trials = self._played(match, conditions)
@@ -182,8 +229,8 @@ class _Run:
         return size if self._budget.knows(size) or not self._budget.knows(match.kind) else match.kind
 
     def _asked(self, case: Case) -> list[str]:
-        """What of a case has to be known well enough: each framework's usual way, and in ways its best."""
-        return [case.id, f"{case.id} {_AT_BEST}"] if self._plan.best else [case.id]
+        """What of a case has to be known well enough: what is written alike, and where ways meet the best."""
+        return [case.id, f"{case.id} {_AT_BEST}"] if case in self._lineups else [case.id]
 
     def _measure(self, match: Match) -> None:
         begin_s = time.monotonic()
@@ -247,8 +294,10 @@ class _Run:
         precise = sum(all(map(self._target.reached, self._asked(case))) for case in fitting)
         target = f"known within {100 * settings.within:g} %"
         every = "every case" if len(fitting) == len(cases) else "every case that fits into memory"
+        unasked = self._prove is not None and self._plan.rivalled(MIN_REPLICATES) and not self._lineups
         if precise == len(fitting):
-            return f"{every} is {target}"
+            short = "; too little of the budget was left to ask how fast each is at its best"
+            return f"{every} is {target}{short if unasked else ''}"
         if self._out_of_time:
             because = f"the time budget of {settings.budget_s:g} s was spent"
         else:

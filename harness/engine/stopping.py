@@ -37,6 +37,14 @@ class Budget:
         """Whether a match of this case has been measured."""
         return case_id in self._longest_s
 
+    @property
+    def left_s(self) -> float:
+        return max(self.budget_s - self.spent_s, 0.0)
+
+    def longest_s(self, case_id: str) -> float:
+        """How long the longest match of this case took; nothing where none has been measured."""
+        return self._longest_s.get(case_id, 0.0)
+
     def allows(self, case_id: str) -> bool:
         """Whether another match of this case fits."""
         if case_id not in self._longest_s:

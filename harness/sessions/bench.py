@@ -9,38 +9,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import pandas as pd
 
 from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import MIN_REPLICATES
-from harness.analysis.ways import require_one_question
 from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.forking import ForkServers
 from harness.engine.playing import Observer
-from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
+from harness.engine.proving import ProofObserver
 from harness.engine.runner import Outcome, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.frameworks import registry
 from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
+from harness.sessions.proving import Proven
 from harness.settings.config import Settings
 from harness.settings.grid import Plan, plan
 from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.contender import Contender
-from harness.work.records import Certification
 from harness.work.workload import CLOSED_STEPS, MOST_EPOCHS, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
+
+
+class RunObserver(Observer, ProofObserver, Protocol):
+    """Who is told how a run goes on, and the proofs that it makes on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,29 +112,6 @@ def find_data(settings: Settings, reporter: Reporter) -> Path:
     return files.root
 
 
-def prove(planned: Plan, data_root: Path, *, servers: ForkServers, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for each contender of each case, see `proving.certify`.
-
-    Mode `article` has none: its listings do different work.
-    """
-    settings = planned.settings
-    conditions = ProofConditions(
-        results=settings.results,
-        data_root=data_root,
-        logs=Store(settings.results).logs,
-        threads=settings.threads,
-        timeout_s=settings.timeout_s,
-        servers=servers,
-        passed=settings.pass_env,
-    )
-    return certify(provable(planned), conditions, observer)
-
-
-def provable(planned: Plan) -> list[Contender]:
-    """The contenders that can have a certificate."""
-    return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
-
-
 def bench(
     planned: Plan,
     data_root: Path,
@@ -140,14 +119,15 @@ def bench(
     *,
     command: str,
     servers: ForkServers,
-    observer: Observer,
+    observer: RunObserver,
 ) -> Run:
     """Measure the certified cases, keep every trial, draw the page.
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
     whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
-    does not fail, it is one without a certificate. A run that was interrupted, or that found the disk full,
-    ends as any other: what it measured is stored, marked and drawn.
+    does not fail, it is one without a certificate. What time is left goes to each framework at its best,
+    whose ways are certified then. A run that was interrupted, or that found the disk full, ends as any other:
+    what it measured is stored, marked and drawn.
     """
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
@@ -159,27 +139,19 @@ def bench(
     run |= {"certificate_ids": list(proofs["certificate_id"])}
     run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
     store.save_run(run)
-    held = {
-        (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
-        for row in proofs.to_dict("records")
-    }
-    failed = proofs[~proofs["holds"].astype(bool)]
-    unproven = {key for key, one in held.items() if not (one.holds or settings.allow_mismatch)}
-    refused = [one for one in planned.contenders() if (one.case.id, one.framework) in unproven]
-    differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
-    wanted = [case for case in planned.cases if settings.allow_mismatch or case.id not in differing]
+    proven = Proven(planned, proofs, data_root, store=store, run=run, servers=servers, observer=observer)
+    wanted, refused = proven.wanted(planned)
     with store.room():
         outcome = measure(
-            replace(
-                planned, cases=tuple(wanted), refused=frozenset(refused) if planned.best else frozenset()
-            ),
+            replace(planned, cases=wanted, refused=refused),
             run_id=run["run_id"],
             data_root=data_root,
             logs=store.logs,
-            certificates=held,
+            certificates=proven.held,
             servers=servers,
             save=store.save_trial,
             observer=observer,
+            prove=proven.more,
         )
     outcome = rows.close(store, run, outcome, began_s)
     frames = read(settings.results, [run["run_id"]])
@@ -187,7 +159,7 @@ def bench(
     return Run(
         run_id=run["run_id"],
         outcome=outcome,
-        uncertified=tuple(sorted(set(failed["case_id"]) - set(lacked_memory))),
+        uncertified=tuple(sorted(set(proven.failed["case_id"]) - set(lacked_memory))),
         frames=frames,
         drawn=_drawn(frames, settings),
     )
@@ -228,7 +200,6 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """
     frames = read(settings.results, wanted)
     pair_of(frames.trials, frames.certificates)
-    require_one_question(frames.trials, frames.ways)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
 

@@ -137,6 +137,16 @@ class Plan:
         found.sort(key=lambda one: one.case.way != USUAL)
         return tuple(one for one in found if one not in self.refused)
 
+    def rivalled(self, judged: int) -> tuple[Case, ...]:
+        """The cases of which each framework's best can be asked beside what is asked, of `judged` replicates.
+
+        Their loops have rivals, other ways of one framework or of both.
+        """
+        if self.best or self.settings.replicates < judged:
+            return ()
+        loops = len(self.settings.frameworks)
+        return tuple(case for case in self.cases if case.way == USUAL and len(self.ways(case)) > loops)
+
     def contenders(self) -> tuple[Contender, ...]:
         """All that compete in a case, case by case."""
         frameworks = self.settings.frameworks
@@ -164,6 +174,13 @@ class Plan:
             yield from shuffler.sample(matches, len(matches))
             if replicate + 1 == min(replicates, learns_after):
                 yield from self._learning(min(replicates, SEEDS))
+
+    def matches_of_ways(self, cases: Sequence[Case], of: Callable[[Case, int], Match]) -> Iterator[Match]:
+        """As `matches`, of these cases alone, without controls and learning."""
+        shuffler = random.Random(f"{self.settings.seed}:ways")  # noqa: S311  (order, not secrecy)
+        for replicate in range(self.settings.replicates):
+            matches = [of(case, replicate) for case in cases]
+            yield from shuffler.sample(matches, len(matches))
 
     def _learning(self, seeds: int) -> Iterator[Match]:
         """What the usual loops learn. A listing as printed learns in its turns: its epochs are one call."""

@@ -48,6 +48,15 @@ class Lineup:
         )
 
 
+def seats_needed(ways: int, loops: int, replicates: int) -> int:
+    """How many seats so many ways take, `loops` of them usual ones, in a pilot and as many replicates.
+
+    Of each framework a loop and another way are taken to sit in every match.
+    """
+    full = -(-replicates // EVERY)
+    return (1 + full) * ways + (replicates - full) * min(ways, 2 * loops)
+
+
 def pilot(ways: tuple[Contender, ...], usual: int) -> Match:
     """A match of all ways, the `usual` loops first, whose rounds choose and judge nothing."""
     return Match(contenders=ways, replicate=0, pilot=True, shared=min(usual, len(ways) - 1))

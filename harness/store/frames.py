@@ -12,7 +12,7 @@ class Frames:
     """DataFrames with the columns of `store.schema`, rounds with those of `REPORTED`.
 
     `certificates` has a row a finding. `trials` and `rounds` are those of comparisons, and of matches of all
-    ways those of the frameworks' usual loops; `ways` and `way_rounds` are all of the latter. `learned` and
+    ways those of the frameworks' usual loops; `ways` and `way_rounds` are those of other ways. `learned` and
     `learned_rounds` are those of whole trainings, which say what is learned and not how fast. `controls` and
     `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
@@ -38,8 +38,10 @@ class Frames:
         return self.learned[~self.learned["trial_id"].isin(self.trials["trial_id"])]
 
     @property
-    def other_ways(self) -> pd.DataFrame:
-        """Trials of matches of all ways that are not of a usual loop, and so not among `trials`."""
-        if self.ways.empty:
-            return self.trials.iloc[:0]
-        return self.ways[~self.ways["trial_id"].isin(self.trials["trial_id"])]
+    def of_all_ways(self) -> pd.DataFrame:
+        """Trials whose speeds are set side by side: `trials` and `ways`."""
+        return pd.concat([self.trials, self.ways])
+
+    @property
+    def rounds_of_all_ways(self) -> pd.DataFrame:
+        return pd.concat([self.rounds, self.way_rounds])

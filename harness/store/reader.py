@@ -80,20 +80,20 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     trials = _frame(_matches(_files(folder / "trials", ids), TRIALS))
     rounds = _frame(_matches(_files(folder / "rounds", ids), REPORTED, REPEATED))
 
-    def of(role: Role) -> tuple[pd.DataFrame, pd.DataFrame]:
-        trial, timed = (frame[frame["role"].eq(role)].reset_index(drop=True) for frame in (trials, rounds))
-        return trial, timed
+    def where(chosen: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
+        of_trials = trials[chosen].reset_index(drop=True)
+        return of_trials, rounds[rounds["trial_id"].isin(of_trials["trial_id"])].reset_index(drop=True)
 
-    controls, control_rounds = of(Role.CONTROL)
-    ways, way_rounds = of(Role.WAYS)
-    compared = trials[_compared(trials)].reset_index(drop=True)
-    learned = trials[_learned(trials)].reset_index(drop=True)
+    controls, control_rounds = where(trials["role"].eq(Role.CONTROL))
+    compared, compared_rounds = where(_compared(trials))
+    ways, way_rounds = where(trials["role"].eq(Role.WAYS) & ~_usual(trials))
+    learned, learned_rounds = where(_learned(trials))
     return Frames(
         runs=runs,
         trials=compared,
-        rounds=rounds[rounds["trial_id"].isin(compared["trial_id"])].reset_index(drop=True),
+        rounds=compared_rounds,
         learned=learned,
-        learned_rounds=rounds[rounds["trial_id"].isin(learned["trial_id"])].reset_index(drop=True),
+        learned_rounds=learned_rounds,
         certificates=_findings(folder, runs).to_pandas(),
         controls=controls,
         control_rounds=control_rounds,
@@ -146,9 +146,12 @@ def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _compared(trials: pd.DataFrame) -> pd.Series:
     """Which trials set frameworks side by side that are written the same way."""
     role = trials["role"]
-    usual = trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
     # Files of schema 1 know no roles: what they hold are comparisons.
-    return role.isna() | role.isin([Role.COMPARISON, Role.CHANGE]) | (role.eq(Role.WAYS) & usual)
+    return role.isna() | role.isin([Role.COMPARISON, Role.CHANGE]) | (role.eq(Role.WAYS) & _usual(trials))
+
+
+def _usual(trials: pd.DataFrame) -> pd.Series:
+    return trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
 
 
 def _learned(trials: pd.DataFrame) -> pd.Series:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from harness.analysis.statistics import Judgement
+from harness.analysis.statistics import MIN_REPLICATES, Judgement
 from harness.analysis.verdicts import called
 from harness.parity.certificate import Certificate
 from harness.report import words
@@ -24,7 +24,8 @@ from harness.terminal.console import following, redraws
 from harness.work.contender import Contender
 from harness.work.records import Attempt, Role, Trial
 
-_LOG_EVERY_S: Final = 10.0
+# What a run does with the time that is left.
+_THEN: Final = "; then, where time is left, each at its best"
 
 
 class _Display:
@@ -66,8 +67,32 @@ class DataDisplay(_Display):
         self._console.print(escape(sentence))
 
 
-class ProofDisplay(_Display):
-    """Follows the certificates; a `ProofObserver`. Failures are said as they are found."""
+class _Proofs(_Display):
+    """Follows certificates; a `ProofObserver`. Failures are said as they are found."""
+
+    _console: Console
+    _task: TaskID
+
+    def proof_began(self, contender: Contender) -> None:
+        of = escape(f"{words.framework(contender.framework)}, {contender.case.id}")
+        self._progress.update(self._task, description=f"proving {of}", refresh=True)
+        if not redraws(self._console):
+            self._console.print(f"proving that it does the case's work: {of}")
+
+    def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
+        of = escape(f"{words.framework(certificate.framework)}, {certificate.case.id}")
+        if certificate.first_failure is not None:
+            found = certificate.first_failure
+            self._console.print(
+                f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}"
+            )
+        elif not redraws(self._console):
+            source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
+            self._console.print(f"certificate holds ({source}): {of}")
+
+
+class ProofDisplay(_Proofs):
+    """Follows the certificates before a run."""
 
     def __init__(self, certificates: int, console: Console | None = None) -> None:
         self._console = console or following()
@@ -81,27 +106,13 @@ class ProofDisplay(_Display):
         )
         self._task = self._progress.add_task("certificates", total=certificates)
 
-    def proof_began(self, contender: Contender) -> None:
-        of = escape(f"{words.framework(contender.framework)}, {contender.case.id}")
-        self._progress.update(self._task, description=f"proving {of}")
-        if not redraws(self._console):
-            self._console.print(f"proving that it does the case's work: {of}")
-
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
         self._progress.advance(self._task)
-        of = escape(f"{words.framework(certificate.framework)}, {certificate.case.id}")
-        if certificate.first_failure is not None:
-            found = certificate.first_failure
-            self._console.print(
-                f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}"
-            )
-        elif not redraws(self._console):
-            source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
-            self._console.print(f"certificate holds ({source}): {of}")
+        super().proof_done(certificate, reused=reused)
 
 
-class RunDisplay(_Display):
-    """Follows a run; an `Observer`."""
+class RunDisplay(_Proofs):
+    """Follows a run; an `Observer`, and a `ProofObserver` of what is proven in its course."""
 
     def __init__(self, plan: Plan, console: Console | None = None) -> None:
         self._console = console or following()
@@ -169,6 +180,7 @@ class RunDisplay(_Display):
             f"{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
             f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
             f"{100 * settings.within:g} % or {_duration(settings.budget_s)} are spent"
+            f"{_THEN if self._plan.rivalled(MIN_REPLICATES) else ''}"
         )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 import pytest
 
 from harness.analysis.certified import certified
 from harness.analysis.statistics import holm
-from harness.analysis.ways import Question, answers, require_one_question
-from harness.errors import ResultsUnusable
-from tests.report.conftest import WAYS, build_ways
+from harness.analysis.ways import Question, answers
+from harness.store.reader import read
+from harness.work.workload import Mode
+from tests.report.conftest import WAYS, build, build_ways
 
 
 @pytest.fixture
@@ -20,7 +20,21 @@ def asked(tmp_path):
 
     def ask(**kind):
         frames = build_ways(tmp_path / "results", **kind)
-        return answers(frames.ways, frames.way_rounds, certified(frames.certificates))
+        return answers(frames.of_all_ways, frames.rounds_of_all_ways, certified(frames.certificates))
+
+    return ask
+
+
+@pytest.fixture
+def beside_comparisons(tmp_path):
+    """What `answers` says of a run in mode `best` and of another one, see `build`, that are read together."""
+
+    def ask(**kind):
+        folder = tmp_path / "together"
+        build_ways(folder)
+        build(folder, run={"run_id": "20990101T000000-ffff"}, epochs=4, **kind)
+        frames = read(folder, ["all"])
+        return answers(frames.of_all_ways, frames.rounds_of_all_ways, certified(frames.certificates))
 
     return ask
 
@@ -113,13 +127,26 @@ def test_a_way_without_a_certificate_that_holds_has_no_verdict_and_is_in_no_fami
     assert told.loc[told["question"] == Question.SAME, "verdict"].item() == "tensorflow faster"
 
 
-def test_runs_of_both_kinds_are_not_read_as_one(tmp_path):
-    ways = build_ways(tmp_path / "results").ways
-    alone = pd.concat([ways, ways.assign(run_id="another")])
-    require_one_question(ways, ways)
-    require_one_question(alone, ways.iloc[:0])
-    with pytest.raises(ResultsUnusable, match="name runs of one kind"):
-        require_one_question(alone, ways)
+def test_comparisons_of_a_case_count_among_the_replicates_of_what_is_written_alike(asked, beside_comparisons):
+    alone, together = asked(), beside_comparisons(replicates=8, batch_sizes=(64,))
+    for phase in ("train", "evaluate"):
+        before, after = (
+            told[(told["phase"] == phase) & (told["question"] == Question.SAME)] for told in (alone, together)
+        )
+        assert (before["replicates"].item(), after["replicates"].item()) == (6, 6 + 8)
+    others = [train(told).query("question != @Question.SAME")["speed_ratio"] for told in (alone, together)]
+    assert others[0].tolist() == pytest.approx(others[1].tolist())
+
+
+def test_cases_in_which_no_ways_met_are_asked_which_is_faster_written_alike(beside_comparisons):
+    told = train(beside_comparisons(batch_sizes=(64, 512), modes=(Mode.LOOP, Mode.EAGER)))
+    alike = told["question"] == Question.SAME
+    assert sorted(told.loc[alike, "case_id"]) == [
+        f"mnist-cpu-{mode}-fp32-b{size}-e4" for mode in ("eager", "loop") for size in (512, 64)
+    ]
+    assert set(told.loc[~alike, "case_id"]) == {"mnist-cpu-loop-fp32-b64-e4"}
+    tested = told[told["p_value"].notna()]
+    assert tested["p_adjusted"].tolist() == pytest.approx(holm(tested["p_value"].to_numpy()).tolist())
 
 
 @pytest.mark.parametrize(
@@ -135,6 +162,7 @@ def test_runs_of_both_kinds_are_not_read_as_one(tmp_path):
 )
 def test_of_a_match_that_was_interrupted_as_it_began_only_who_had_begun_is_asked(tmp_path, begun, questions):
     frames = build_ways(tmp_path / "results", replicates=1)
-    ways = frames.ways[frames.ways["contender"].isin(begun)]
-    told = answers(ways, frames.way_rounds, certified(frames.certificates))
+    known = frames.of_all_ways
+    trials = known[known["contender"].isin(begun)]
+    told = answers(trials, frames.rounds_of_all_ways, certified(frames.certificates))
     assert set(told["question"]) == questions

@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 
 from harness.analysis.certified import certified
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.analysis.ways import Question, answers
-from harness.engine import choosing
+from harness.engine import choosing, runner
+from harness.engine.stopping import EXTRA
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.lineup import pilot
 from harness.store.reader import read
 from harness.store.writer import Store
-from harness.work.records import Failure, Role
+from harness.work.records import Certification, Failure, Role
 from tests.engine.test_runner import run
 from tests.report.conftest import RUN
 from tests.report.conftest import trial as made
@@ -90,16 +92,12 @@ def test_a_framework_whose_loop_did_not_finish_is_left_with_its_loop(tmp_path):
 
 @pytest.mark.slow
 def test_all_ways_meet_after_a_pilot_whose_trials_are_kept_apart(run, tmp_path):
-    scripts = {
-        "tensorflow": {"train_s": 0.04, "way_s": {"graph": 0.02, "compiled": 0.12}},
-        "pytorch": {"train_s": 0.08, "way_s": {"loop-fused": 0.04, "loop-foreach": 0.07, "compiled": 0.06}},
-    }
-    outcome, _ = run(scripts, mode="best", epochs="4", replicates="2", round_s="0.01")
+    outcome, _ = run(WAY_S, mode="best", epochs="4", replicates="2", round_s="0.01")
     assert outcome.trials_failed == 0
     assert outcome.stopped_because.startswith("every case has its 2 replicates")
     frames = kept(tmp_path / "results")
     # Pilot 7, matches of 7 and 4.
-    assert len(frames.ways) == 7 + 4
+    assert len(frames.of_all_ways) == 7 + 4
     best = frames.ways[frames.ways["chosen"]]
     assert set(best["contender"].str.split("/").str[0]) == {"tensorflow", "pytorch"}
     assert set(zip(best["framework"], best["mode"], best["update"], strict=True)) == {
@@ -110,7 +108,10 @@ def test_all_ways_meet_after_a_pilot_whose_trials_are_kept_apart(run, tmp_path):
     assert set(frames.trials["mode"]) == {"loop"}
     assert set(frames.trials["update"]) == {"stock"}
     assert len(frames.trials) == 4
-    asked = answers(frames.ways, frames.way_rounds, held(frames))
+    # Nothing but training is asked of other ways.
+    assert set(frames.way_rounds["phase"]) == {"train"}
+    assert set(frames.rounds["phase"]) == {"train", "evaluate"}
+    asked = answers(frames.of_all_ways, frames.rounds_of_all_ways, held(frames))
     ratio = {
         (row.question, row.way_of, row.way_over): row.speed_ratio
         for row in asked[asked["phase"] == "train"].itertuples()
@@ -128,6 +129,87 @@ def test_a_match_without_the_other_ways_is_no_first_of_its_case_when_the_time_is
     assert set(kept(tmp_path / "results").ways["replicate"]) == {0}
 
 
+WAY_S = {
+    "tensorflow": {"train_s": 0.012, "way_s": {"graph": 0.006, "compiled": 0.036}},
+    "pytorch": {"train_s": 0.024, "way_s": {"loop-fused": 0.012, "loop-foreach": 0.021, "compiled": 0.018}},
+}
+
+
+def proving(asked, failing=()):
+    """Certificates that hold but for those of the failing ways; who is to be proven is noted."""
+
+    def prove(contenders):
+        asked.append([name(one) for one in contenders])
+        return {
+            (one.case.id, one.framework): Certification(id="c", holds=name(one) not in failing)
+            for one in contenders
+        }
+
+    return prove
+
+
+@pytest.mark.slow
+def test_all_ways_meet_in_the_time_that_is_left_when_what_was_asked_is_known(run, tmp_path):
+    asked = []
+    outcome, compared = run(
+        WAY_S,
+        prove=proving(asked, failing=["pytorch compiled"]),
+        replicates="50",
+        within="50%",
+        round_s="0.01",
+    )
+    (rivals,) = asked
+    assert sorted(rivals) == [
+        "pytorch compiled", "pytorch loop-foreach", "pytorch loop-fused", "tensorflow compiled",
+        "tensorflow graph",
+    ]  # fmt: skip
+    assert outcome.stopped_because == "every case is known within 50 %"
+    assert len(compared) == 2 * (MIN_REPLICATES + EXTRA)
+    frames = kept(tmp_path / "results")
+    met = frames.of_all_ways[frames.of_all_ways["role"] == Role.WAYS]
+    assert met["match_id"].nunique() == MIN_REPLICATES + EXTRA
+    best = met[met["chosen"].fillna(value=False).astype(bool)]
+    assert set(zip(best["framework"], best["mode"], best["update"], strict=True)) == {
+        ("tensorflow", "graph", "stock"),
+        ("pytorch", "loop", "fused"),
+    }
+    # The one whose certificate failed sat nowhere.
+    assert not (met["framework"].eq("pytorch") & met["mode"].eq("compiled")).any()
+    told = answers(frames.of_all_ways, frames.rounds_of_all_ways, held(frames))
+    told = told[told["phase"] == "train"].set_index("question")
+    assert told.loc[Question.SAME, "replicates"] == 2 * (MIN_REPLICATES + EXTRA)
+    assert told.loc[Question.BEST, "replicates"] == MIN_REPLICATES + EXTRA
+    assert told.loc[Question.BEST, "speed_ratio"] == pytest.approx(2, rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "because"),
+    [
+        # A look needs five replicates; ways beside them would never be judged.
+        ({"replicates": "2"}, "every case has its 2 replicates"),
+        ({"replicates": "50", "within": "50%", "mode": "eager"}, "every case is known within 50 %"),
+    ],
+)
+def test_nobody_is_proven_for_an_answer_that_cannot_be_had(run, given, because):
+    asked = []
+    outcome, _ = run(prove=proving(asked), **given)
+    assert asked == []
+    assert outcome.stopped_because.startswith(because)
+
+
+@pytest.mark.slow
+def test_a_run_says_that_too_little_time_was_left_for_each_at_its_best(run, monkeypatch):
+    monkeypatch.setattr(runner, "_SEATS_A_PROOF", 10_000)
+    asked = []
+    outcome, _ = run(prove=proving(asked), replicates="50", within="50%")
+    assert asked == []
+    assert outcome.stopped_because == (
+        "every case is known within 50 %; "
+        "too little of the budget was left to ask how fast each is at its best"
+    )
+
+
 def kept(results):
     """The frames of the run that `run` measured, which stores its trials alone."""
     Store(results).save_run(RUN | {"run_id": "run", "certificate_ids": []})
@@ -137,5 +219,5 @@ def kept(results):
 def held(frames):
     """A certificate that holds for every case."""
     empty = certified(frames.certificates)
-    rows = [{"case_id": case_id, "holds": True} for case_id in frames.ways["case_id"].unique()]
+    rows = [{"case_id": case_id, "holds": True} for case_id in frames.of_all_ways["case_id"].unique()]
     return pd.DataFrame(rows, columns=empty.columns).astype({"holds": bool})

@@ -46,7 +46,7 @@ class Silent:
 def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
-    def measure(scripts=None, observer=None, *, roles=frozenset({Role.COMPARISON}), **given):
+    def measure(scripts=None, observer=None, *, roles=frozenset({Role.COMPARISON}), prove=None, **given):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             script = (scripts or {}).get(framework.lower(), {})
@@ -71,6 +71,7 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
             servers=fork_servers,
             save=save,
             observer=observer or Silent(),
+            prove=prove,
         )
         return outcome, trials
 

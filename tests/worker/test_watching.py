@@ -150,7 +150,7 @@ FAULTS_TRIED = (
     "answers prepared",
     "loader emptied beforehand",
     "Adam compiled",
-    "Adam fused in secret",
+    "another Adam in secret",
     "loss scripted",
     "loss traced",
     "step traced",

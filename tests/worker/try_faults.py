@@ -13,6 +13,7 @@ import os
 import sys
 
 from tests import small_test_set  # isort: skip  (before all others)
+from harness.work.listings import PYTORCH
 from harness.work.program import Update
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker import beside
@@ -47,6 +48,11 @@ def allowed(framework: str, mode: Mode) -> list[str]:
 
 def ended(spec: TrialSpec) -> dict[str, str | None]:
     """How a whole trial with this adapter ended."""
+    if spec.framework == PYTORCH:
+        import torch
+
+        # After many compilations of one function PyTorch stops compiling it, and says so in a log.
+        torch._dynamo.reset()
     worker = Worker()
     try:
         worker.answer({"do": Do.START, "spec": dump_spec(spec)})

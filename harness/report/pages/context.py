@@ -100,7 +100,7 @@ _PLACE: Final = {
 
 def warnings(frames: Frames) -> tuple[str, ...]:
     """What a reader must know before any number: synthetic data, part of the data, failures, a cut run."""
-    trials, said = pd.concat([frames.trials, frames.other_ways, frames.trainings]), []
+    trials, said = pd.concat([frames.of_all_ways, frames.trainings]), []
     if trials["synthetic"].any():
         said.append(
             "Synthetic data: these images were made up, so accuracies mean nothing outside this page."

@@ -33,8 +33,8 @@ def judge(frames: Frames) -> pd.DataFrame:
 
     Kept for the frames of the last calls: page and terminal ask for the same ones several times.
 
-    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order. Of matches of
-    all ways it is what is said of the usual loops, corrected for all that is asked of these matches.
+    Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order. Where
+    ways met it is what is said of those that are written the same way, corrected for all that is asked.
     """
     if frames.ways.empty:
         judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
@@ -45,21 +45,21 @@ def judge(frames: Frames) -> pd.DataFrame:
 
 @lru_cache(maxsize=4)
 def judge_ways(frames: Frames) -> pd.DataFrame:
-    """What the three questions of matches of all ways are answered; kept as `judge` is.
+    """What the three questions are answered where ways met; kept as `judge` is.
 
     Columns of `analysis.ways.answers` and those that `cases.labelled` adds, in its order; no rows without
-    such matches.
+    matches of all ways.
     """
     if frames.ways.empty:
         return pd.DataFrame(columns=["question"])
-    asked = ways.answers(frames.ways, frames.way_rounds, certified(frames.certificates))
+    asked = ways.answers(frames.of_all_ways, frames.rounds_of_all_ways, certified(frames.certificates))
     return labelled(asked, cases(frames.trials))
 
 
 def all_answers(frames: Frames) -> list[Answer]:
     """What is said of training: of the cases that were measured, then of those that were refused.
 
-    Of matches of all ways three questions are answered, one after the other.
+    Where ways met three questions are answered, one after the other.
     """
     same, asked = answers(judge(frames)), judge_ways(frames)
     if asked.empty:

@@ -52,9 +52,9 @@ def test_a_way_that_failed_is_told_at_the_top_and_in_the_books(of_ways, tmp_path
         failure_kind=frames.ways["failure_kind"].astype("object").mask(broken, "timeout"),
     )
     failed = replace(frames, ways=ways)
-    assert f"1 of {len(ways)} trials failed; see Failures." in warnings(failed)
+    assert f"1 of {len(failed.of_all_ways)} trials failed; see Failures." in warnings(failed)
     books = {one.name: one for one in sections(shown_of(failed), tmp_path)}
     assert [row[:2] for row in books["failures"].table.rows] == [
         ("loop with foreach Adam, batch 64", "PyTorch")
     ]
-    assert len(books["trials"].table.rows) == len(ways)
+    assert len(books["trials"].table.rows) == len(failed.of_all_ways)

@@ -77,7 +77,7 @@ def trials(shown: Evidence) -> Section:
 def _booked(shown: Evidence) -> pd.DataFrame:
     """All trials, then whole trainings, and those of other ways than the loops last, named by their ways."""
     booked = pd.concat([shown.trials, shown.trainings])
-    others = shown.frames.other_ways
+    others = shown.frames.ways
     if others.empty:
         return booked
     ways = [way_of(row) for row in others.to_dict("records")]

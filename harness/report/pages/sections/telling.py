@@ -87,7 +87,7 @@ def _noise_told(shown: Evidence, rounds: pd.DataFrame, marked: pd.Series, settle
     without = (
         undisturbed(frames.trials, frames.rounds, proofs)
         if frames.ways.empty
-        else ways.undisturbed(frames.ways, frames.way_rounds, proofs)
+        else ways.undisturbed(frames.of_all_ways, frames.rounds_of_all_ways, proofs)
     )
     with_all = shown.judged.set_index(["case_id", "phase"])
     beside = without.set_index(["case_id", "phase"]).join(with_all[["label"]])

@@ -1,0 +1,108 @@
+"""A run's certificates: those before it measures, and those of what it comes to on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from harness.engine.forking import ForkServers
+from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
+from harness.errors import NotStored, ResultsUnusable
+from harness.settings.config import Settings
+from harness.settings.grid import Plan
+from harness.store.writer import Store
+from harness.work.contender import Contender
+from harness.work.records import Certification
+from harness.work.workload import Case, Mode
+
+
+def prove(planned: Plan, data_root: Path, *, servers: ForkServers, observer: ProofObserver) -> pd.DataFrame:
+    """A certificate for each contender of each case, see `proving.certify`.
+
+    Mode `article` has none: its listings do different work.
+    """
+    return certify(provable(planned), _conditions(planned.settings, data_root, servers), observer)
+
+
+def provable(planned: Plan) -> list[Contender]:
+    """The contenders that can have a certificate."""
+    return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
+
+
+class Proven:
+    """What `prove` found, in the words of whoever measures; `run` is the row that tells its certificates."""
+
+    def __init__(
+        self,
+        planned: Plan,
+        proofs: pd.DataFrame,
+        data_root: Path,
+        *,
+        store: Store,
+        run: dict[str, Any],
+        servers: ForkServers,
+        observer: ProofObserver,
+    ) -> None:
+        self._settings = planned.settings
+        self._proofs = proofs
+        self._conditions = _conditions(planned.settings, data_root, servers)
+        self._store = store
+        self._run = run
+        self._observer = observer
+
+    @property
+    def held(self) -> Mapping[tuple[str, str], Certification]:
+        """What the trials of a case's id and a framework are stored under."""
+        return {
+            (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
+            for row in self._proofs.to_dict("records")
+        }
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The certificates that do not hold."""
+        return self._proofs[~self._proofs["holds"].astype(bool)]
+
+    def wanted(self, planned: Plan) -> tuple[tuple[Case, ...], frozenset[Contender]]:
+        """The cases that are to be measured, and the ways that are not to meet there.
+
+        One whose proof ran out of memory is wanted, so that its failure is on record.
+        """
+        if self._settings.allow_mismatch:
+            return planned.cases, frozenset()
+        failed = self.failed
+        differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
+        unproven = set(zip(failed["case_id"], failed["framework"], strict=True))
+        refused = (one for one in planned.contenders() if (one.case.id, one.framework) in unproven)
+        wanted = tuple(case for case in planned.cases if case.id not in differing)
+        return wanted, frozenset(refused if planned.best else ())
+
+    def more(self, contenders: Sequence[Contender]) -> Mapping[tuple[str, str], Certification]:
+        """Certify others on the way.
+
+        Raises:
+            NotStored: a certificate cannot be written, which ends a run as any other want of room.
+        """
+        try:
+            proofs = certify(contenders, self._conditions, self._observer)
+        except ResultsUnusable as error:
+            raise NotStored(str(error)) from error
+        self._proofs = pd.concat([self._proofs, proofs])
+        self._run["certificate_ids"] = list(self._proofs["certificate_id"])
+        self._store.save_run(self._run)
+        return self.held
+
+
+def _conditions(settings: Settings, data_root: Path, servers: ForkServers) -> ProofConditions:
+    return ProofConditions(
+        results=settings.results,
+        data_root=data_root,
+        logs=Store(settings.results).logs,
+        threads=settings.threads,
+        timeout_s=settings.timeout_s,
+        servers=servers,
+        passed=settings.pass_env,
+    )
