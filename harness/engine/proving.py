@@ -88,7 +88,7 @@ def certify(
         One row a contender: `case_id`, `framework`, `certificate_id`, `holds`, `failed_check`, `reason`.
 
     Raises:
-        ResultsUnusable: a certificate cannot be written.
+        NotStored: a certificate cannot be written.
     """
     ids = {
         one: identify(one.case, one.framework, conditions.threads, conditions.passed) for one in contenders

@@ -10,7 +10,6 @@ import pandas as pd
 
 from harness.engine.forking import ForkServers
 from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
-from harness.errors import NotStored, ResultsUnusable
 from harness.settings.config import Settings
 from harness.settings.grid import Plan
 from harness.store.writer import Store
@@ -84,12 +83,9 @@ class Proven:
         """Certify others on the way.
 
         Raises:
-            NotStored: a certificate cannot be written, which ends a run as any other want of room.
+            NotStored: a certificate or the run's row cannot be written.
         """
-        try:
-            proofs = certify(contenders, self._conditions, self._observer)
-        except ResultsUnusable as error:
-            raise NotStored(str(error)) from error
+        proofs = certify(contenders, self._conditions, self._observer)
         self._proofs = pd.concat([self._proofs, proofs])
         self._run["certificate_ids"] = list(self._proofs["certificate_id"])
         self._store.save_run(self._run)
