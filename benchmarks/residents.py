@@ -2,30 +2,31 @@
 
     python -m benchmarks.residents
 
-Partners are fresh workers of both frameworks. While they are there each does a round before the worker that
-is looked at does its own, as in a match. In every other replicate they are all there first and leave; in the
-others they come. So what changes while a worker lives falls on all alike.
+All are fresh workers of one match, of both frameworks in turn. A turn has a few rounds of the worker that is
+looked at alone, beside one and beside seven, in an order that is drawn: a partner does a round before each of
+its rounds, as in a match, and those that do not take part wait, as they do between their own rounds. A turn
+lasts seconds, so that what drifts on the machine falls on all alike.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import cycle, islice, pairwise, product
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
 from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
-from harness.engine.selfchecking.workers import CheckConditions, Hand, Workers
+from harness.engine.selfchecking.workers import CheckConditions, Workers
 from harness.errors import HarnessError
 from harness.settings import config
 from harness.settings.presets import FRAMEWORKS
@@ -33,6 +34,8 @@ from harness.work.workload import MOST_EPOCHS, Case, Mode, Workload
 
 PARTNERS: Final = (0, 1, 7)
 ROUND_S: Final = 0.1
+# Beside each number of partners, in each turn.
+ROUNDS: Final = 4
 # For all of it: nothing here is in a hurry.
 _LIMIT_S: Final = 86_400.0
 
@@ -44,6 +47,7 @@ class Round:
     framework: str
     batch_size: int
     replicate: int
+    turn: int
     partners: int
     wall_s: float
 
@@ -54,7 +58,7 @@ def main() -> None:
     parser.add_argument("--batch-size", default="64,512", help="(default: 64,512)")
     parser.add_argument("--replicates", default="6", help="workers a framework and batch size (default: 6)")
     parser.add_argument("--threads", default="auto", help="of each worker (default: auto)")
-    parser.add_argument("--rounds", type=int, default=16, help="beside each number of partners (default: 16)")
+    parser.add_argument("--turns", type=int, default=16, help="of each worker (default: 16)")
     parser.add_argument("--output", type=Path, help="write every round to this CSV file")
     given = parser.parse_args()
     out, errors = (
@@ -62,9 +66,7 @@ def main() -> None:
     )
     asked = {name: getattr(given, name) for name in ("dataset", "batch_size", "replicates", "threads")}
     try:
-        frame = pd.DataFrame(
-            [asdict(one) for one in measure(config.resolve(asked, {}, Path()), given.rounds)]
-        )
+        frame = pd.DataFrame([asdict(one) for one in measure(config.resolve(asked, {}, Path()), given.turns)])
     except HarnessError as error:
         errors.print(f"residents: {error}")
         sys.exit(error.exit_code)
@@ -76,13 +78,13 @@ def main() -> None:
 
 def told(rounds: pd.DataFrame) -> Iterator[str]:
     """Each framework's speed beside partners over its speed alone, by batch size; below 1, they cost."""
-    medians_s = rounds.pivot_table(
-        "wall_s", ["framework", "batch_size", "replicate"], "partners", aggfunc="median", sort=False
-    )
-    for (framework, batch_size), found in medians_s.groupby(["framework", "batch_size"], sort=False):
+    worker = ["framework", "batch_size", "replicate"]
+    logs = np.log(rounds.pivot_table("wall_s", [*worker, "turn"], "partners", aggfunc="median", sort=False))
+    gained = logs[[0]].to_numpy() - logs[list(PARTNERS[1:])]
+    by_worker = gained.groupby(worker, sort=False).median()
+    for (framework, batch_size), found in by_worker.groupby(["framework", "batch_size"], sort=False):
         for partners in PARTNERS[1:]:
-            logs = [math.log(alone / beside) for alone, beside in zip(found[0], found[partners], strict=True)]
-            ratio = ratio_interval(logs)
+            ratio = ratio_interval(found[partners])
             bounds = "" if ratio.low is None else f" [{ratio.low:.4f}, {ratio.high:.4f}]"
             yield (
                 f"{framework}, batch {batch_size}: speed beside {partners} over alone {ratio.estimate:.4f}"
@@ -90,7 +92,7 @@ def told(rounds: pd.DataFrame) -> Iterator[str]:
             )
 
 
-def measure(settings: config.Settings, rounds: int) -> Iterator[Round]:
+def measure(settings: config.Settings, turns: int) -> Iterator[Round]:
     """The rounds of each replicate; frameworks and batch sizes alternate, so that they share drift."""
     root = mnist.locate(settings.dataset, data_dir=None, cache=cache.cache_folder()).root
     with tempfile.TemporaryDirectory(prefix="evenmatch-residents-") as folder:
@@ -111,41 +113,32 @@ def measure(settings: config.Settings, rounds: int) -> Iterator[Round]:
         ):
             workload = Workload(dataset=settings.dataset, batch_size=batch_size, epochs=MOST_EPOCHS)
             case = Case(workload=workload, device="cpu", mode=Mode.LOOP)
-            beside = PARTNERS if replicate % 2 else PARTNERS[::-1]
-            for partners, wall_s in _replicate(workers, case, framework, beside, rounds):
+            order = random.Random(f"{settings.seed}:{replicate}:{case.id}:{framework}")
+            for turn, partners, wall_s in _replicate(workers, case, framework, order, turns):
                 yield Round(
                     framework=framework,
                     batch_size=batch_size,
                     replicate=replicate,
+                    turn=turn,
                     partners=partners,
                     wall_s=wall_s,
                 )
 
 
 def _replicate(
-    workers: Workers, case: Case, framework: str, beside: Sequence[int], rounds: int
-) -> Iterator[tuple[int, float]]:
-    """So many rounds of one worker beside each number of partners, who come and leave as that asks."""
-    names = list(islice(cycle(FRAMEWORKS), PARTNERS[-1]))
-    groups = {more: names[fewer:more] for fewer, more in pairwise(PARTNERS)}
-    present: dict[int, tuple[ExitStack, list[Hand]]] = {}
-    with ExitStack() as stack:
-        (staying,) = stack.enter_context(workers.started(case, [framework], round_s=ROUND_S))
-        staying.train()
-        for partners in beside:
-            for size in [one for one in present if one > partners]:
-                present.pop(size)[0].close()
-            for size in [one for one in groups if one <= partners and one not in present]:
-                own = stack.enter_context(ExitStack())
-                hands = own.enter_context(workers.started(case, groups[size], round_s=ROUND_S))
-                for hand in hands:
-                    hand.train()
-                present[size] = own, hands
-            for _ in range(rounds):
-                for _, hands in present.values():
-                    for hand in hands:
+    workers: Workers, case: Case, framework: str, order: random.Random, turns: int
+) -> Iterator[tuple[int, int, float]]:
+    """Turn, number of partners and seconds of each round of one worker."""
+    names = [framework, *islice(cycle(FRAMEWORKS), PARTNERS[-1])]
+    with workers.started(case, names, round_s=ROUND_S) as (staying, *partners):
+        for hand in (staying, *partners):
+            hand.train()
+        for turn in range(turns):
+            for number in order.sample(PARTNERS, len(PARTNERS)):
+                for _ in range(ROUNDS):
+                    for hand in partners[:number]:
                         hand.train()
-                yield partners, staying.train_s()
+                    yield turn, number, staying.train_s()
 
 
 if __name__ == "__main__":
