@@ -8,7 +8,7 @@ REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
-  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within AT_BEST=--at-best \
   ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
@@ -71,6 +71,7 @@ help: ## Show this page
 	@echo '  BUDGET         seconds to measure for'
 	@echo '  REPLICATES     at most this many matches of each case'
 	@echo '  WITHIN         stop a case when its ratio is known within this, such as 2%'
+	@echo '  AT_BEST        no: do not go on to each framework at its best in the time left'
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'

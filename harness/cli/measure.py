@@ -8,6 +8,7 @@ import typer
 
 from harness.cli.options import (
     AllowMismatch,
+    AtBest,
     BatchSize,
     Budget,
     DataDir,
@@ -55,6 +56,7 @@ def bench(
     replicates: Replicates = None,
     budget: Budget = None,
     within: Within = None,
+    at_best: AtBest = None,
     round_s: RoundSeconds = None,
     timeout: Timeout = None,
     pass_env: PassEnv = None,
@@ -81,6 +83,7 @@ def bench(
         replicates=replicates,
         budget_s=budget,
         within=within,
+        at_best=at_best,
         round_s=round_s,
         timeout_s=timeout,
         pass_env=pass_env,

@@ -34,6 +34,7 @@ Threads = Annotated[Text, typer.Option(help="Threads of each framework; auto lea
 Replicates = Annotated[Text, typer.Option(help="At most this many matches of each case.")]
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
 Within = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
+AtBest = Annotated[Text, typer.Option(help="yes or no: in the time left, ask how fast each is at its best.")]
 RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
 AllowMismatch = Annotated[

@@ -40,6 +40,7 @@ class Settings:
     replicates: int
     budget_s: float
     within: float
+    at_best: bool
     round_s: float
     timeout_s: float
     tries: int
@@ -141,6 +142,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "replicates": lambda option, text: parsing.whole(option, text, least=1, most=10_000),
     "budget_s": parsing.seconds,
     "within": parsing.share,
+    "at_best": parsing.yes_no,
     "round_s": parsing.seconds,
     "timeout_s": parsing.seconds,
     "tries": lambda option, text: parsing.whole(option, text, least=1, most=10_000),

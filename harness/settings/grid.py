@@ -138,11 +138,11 @@ class Plan:
         return tuple(one for one in found if one not in self.refused)
 
     def rivalled(self, judged: int) -> tuple[Case, ...]:
-        """The cases of which each framework's best can be asked beside what is asked, of `judged` replicates.
+        """The cases of which each framework's best is asked beside what is asked, of `judged` replicates.
 
         Their loops have rivals, other ways of one framework or of both.
         """
-        if self.best or self.settings.replicates < judged:
+        if self.best or not self.settings.at_best or self.settings.replicates < judged:
             return ()
         loops = len(self.settings.frameworks)
         return tuple(case for case in self.cases if case.way == USUAL and len(self.ways(case)) > loops)

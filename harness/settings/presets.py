@@ -35,6 +35,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "replicates": "20",
     "budget_s": "300",
     "within": "2%",
+    "at_best": "yes",
     "round_s": "0.1",
     "timeout_s": "600",
     "tries": "10",

@@ -217,6 +217,29 @@ def test_a_way_without_a_certificate_is_in_no_match(tmp_path):
     assert left.ways(case) == best.ways(case)[:-1]
 
 
+def test_beside_what_is_asked_ways_may_meet_in_the_cases_of_the_usual_loops(tmp_path):
+    asked = planned(tmp_path, batch_size="64,512", mode="loop,eager")
+    assert [case.id for case in asked.rivalled(5)] == [
+        "mnist-cpu-loop-fp32-b64-e5",
+        "mnist-cpu-loop-fp32-b512-e5",
+    ]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"mode": "eager"}, {"replicates": "4"}, {"at_best": "no"}, {"mode": "best"}, {"mode": "article"}],
+)
+def test_nowhere_else_and_not_where_nobody_could_judge_them_or_wants_them(tmp_path, given):
+    assert planned(tmp_path, **given).rivalled(5) == ()
+
+
+def test_matches_of_ways_beside_are_of_the_cases_that_are_named_and_bring_no_controls(tmp_path):
+    asked = planned(tmp_path, batch_size="64,512", replicates="6")
+    named = asked.cases[:1]
+    matches = list(asked.matches_of_ways(named, between))
+    assert [(match.case, match.replicate) for match in matches] == [(named[0], one) for one in range(6)]
+
+
 def test_the_name_of_a_case_tells_its_implementation_of_adam_where_it_is_not_the_stock_one(tmp_path):
     (case,) = planned(tmp_path, batch_size="64").cases
     assert replace(case, update=Update.FUSED).id == f"{case.id}-fused"
