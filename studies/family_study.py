@@ -20,7 +20,7 @@ from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest
 
 from harness.analysis.questions import every_two, judge_questions
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Verdict, holm
+from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Verdict, corrected
 from harness.engine.stopping import EXTRA
 from studies.effect_candidates import means_of_pairwise_medians
 from studies.noise import SCENARIOS, Scenario, Shape
@@ -28,7 +28,8 @@ from studies.noise import SCENARIOS, Scenario, Shape
 SEED = 20261129
 OUT = Path("docs/decisions/0005-effects-of-a-match")
 CONTENDERS = (2, 4, 8)
-MOST = (5, 8, 12)
+# The last is what a run takes where nothing else is said.
+MOST = (5, 8, 12, 20)
 TURNS = 16
 ALPHA = 0.05
 MARGIN = 0.03
@@ -113,14 +114,14 @@ def stopped(error: FloatArray, most: int, within: float | None) -> IntArray:
 
 def difference_p(mean: FloatArray, error: FloatArray, replicates: IntArray) -> FloatArray:
     """(simulations, ratios): adjusted p-values of "the speeds are equal", one family a case."""
-    return holm(2 * stdtr((replicates - 1)[:, None], -np.abs(mean) / error))
+    return corrected(2 * stdtr((replicates - 1)[:, None], -np.abs(mean) / error))
 
 
 def called(mean: FloatArray, error: FloatArray, replicates: IntArray) -> IntArray:
     """(simulations, ratios): what each ratio of a case is called, one family a case."""
     freedom, bound = (replicates - 1)[:, None], np.log1p(MARGIN)
     difference = difference_p(mean, error, replicates)
-    equivalence = holm(stdtr(freedom, (np.abs(mean) - bound) / error))
+    equivalence = corrected(stdtr(freedom, (np.abs(mean) - bound) / error))
     faster = np.where(mean > 0, FIRST, SECOND)
     called = np.where(difference <= ALPHA, faster, INCONCLUSIVE)
     return np.where(equivalence <= ALPHA, EQUIVALENT, called)

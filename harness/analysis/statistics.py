@@ -30,6 +30,11 @@ MIN_REPLICATES: Final = 5
 # coarse, or one row copied), so they say nothing about the noise between them.
 SMALLEST_SPREAD: Final = 1e-9
 
+# A run may stop when its intervals are narrow, and does so most readily where few replicates happen to agree:
+# up to 6.6 % of simulated comparisons of equals were rejected at 5 %. At 5 % over this it is 4.8 % (decision
+# 0005).
+STOPPING: Final = 1.4
+
 SMALLEST_P_SHOWN: Final = 0.001
 
 
@@ -181,6 +186,22 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
     return adjusted
 
 
+def corrected(p_values: npt.ArrayLike) -> FloatArray:
+    """Adjust a family of p-values, as `holm` does, and for a run that may stop when it has seen enough.
+
+    Args:
+        p_values: (..., tests) as for `holm`.
+
+    Returns:
+        (..., tests) adjusted p-values in the same order, at most 1.
+
+    Raises:
+        ValueError: as `holm`.
+    """
+    adjusted: FloatArray = np.minimum(STOPPING * holm(p_values), 1.0)
+    return adjusted
+
+
 def judge(log_ratios: npt.ArrayLike, margin: float = 0.03, alpha: float = 0.05) -> Judgement:
     """Judge one case by itself: a family of one, see `judge_family`."""
     return judge_family([log_ratios], margin=margin, alpha=alpha)[0]
@@ -189,7 +210,7 @@ def judge(log_ratios: npt.ArrayLike, margin: float = 0.03, alpha: float = 0.05) 
 def judge_family(
     samples: Sequence[npt.ArrayLike], *, margin: float = 0.03, alpha: float = 0.05
 ) -> list[Judgement]:
-    """Judge cases together, correcting for how many were asked.
+    """Judge cases together, correcting for how many were asked and for a run's stopping (`corrected`).
 
     Each case enters two tests: one for a difference, one for equivalence within `margin`. The
     difference p-values of all testable cases form one Holm family, the equivalence p-values another: so
@@ -224,7 +245,7 @@ def judge_family(
     testable = [number for number, sample in enumerate(cases) if _obstacle(sample) is None]
     p_difference = [difference_p(cases[number]) for number in testable]
     p_equivalence = [equivalence_p(cases[number], margin) for number in testable]
-    columns = (testable, p_difference, holm(p_difference), p_equivalence, holm(p_equivalence))
+    columns = (testable, p_difference, corrected(p_difference), p_equivalence, corrected(p_equivalence))
     for number, p_d, p_d_adjusted, p_e, p_e_adjusted in zip(*columns, strict=True):
         mean = float(cases[number].mean())
         verdict, reason = _decide(mean, p_d_adjusted, p_e_adjusted, margin, alpha)

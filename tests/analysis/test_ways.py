@@ -7,7 +7,7 @@ import math
 import pytest
 
 from harness.analysis.certified import certified
-from harness.analysis.statistics import holm
+from harness.analysis.statistics import corrected
 from harness.analysis.ways import Question, answers
 from harness.store.reader import read
 from harness.work.workload import Mode
@@ -100,7 +100,7 @@ def test_all_that_is_asked_of_training_is_one_family(asked):
     told = train(asked(batch_sizes=(64, 512)))
     tested = told[told["p_value"].notna()]
     assert len(tested) == 2 * 4
-    assert tested["p_adjusted"].tolist() == pytest.approx(holm(tested["p_value"].to_numpy()).tolist())
+    assert tested["p_adjusted"].tolist() == pytest.approx(corrected(tested["p_value"].to_numpy()).tolist())
 
 
 def test_two_questions_with_one_answer_count_once(asked):
@@ -109,7 +109,7 @@ def test_two_questions_with_one_answer_count_once(asked):
     assert same["p_adjusted"] == best["p_adjusted"]
     assert same["speed_ratio"] == best["speed_ratio"]
     pair = train(alike).drop_duplicates(["contender_of", "contender_over"])
-    assert pair["p_adjusted"].tolist() == pytest.approx(holm(pair["p_value"].to_numpy()).tolist())
+    assert pair["p_adjusted"].tolist() == pytest.approx(corrected(pair["p_value"].to_numpy()).tolist())
 
 
 def test_evaluation_is_asked_of_the_loops_alone(asked):
@@ -146,7 +146,7 @@ def test_cases_in_which_no_ways_met_are_asked_which_is_faster_written_alike(besi
     ]
     assert set(told.loc[~alike, "case_id"]) == {"mnist-cpu-loop-fp32-b64-e4"}
     tested = told[told["p_value"].notna()]
-    assert tested["p_adjusted"].tolist() == pytest.approx(holm(tested["p_value"].to_numpy()).tolist())
+    assert tested["p_adjusted"].tolist() == pytest.approx(corrected(tested["p_value"].to_numpy()).tolist())
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import stdtr
 
 from harness.analysis.closing import closing
+from harness.analysis.statistics import corrected
 from harness.engine.stopping import Budget, Closed, Target
+from studies.family_study import running, stopped
 from tests.explained_changes import walks_that_leave
 
 
@@ -119,6 +122,30 @@ def shown(left):
         if closed.reached:
             return count
     return None
+
+
+def test_a_run_that_stops_when_it_has_seen_enough_calls_equals_different_at_most_once_in_twenty():
+    """Twenty replicates at most, whose processes scatter by 3 %: as many as are worst for this rule."""
+    log_ratios = np.random.default_rng(8).normal(0, 0.03, (20_000, 1, 20))
+    mean, error = running(log_ratios)
+    replicates = stopped(error, 20, 0.02)
+    t = mean[np.arange(len(mean)), 0, replicates - 2] / error[np.arange(len(error)), 0, replicates - 2]
+    p_values = 2 * stdtr(replicates - 1, -np.abs(t))
+    # Two standard errors of a share of 20,000 are 0.003.
+    assert (p_values <= 0.05).mean() > 0.055
+    assert (corrected(p_values[:, None]) <= 0.05).mean() < 0.053
+
+
+def test_the_vectorised_rule_above_is_that_of_a_run():
+    log_ratios = np.random.default_rng(9).normal(0, 0.03, (200, 1, 20))
+    _, error = running(log_ratios)
+    for sample, replicates in zip(log_ratios[:, 0], stopped(error, 20, 0.02), strict=True):
+        target = Target(0.02)
+        taken = 0
+        while taken < len(sample) and not target.reached("case"):
+            target.record("case", sample[taken])
+            taken += 1
+        assert taken == replicates
 
 
 def test_an_explanation_is_enough_two_walks_after_it_first_closed():
