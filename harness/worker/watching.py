@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -18,8 +18,7 @@ import numpy as np
 from harness.errors import OtherWork
 from harness.frameworks.base import Adapter, Counts, Score
 from harness.frameworks.witness import Witness
-from harness.parity.evidence import Evidence
-from harness.parity.judge import DURING, MADE, PREDICTED, SCORED, Check, judge
+from harness.parity.judge import DURING, MADE, PREDICTED, SCORED
 from harness.parity.reference import Samples
 from harness.parity.settings import ask_settings
 from harness.parity.timed import (
@@ -30,7 +29,6 @@ from harness.parity.timed import (
     prove_steps,
     prove_whole,
 )
-from harness.work import recipe
 from harness.work.recipe import Floats, Order
 from harness.work.workload import (
     LOSS_SCALE_GROWTH_STEPS,
@@ -41,6 +39,7 @@ from harness.work.workload import (
     TrialSpec,
 )
 from harness.worker.effort import require_anew, require_done, require_threads, spent, uneven
+from harness.worker.holding import require_beginning, require_counts, require_held, state_of
 from harness.worker.reading import read_samples
 
 # Batches that the program is stepped through at the drawn moment and at the end, the partial one included.
@@ -92,7 +91,7 @@ class Watching:
             return
         with self._clocked():
             if self._first is None:
-                self._require_beginning(self._witness)
+                require_beginning(self._witness)
                 self._first = self._witness.keep()
             self._require_state(self._left, "between two rounds")
             self._left = None
@@ -103,7 +102,7 @@ class Watching:
                     raise OtherWork("dropout: a round is to draw what an earlier one has drawn")
                 self._drawn_from.add(drawn_from)
             if self._trained <= self._moment < self._trained + len(order):
-                self._before, self._left = self._witness.keep(), self._state()
+                self._before, self._left = self._witness.keep(), state_of(self._witness)
 
     def ready(self, cpu_s: float) -> None:
         """When a training round's batches are ready, which took so much processor time; now the clock starts.
@@ -134,12 +133,13 @@ class Watching:
         Raises:
             OtherWork: it was only begun then, and is done as somebody looks; or most of it before.
         """
-        if self._before is None:
+        if self._witness is None or self._before is None:
             return
         with self._clocked():
-            self._left, looked_s = spent(self._state)
+            look = partial(state_of, self._witness)
+            self._left, looked_s = spent(look)
             # The same once more, with nothing left to be done for it.
-            _, again_s = spent(self._state)
+            _, again_s = spent(look)
             require_done("a round of training", cpu_s, "looking at it", looked_s - again_s)
             require_done("a round of training", cpu_s, "making it ready", self._ready_s)
 
@@ -153,7 +153,7 @@ class Watching:
             return
         steps = math.ceil(len(order) / self._workload.batch_size)
         told = Counts(steps=steps, samples=len(order))
-        _require("training", counts, told, left_out=self._overflows(steps))
+        require_counts("training", counts, told, left_out=self._overflows(steps))
         self._trained += len(order)
         if self._witness is None or self._before is None:
             return
@@ -167,7 +167,7 @@ class Watching:
         """Before an evaluation of the whole test set."""
         if self._witness is not None and self._evaluations == self._evaluation:
             with self._clocked():
-                self._left = self._state()
+                self._left = state_of(self._witness)
 
     def evaluated(self, counts: Counts, score: Score, passes_s: list[float]) -> None:
         """After passes over the whole test set, each with its processor time, which counted this all in all.
@@ -180,7 +180,7 @@ class Watching:
             return
         work = self._workload
         told = Counts(steps=work.eval_steps * len(passes_s), samples=TEST_SAMPLES * len(passes_s))
-        _require("evaluation", counts, told, left_out=0)
+        require_counts("evaluation", counts, told, left_out=0)
         drawn = self._evaluations == self._evaluation
         self._evaluations += 1
         if self._witness is None:
@@ -229,7 +229,7 @@ class Watching:
             asked = Samples(inputs=lambda some: test.inputs(some + first), labels=labels)
             evidence = evidence_of(self._workload)
             prove_prediction(evidence, witness, said, asked)
-            _require_held(evidence, PREDICTED)
+            require_held(evidence, PREDICTED)
 
         with self._clocked():
             prove(answer)
@@ -269,7 +269,7 @@ class Watching:
         evidence = evidence_of(self._workload)
         ask_settings(evidence, witness)
         prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
-        _require_held(evidence, DURING)
+        require_held(evidence, DURING)
 
     def _prove_whole(self, witness: Witness, order: Order) -> None:
         """A whole is its parts: of the drawn round, or where that is an epoch of some call over its end."""
@@ -280,12 +280,12 @@ class Watching:
             prove_whole(evidence, witness, self._before, order, self._rng)
         else:
             return
-        _require_held(evidence, MADE)
+        require_held(evidence, MADE)
 
     def _require_score(self, witness: Witness, score: Score) -> None:
         evidence = evidence_of(self._workload)
         prove_evaluation(evidence, witness, score, read_samples(self._spec).test)
-        _require_held(evidence, SCORED)
+        require_held(evidence, SCORED)
 
     def _require_passes(self, witness: Witness) -> None:
         """A pass over the test set that was far sooner done than another may have been disturbed less."""
@@ -297,26 +297,9 @@ class Watching:
 
         require_anew(witness, self._first, "an evaluation", evaluate, partial(self._require_score, witness))
 
-    def _require_beginning(self, witness: Witness) -> None:
-        """A trial begins with the recipe's weights, and with an optimiser that has not stepped."""
-        asked = recipe.digest(*recipe.initial_weights(self._workload).named().values())
-        if recipe.digest(*witness.weights().named().values()) != asked:
-            raise OtherWork("initial weights: the first round begins with others than the recipe's")
-        moments = witness.moments()
-        arrays = [*moments.first.named().values(), *moments.second.named().values()]
-        if moments.steps or any(array.any() for array in arrays):
-            raise OtherWork(f"optimiser: the first round begins after {moments.steps} steps, or with moments")
-
     def _require_state(self, before: str | None, when: str) -> None:
-        if before is not None and before != self._state():
+        if before is not None and self._witness is not None and before != state_of(self._witness):
             raise OtherWork(f"state: weights or optimiser changed {when}")
-
-    def _state(self) -> str:
-        """A digest of all that training changes but the random state."""
-        assert self._witness is not None
-        moments = self._witness.moments()
-        parts = (self._witness.weights(), moments.first, moments.second)
-        return f"{moments.steps} {recipe.digest(*(one for part in parts for one in part.named().values()))}"
 
     @contextmanager
     def _clocked(self) -> Iterator[None]:
@@ -329,17 +312,3 @@ class Watching:
         if self._workload.precision is not Precision.FP16:
             return 0
         return _FIRST_OVERFLOWS + steps // LOSS_SCALE_GROWTH_STEPS
-
-
-def _require(phase: str, found: Counts, told: Counts, *, left_out: int) -> None:
-    if found.samples != told.samples or not told.steps - left_out <= found.steps <= told.steps:
-        raise OtherWork(
-            f"a round of {phase} was told to run {told.steps} steps on {told.samples} samples and ran "
-            f"{found.steps} on {found.samples}"
-        )
-
-
-def _require_held(evidence: Evidence, checks: Mapping[str, Check]) -> None:
-    failed = next((one for one in judge(evidence, checks=checks) if not one.holds), None)
-    if failed is not None:
-        raise OtherWork(f"{failed.check}: {failed.sentence}")

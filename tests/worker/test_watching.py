@@ -104,6 +104,7 @@ def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_
     weights = recipe.initial_weights(WORK)
     zeros = Weights(**{name: np.zeros_like(one) for name, one in weights.named().items()})
     witness = create_autospec(Witness, instance=True)
+    witness.workload = WORK
     witness.weights.return_value = weights
     witness.moments.return_value = Moments(first=zeros, second=zeros, steps=0)
     witness.random_state.side_effect = [b"first", b"second", b"third"]
@@ -111,7 +112,7 @@ def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_
     monkeypatch.setattr("harness.worker.watching.prove_whole", lambda *told: repeats.append(told))
     monkeypatch.setattr("harness.worker.watching.prove_call", lambda *told: calls.append(told[2]))
     monkeypatch.setattr(Watching, "_prove", lambda *_: None)
-    monkeypatch.setattr("harness.worker.watching._require_held", lambda *_: None)
+    monkeypatch.setattr("harness.worker.watching.require_held", lambda *_: None)
     case = Case(workload=WORK, device="cpu", mode=mode)
     spec = TrialSpec(framework="any", case=case, threads=1, data_root="", repeated=repeated)
     watched = Watching(spec, witness)
