@@ -31,8 +31,8 @@ MIN_REPLICATES: Final = 5
 SMALLEST_SPREAD: Final = 1e-9
 
 # A run may stop when its intervals are narrow, and does so most readily where few replicates happen to agree:
-# by tests at 5 % up to 6.6 % of simulated comparisons of equals were rejected. By tests at 5 % over this it is
-# 5 % (decision 0005).
+# of simulated comparisons of equals tests at 5 % rejected up to 6.6 %, tests at 5 % over this 5 % (decision
+# 0005).
 STOPPING: Final = 1.4
 
 SMALLEST_P_SHOWN: Final = 0.001

@@ -48,8 +48,13 @@ def ran(step: Callable[[], None]) -> Ran:
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         step()
     events = seen.events()
-    inside = {event.id: _in_compiled(event) for event in events}
-    eager = {event.name for event in events if not inside[event.id]}
+    inside = {event.id: _within(event, lambda name: name.startswith(_COMPILED)) for event in events}
+    # On a CPU a foreach operation runs the for-loop's.
+    eager = {
+        event.name
+        for event in events
+        if not inside[event.id] and not _within(event.cpu_parent, _ADAMS.__contains__)
+    }
     if not any(inside.values()):
         execution = "traced" if any(event.scope == _SCRIPTED for event in events) else "eager"
     else:
@@ -57,8 +62,9 @@ def ran(step: Callable[[], None]) -> Ran:
     return Ran(execution=execution, adams=frozenset(_ADAMS[name] for name in eager & _ADAMS.keys()))
 
 
-def _in_compiled(event: FunctionEvent | None) -> bool:
-    return event is not None and (event.name.startswith(_COMPILED) or _in_compiled(event.cpu_parent))
+def _within(event: FunctionEvent | None, named: Callable[[str], bool]) -> bool:
+    """Whether an event, or one that it is part of, is so named."""
+    return event is not None and (named(event.name) or _within(event.cpu_parent, named))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
