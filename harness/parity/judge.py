@@ -193,6 +193,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
 # What a timed trial is asked: of a round that it has made, of its program, of an evaluation and of a
 # prediction.
 MADE: Final[Mapping[str, Check]] = MappingProxyType({WHOLE: _whole})
+STEPPED: Final[Mapping[str, Check]] = MappingProxyType({STEP: _timed_step})
 DURING: Final[Mapping[str, Check]] = MappingProxyType(
     {"settings": CHECKS["settings"], "optimiser": CHECKS["optimiser"], STEP: _timed_step}
 )

@@ -181,18 +181,29 @@ def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step]
 
 
 def _drops(evidence: Evidence, masks: Sequence[Doubles], rate: float) -> None:
-    """The rate and scale of all masks, and how often one drops again what it, or the one before, dropped."""
+    """The rate and scale of all masks, and how often two draws drop the same.
+
+    Those of one step and of the next, of both halves of a batch, of neighbouring samples and of neighbouring
+    units: each has to drop what the other drops as often as chance has it.
+    """
     zeros = [mask == 0 for mask in masks]
     evidence.measure(
         f"{STEP}/dropout scale", np.unique(np.concatenate([one[one != 0] for one in masks])), 1 / (1 - rate)
     )
     evidence.measure(f"{STEP}/dropout rate", np.concatenate(zeros).mean(), rate)
     evidence.measured[f"{STEP}/draws"] = np.array(sum(mask.size for mask in masks))
-    halves = [np.array_split(one, 2) for one in zeros if len(one) > 1]
-    twice = [one[: len(two)] & two[: len(one)] for one, two in [*pairwise(zeros), *halves]]
-    if twice:
-        evidence.measure(f"{STEP}/dropped twice", np.concatenate(twice).mean(), rate**2)
-        evidence.measured[f"{STEP}/drawn twice"] = np.array(sum(one.size for one in twice))
+    pairs = (
+        list(pairwise(zeros)),
+        [tuple(np.array_split(one, 2)) for one in zeros],
+        [(one[:-1], one[1:]) for one in zeros],
+        [(one[:, :-1], one[:, 1:]) for one in zeros],
+    )
+    both = [
+        np.concatenate([one[: len(two)] & two[: len(one)] for one, two in kind]) for kind in pairs if kind
+    ]
+    known = [one for one in both if one.size]
+    evidence.measure(f"{STEP}/dropped twice", [one.mean() for one in known], rate**2)
+    evidence.measured[f"{STEP}/drawn twice"] = np.array(min(one.size for one in known))
 
 
 def _cut(order: Order, batch_size: int, rng: np.random.Generator) -> list[Order]:

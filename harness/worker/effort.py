@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from harness.errors import OtherWork
@@ -14,10 +15,20 @@ from harness.frameworks.witness import Witness
 
 _Found = TypeVar("_Found")
 
-# What of a round's processor time may be spent beside it, and what however short it was. Of honest rounds a
-# fortieth was measured.
-_BESIDE: Final = 0.2
-_BESIDE_S: Final = 0.02
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What of a round's processor time may be spent beside it, and what however short it was."""
+
+    share: float
+    least_s: float
+
+
+# As its batches are made ready, of which a fiftieth was measured; and when it is looked at, a fortieth.
+READY: Final = Beside(0.05, 0.003)
+LOOKED: Final = Beside(0.2, 0.02)
+# Where a round's own is no more than asking a device to do it.
+ASKING: Final = Beside(1.0, 0.05)
 
 # What is remembered comes so many times sooner than what is computed. Computed twice, it came 1.6 times
 # sooner at most: a prediction of one sample, whose weights had left the processor's cache.
@@ -40,13 +51,13 @@ def spent(ask: Callable[[], _Found]) -> tuple[_Found, float]:
     return ask(), time.process_time() - begin_s
 
 
-def require_done(what: str, cpu_s: float, beside: str, took_s: float) -> None:
-    """What is done beside a round may cost something, but no more than a small part of the round's work.
+def require_done(what: str, cpu_s: float, beside: str, took_s: float, allowed: Beside) -> None:
+    """What is done beside a round may cost something, but no more than is allowed of the round's work.
 
     Raises:
         OtherWork: it took more.
     """
-    if took_s > max(_BESIDE * cpu_s, _BESIDE_S):
+    if took_s > max(allowed.share * cpu_s, allowed.least_s):
         raise OtherWork(f"{what} took {cpu_s:.3f} s of processor time, and {beside} {took_s:.3f} s")
 
 

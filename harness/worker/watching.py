@@ -18,7 +18,7 @@ import numpy as np
 from harness.errors import OtherWork
 from harness.frameworks.base import Adapter, Counts, Score
 from harness.frameworks.witness import Witness
-from harness.parity.judge import DURING, MADE, PREDICTED, SCORED
+from harness.parity.judge import DURING, MADE, PREDICTED, SCORED, STEPPED
 from harness.parity.reference import Samples
 from harness.parity.settings import ask_settings
 from harness.parity.timed import (
@@ -38,7 +38,16 @@ from harness.work.workload import (
     Precision,
     TrialSpec,
 )
-from harness.worker.effort import require_anew, require_done, require_threads, spent, uneven
+from harness.worker.effort import (
+    ASKING,
+    LOOKED,
+    READY,
+    require_anew,
+    require_done,
+    require_threads,
+    spent,
+    uneven,
+)
 from harness.worker.holding import require_beginning, require_counts, require_held, state_of
 from harness.worker.reading import read_samples
 
@@ -123,7 +132,7 @@ class Watching:
             OtherWork: more threads worked on it than were given to it.
         """
         # An input pipeline brings threads of its own, and so do a GPU's libraries.
-        held = self._told and self._spec.case.mode is not Mode.IDIOMATIC and self._spec.case.device == "cpu"
+        held = self._told and self._spec.case.mode is not Mode.IDIOMATIC and self._on_cpu
         if held:
             require_threads(self._spec.threads, cpu_s, wall_s)
 
@@ -140,8 +149,9 @@ class Watching:
             self._left, looked_s = spent(look)
             # The same once more, with nothing left to be done for it.
             _, again_s = spent(look)
-            require_done("a round of training", cpu_s, "looking at it", looked_s - again_s)
-            require_done("a round of training", cpu_s, "making it ready", self._ready_s)
+            what, on_cpu = "a round of training", self._on_cpu
+            require_done(what, cpu_s, "looking at it", looked_s - again_s, LOOKED if on_cpu else ASKING)
+            require_done(what, cpu_s, "making it ready", self._ready_s, READY if on_cpu else ASKING)
 
     def trained(self, counts: Counts, order: Order) -> None:
         """After a training round that was told to run the samples of `order` (n,).
@@ -160,6 +170,9 @@ class Watching:
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
             self._prove_whole(self._witness, order)
+            # A rule that goes by how far training is shows in the steps of its first state, or of these.
+            for state in (self._first, self._before):
+                self._prove_from(self._witness, state)
             self._before = self._left = None
             self._prove(self._witness)
 
@@ -209,7 +222,8 @@ class Watching:
             self._witness.put_back(self._first)
             score, asked_s = spent(self._witness.score)
             self._witness.put_back(kept)
-            require_done("a round of evaluation", cpu_s, "asking for its score", asked_s)
+            allowed = LOOKED if self._on_cpu else ASKING
+            require_done("a round of evaluation", cpu_s, "asking for its score", asked_s, allowed)
         return score
 
     def predicted(self, number: int, batch_size: int, answer: Floats) -> None:
@@ -264,6 +278,19 @@ class Watching:
         if self._trained and self._witness is not None:
             with self._clocked():
                 self._prove(self._witness)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._spec.case.device == "cpu"
+
+    def _prove_from(self, witness: Witness, state: Any) -> None:
+        """Steps from an earlier state; this one is put back."""
+        now = witness.keep()
+        witness.put_back(state)
+        evidence = evidence_of(self._workload)
+        prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
+        witness.put_back(now)
+        require_held(evidence, STEPPED)
 
     def _prove(self, witness: Witness) -> None:
         evidence = evidence_of(self._workload)

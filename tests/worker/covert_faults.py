@@ -97,32 +97,63 @@ def same_masks_each_epoch(adapter, is_torch):
     wrapped(adapter, "evaluate", around)
 
 
-def half_a_mask_for_both_halves(adapter, is_torch):
-    """What the first half of a batch drops, its second half drops again: layer and step say the same."""
-    rate = adapter.workload.dropout_rate
+def masks_made_of(torch_mask, keras_mask):
+    """Dropout whose mask is put together from what it draws for fewer samples or units.
 
-    def halved(make):
-        if is_torch:
-            import torch
+    Layer and step say the same.
+    """
 
-            class Halved(torch.nn.Dropout):
-                def forward(self, inputs):
-                    half = super().forward(torch.ones_like(inputs[: (len(inputs) + 1) // 2]))
-                    return inputs * torch.cat([half, half])[: len(inputs)]
+    def plant(adapter, is_torch):
+        rate = adapter.workload.dropout_rate
 
-            return Halved(make().p)
-        import keras
-        import tensorflow as tf
+        def rigged(make):
+            if is_torch:
+                import torch
 
-        class Halved(keras.layers.Dropout):
-            def call(self, inputs, *, training=False):
-                rows = tf.shape(inputs)[0]
-                half = super().call(tf.ones_like(inputs[: (rows + 1) // 2]), training=training)
-                return inputs * tf.concat([half, half], axis=0)[:rows]
+                class Rigged(torch.nn.Dropout):
+                    def forward(self, inputs):
+                        return inputs * torch_mask(super().forward, inputs)
 
-        return Halved(rate, seed=adapter.workload.seed)
+                return Rigged(make().p)
+            import keras
 
-    wrapped(adapter, "_dropout", halved)
+            class Rigged(keras.layers.Dropout):
+                def call(self, inputs, *, training=False):
+                    draw = super().call
+                    return inputs * keras_mask(lambda ones: draw(ones, training=training), inputs)
+
+            return Rigged(rate, seed=adapter.workload.seed)
+
+        wrapped(adapter, "_dropout", rigged)
+
+    return plant
+
+
+def _halves_torch(draw, inputs):
+    import torch
+
+    half = draw(torch.ones_like(inputs[: (len(inputs) + 1) // 2]))
+    return torch.cat([half, half])[: len(inputs)]
+
+
+def _halves_keras(draw, inputs):
+    import tensorflow as tf
+
+    rows = tf.shape(inputs)[0]
+    half = draw(tf.ones_like(inputs[: (rows + 1) // 2]))
+    return tf.concat([half, half], axis=0)[:rows]
+
+
+def _unit_pairs_torch(draw, inputs):
+    import torch
+
+    return draw(torch.ones_like(inputs[:, ::2])).repeat_interleave(2, dim=1)
+
+
+def _unit_pairs_keras(draw, inputs):
+    import tensorflow as tf
+
+    return tf.repeat(draw(tf.ones_like(inputs[:, ::2])), 2, axis=1)
 
 
 # Later batches of a call.
@@ -376,7 +407,11 @@ FAULTS = {
     "one mask for all steps": Fault(one_mask_for_all_steps, STEPPING),
     "the same masks each epoch": Fault(same_masks_each_epoch),
     "half a mask for both halves": Fault(
-        half_a_mask_for_both_halves, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
+        masks_made_of(_halves_torch, _halves_keras), frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC})
+    ),
+    "units dropped in pairs": Fault(
+        masks_made_of(_unit_pairs_torch, _unit_pairs_keras),
+        frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC}),
     ),
     "later batches teach nothing": Fault(later_batches_teach_nothing, STEPPING - {Mode.COMPILED}),
     "later batches only counted": Fault(later_batches_only_counted, STEPPING),

@@ -125,6 +125,56 @@ def momentum_lost_late(adapter, is_torch):
     late(adapter, lambda: wrapped(adapter, "begin_epoch", lose))
 
 
+def rate_warms_up(adapter, is_torch):
+    """By the optimiser's own count: at its first steps the rate is smaller."""
+    rate, steps = adapter.workload.adam.learning_rate, 8
+
+    def slower(train_step, batch):
+        now = rate * min(1.0, (adapter._steps_taken() + 1) / steps)
+        adapter.optimizer.param_groups[0]["lr"] = now
+        train_step(batch)
+
+    def schedule(make, **named):
+        import keras
+
+        adam = make(**named)
+        adam.learning_rate = keras.optimizers.schedules.PolynomialDecay(rate / steps, steps, rate)
+        return adam
+
+    def build_first(build, weights):
+        build(weights)
+        wrapped(adapter, "_train_step", slower)
+
+    if is_torch:
+        wrapped(adapter, "build", build_first)
+    else:
+        wrapped(adapter, "_adam", schedule)
+
+
+def another_epsilon(adapter, is_torch):
+    """PyTorch's own, where the recipe has Keras's; while a step is made, if that is in PyTorch."""
+
+    def stepped(update):
+        (group,) = adapter.optimizer.param_groups
+        group["eps"] /= 10
+        update()
+        group["eps"] *= 10
+
+    def build_first(build, weights):
+        build(weights)
+        wrapped(adapter, "_update", stepped)
+
+    def made(make, **named):
+        adam = make(**named)
+        adam.epsilon /= 10
+        return adam
+
+    if is_torch:
+        wrapped(adapter, "build", build_first)
+    else:
+        wrapped(adapter, "_adam", made)
+
+
 # The order of the samples.
 
 
@@ -377,6 +427,8 @@ FAULTS = {
     "leaky activation": Fault(layers_changed(_leaky, _leaky_keras)),
     "decoupled weight decay": Fault(decoupled_decay),
     "learning rate halved, late": Fault(rate_halved_late),
+    "learning rate warms up": Fault(rate_warms_up, STEPPING - {Mode.COMPILED}),
+    "another epsilon": Fault(another_epsilon),
     "momentum lost, late": Fault(momentum_lost_late),
     "first order played again, late": Fault(order_repeated_late),
     "samples reversed, late": Fault(samples_reversed_late),

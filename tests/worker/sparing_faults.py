@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.work.listings import PYTORCH, TENSORFLOW
 from harness.work.workload import Mode
-from tests.worker.planting import Fault, wrapped
+from tests.worker.planting import EVERY, Fault, wrapped
 
 _CHANGING = ("begin_epoch", "reset", "put_back")
 
@@ -138,6 +138,53 @@ def loss_scripted(adapter, is_torch):
     wrapped(adapter, "build", build_first)
 
 
+def adam_in_one_operation(adapter, is_torch):
+    """Of TensorFlow's own, which Keras does not use."""
+    import keras
+    import tensorflow as tf
+
+    class OneOperation(keras.optimizers.Adam):
+        def update_step(self, gradient, variable, learning_rate):
+            place = self._get_variable_index(variable)
+            step = tf.cast(self.iterations + 1, variable.dtype)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=self._momentums[place].value.handle,
+                v=self._velocities[place].value.handle,
+                beta1_power=tf.pow(self.beta_1, step),
+                beta2_power=tf.pow(self.beta_2, step),
+                lr=learning_rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+
+    def made(make, **named):
+        adam = make(**named)
+        return OneOperation(
+            learning_rate=float(adam.learning_rate.numpy()),
+            beta_1=adam.beta_1,
+            beta_2=adam.beta_2,
+            epsilon=adam.epsilon,
+        )
+
+    wrapped(adapter, "_adam", made)
+
+
+def loss_left_eager(adapter, is_torch):
+    """Where all of a step is to be compiled."""
+    import torch
+
+    def build_first(build, weights):
+        build(weights)
+        adapter._loss_of = lambda inputs, labels: torch.nn.functional.cross_entropy(
+            adapter._logits_of(inputs), labels
+        )
+
+    wrapped(adapter, "build", build_first)
+
+
 def loss_traced(adapter, is_torch):
     """And nothing else, in an eager mode."""
     import tensorflow as tf
@@ -176,6 +223,8 @@ FAULTS = {
         another_adam_in_secret, frozenset({Mode.LOOP, Mode.EAGER, Mode.IDIOMATIC}), (PYTORCH,)
     ),
     "loss scripted": Fault(loss_scripted, frozenset({Mode.LOOP, Mode.EAGER}), (PYTORCH,)),
+    "Adam in one operation": Fault(adam_in_one_operation, EVERY, (TENSORFLOW,)),
+    "loss left eager": Fault(loss_left_eager, frozenset({Mode.COMPILED}), (PYTORCH,)),
     "loss traced": Fault(loss_traced, frozenset({Mode.EAGER}), (TENSORFLOW,)),
     "step traced": Fault(step_traced, frozenset({Mode.EAGER}), (TENSORFLOW,)),
 }

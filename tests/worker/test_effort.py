@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.errors import OtherWork
-from harness.worker.effort import require_anew, require_done, require_threads, uneven
+from harness.worker.effort import ASKING, LOOKED, READY, require_anew, require_done, require_threads, uneven
 
 
 class Computing:
@@ -69,12 +69,17 @@ def test_a_wrong_answer_is_found_by_whoever_proves_it():
 
 
 def test_what_is_done_beside_a_round_may_cost_a_fifth_of_the_round():
-    require_done("a round", 0.5, "looking at it", 0.1)
-    require_done("a round", 0.0, "looking at it", 0.02)
+    require_done("a round", 0.5, "looking at it", 0.1, LOOKED)
+    require_done("a round", 0.0, "looking at it", 0.02, LOOKED)
+    require_done("a round", 0.5, "making it ready", 0.025, READY)
+    # On a GPU a round's own may be little.
+    require_done("a round", 0.1, "making it ready", 0.1, ASKING)
     with pytest.raises(
         OtherWork, match=r"a round took 0\.500 s of processor time, and looking at it 0\.110 s"
     ):
-        require_done("a round", 0.5, "looking at it", 0.11)
+        require_done("a round", 0.5, "looking at it", 0.11, LOOKED)
+    with pytest.raises(OtherWork, match=r"making it ready 0\.030 s"):
+        require_done("a round", 0.5, "making it ready", 0.03, READY)
 
 
 def test_threads_are_told_by_the_processors_that_they_kept_busy():

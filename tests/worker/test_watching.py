@@ -111,7 +111,8 @@ def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_
     repeats, calls = [], []
     monkeypatch.setattr("harness.worker.watching.prove_whole", lambda *told: repeats.append(told))
     monkeypatch.setattr("harness.worker.watching.prove_call", lambda *told: calls.append(told[2]))
-    monkeypatch.setattr(Watching, "_prove", lambda *_: None)
+    for name in ("_prove", "_prove_from"):
+        monkeypatch.setattr(Watching, name, lambda *_: None)
     monkeypatch.setattr("harness.worker.watching.require_held", lambda *_: None)
     case = Case(workload=WORK, device="cpu", mode=mode)
     spec = TrialSpec(framework="any", case=case, threads=1, data_root="", repeated=repeated)

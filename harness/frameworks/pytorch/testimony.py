@@ -22,8 +22,15 @@ from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
 
-# What every step has: products, and the last operation of each implementation of Adam.
-_PRODUCTS: Final = frozenset({"aten::addmm", "aten::mm"})
+# What every step has: products, activation, dropout and loss, there and back, and the last operation of each
+# implementation of Adam.
+_WORK: Final = frozenset(
+    {
+        "aten::addmm", "aten::mm", "aten::relu", "aten::threshold_backward", "aten::native_dropout",
+        "aten::bernoulli_", "aten::_log_softmax", "aten::_log_softmax_backward_data",
+        "aten::nll_loss_forward", "aten::nll_loss_backward",
+    }
+)  # fmt: skip
 _ADAMS: Final = {
     "aten::addcdiv_": Update.FOR_LOOP,
     "aten::_foreach_addcdiv_": Update.FOREACH,
@@ -58,7 +65,7 @@ def ran(step: Callable[[], None]) -> Ran:
     if not any(inside.values()):
         execution = "traced" if any(event.scope == _SCRIPTED for event in events) else "eager"
     else:
-        execution = "partly compiled" if eager & (_PRODUCTS | _ADAMS.keys()) else "compiled"
+        execution = "partly compiled" if eager & (_WORK | _ADAMS.keys()) else "compiled"
     return Ran(execution=execution, adams=frozenset(_ADAMS[name] for name in eager & _ADAMS.keys()))
 
 
@@ -190,6 +197,7 @@ class TorchTestimony(Witness):
 
     def dropped(self, ones: Floats, *, training: bool) -> Floats:
         (layer,) = (one for one in self.model if isinstance(one, nn.Dropout))
+        before = layer.training
         layer.train(training)
         if self._drop is None:
             self._drop = (
@@ -197,7 +205,9 @@ class TorchTestimony(Witness):
             )
         with torch.no_grad():
             dropped = self._drop(torch.from_numpy(ones).to(self.device, self.precision.compute))
-            return np.array(dropped.to(self.dtype).cpu())
+            drawn = np.array(dropped.to(self.dtype).cpu())
+        layer.train(before)
+        return drawn
 
     def put_mask(self, mask: Floats) -> None:
         (layer,) = (one for one in self.model if isinstance(one, GivenMask))
@@ -223,7 +233,7 @@ class TorchTestimony(Witness):
         seen = ran(self.step_aside)
         return {
             "execution": seen.execution,
-            "update": self._implementation(seen.adams),
+            "update": self._implementation(seen),
             "threads": torch.get_num_threads(),
             "interop_threads": torch.get_num_interop_threads(),
             "device": "cpu" if parameter.device.type == "cpu" else "gpu",
@@ -234,7 +244,7 @@ class TorchTestimony(Witness):
             "loss_scale_growth_steps": self.precision.growth_steps(),
         }
 
-    def _implementation(self, seen: frozenset[Update]) -> str:
+    def _implementation(self, seen: Ran) -> str:
         """Of Adam's step, from the flags by which it picks one, if a step ran by it; else what was `seen`.
 
         Stock where it was left to choose. Compiled or captured, none is seen.
@@ -244,7 +254,10 @@ class TorchTestimony(Witness):
         flagged = Update.FUSED if group["fused"] else chosen.get(group["foreach"], Update.STOCK)
         by_itself = Update.FOREACH if self.device.type == "cuda" else Update.FOR_LOOP
         expected = by_itself if flagged is Update.STOCK else flagged
-        return flagged if seen <= {expected} else " and ".join(sorted(seen))
+        unseen = seen.execution == "compiled" or self.spec.case.mode is Mode.GRAPH
+        if seen.adams == {expected} or (unseen and not seen.adams):
+            return flagged
+        return " and ".join(sorted(seen.adams)) or "another"
 
     def _compute(self) -> str:
         """Type of the activations, as the last layer puts them out in a forward pass."""

@@ -17,6 +17,7 @@ from harness.errors import NotDivisible
 from harness.frameworks.base import Counts, Data, Score
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp, whole_batches
 from harness.frameworks.tensorflow.record import FIT_BY_XLA
+from harness.frameworks.witness import Fact
 from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import CLASSES
 
@@ -126,6 +127,10 @@ class TensorFlowIdiomatic(TensorFlowMlp):
     def promised_execution(self) -> str:
         # By itself Keras has XLA compile what `fit` runs where it sees a GPU.
         return "traced" if self.spec.case.device == "cpu" else "compiled"
+
+    def settings(self) -> dict[str, Fact]:
+        at_once = int(self.model.steps_per_execution)
+        return super().settings() | ({} if at_once == 1 else {"execution": f"{at_once} steps at once"})
 
     def _in_mode(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """As `fit` runs it: only what stands beside the model is traced by this."""

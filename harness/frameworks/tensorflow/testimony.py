@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from harness.frameworks.base import Data
 from harness.frameworks.tensorflow.device import place
 from harness.frameworks.tensorflow.layout import to_recipe
-from harness.frameworks.tensorflow.matched import GivenMask
+from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
 from harness.frameworks.tensorflow.precision import growth_steps, loss_scale
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import AdamForm, Mode
 
-# What every step has: products, and the root in Adam.
-_TELLING: Final = frozenset({"MatMul", "Sqrt"})
+# What every step has: products, and the root in Keras's Adam.
+_NEEDED: Final = frozenset({"MatMul", "Sqrt"})
+# What else is compiled where the step is.
+_TELLING: Final = _NEEDED | {"Relu", "ReluGrad", "SparseSoftmaxCrossEntropyWithLogits"}
+# Adam in one operation, which Keras does not use.
+_OTHER_ADAM: Final = frozenset({"ResourceApplyAdam", "ResourceApplyAdamWithAmsgrad", "ApplyAdam"})
 
 
 def execution(step: Callable[[], None]) -> str:
@@ -38,8 +42,9 @@ def execution(step: Callable[[], None]) -> str:
     by_xla = {compiled for _, compiled in found}
     if len(by_xla) > 1:
         return "partly compiled"
-    if {name for name, _ in found} != _TELLING:
-        return "partly traced"
+    names = {name for name, _ in found}
+    if not names >= _NEEDED or names & _OTHER_ADAM:
+        return "partly traced" if not names & _OTHER_ADAM else "by another Adam"
     return "compiled" if by_xla == {True} else "traced"
 
 
@@ -74,7 +79,7 @@ def _operations(graph: tf.types.experimental.ConcreteFunction) -> Iterator[tuple
     def of(function: Any, *, compiled: bool) -> Iterator[tuple[str, bool]]:
         compiled = compiled or function.attr["_XlaMustCompile"].b
         for node in function.node_def:
-            if node.op in _TELLING:
+            if node.op in _TELLING | _OTHER_ADAM:
                 yield node.op, compiled
             for value in node.attr.values():
                 for inner in (value.func, *value.list.func):
@@ -82,6 +87,16 @@ def _operations(graph: tf.types.experimental.ConcreteFunction) -> Iterator[tuple
                         yield from of(called[inner.name], compiled=compiled)
 
     return of(graph.function_def, compiled=False)
+
+
+def _kind(optimizer: keras.optimizers.Optimizer) -> str:
+    """An optimiser that steps as Keras's Adam does is one, also if it is matched for a proof."""
+    kind = type(optimizer)
+    if optimizer.use_ema or optimizer.gradient_accumulation_steps:
+        return f"{kind.__qualname__} with moving averages, or over several steps"
+    if kind in {keras.optimizers.Adam, MatchedAdam} and "update_step" not in vars(optimizer):
+        return "Adam"
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class TensorFlowTestimony(Witness):
@@ -179,7 +194,7 @@ class TensorFlowTestimony(Witness):
         adam = self.adam
         clipping = (adam.clipnorm, adam.global_clipnorm, adam.clipvalue)
         return {
-            "kind": "Adam" if isinstance(adam, keras.optimizers.Adam) else type(adam).__name__,
+            "kind": _kind(adam),
             "learning_rate": float(adam.learning_rate.numpy()),
             "beta_1": adam.beta_1,
             "beta_2": adam.beta_2,
