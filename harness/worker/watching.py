@@ -170,7 +170,7 @@ class Watching:
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
             self._prove_whole(self._witness, order)
-            # A rule that goes by how far training is shows in the steps of its first state, or of these.
+            # A rule that goes by how far training is shows in a step from its first state, or from the round's.
             for state in (self._first, self._before):
                 self._prove_from(self._witness, state)
             self._before = self._left = None
@@ -284,11 +284,11 @@ class Watching:
         return self._spec.case.device == "cpu"
 
     def _prove_from(self, witness: Witness, state: Any) -> None:
-        """Steps from an earlier state; this one is put back."""
+        """A step from an earlier state; this one is put back."""
         now = witness.keep()
         witness.put_back(state)
         evidence = evidence_of(self._workload)
-        prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
+        prove_steps(evidence, witness, read_samples(self._spec).train, 1, self._rng)
         witness.put_back(now)
         require_held(evidence, STEPPED)
 
