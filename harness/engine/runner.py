@@ -291,13 +291,12 @@ class _Run:
         fitting = [case for case in cases if case.id not in self._given_up]
         if not fitting:
             return "every case ran out of memory"
-        precise = sum(all(map(self._target.reached, self._asked(case))) for case in fitting)
+        asked = [self._asked(case) if self._plan.best else [case.id] for case in fitting]
+        precise = sum(all(map(self._target.reached, names)) for names in asked)
         target = f"known within {100 * settings.within:g} %"
         every = "every case" if len(fitting) == len(cases) else "every case that fits into memory"
-        unasked = self._prove is not None and self._plan.rivalled(MIN_REPLICATES) and not self._lineups
         if precise == len(fitting):
-            short = "; too little of the budget was left to ask how fast each is at its best"
-            return f"{every} is {target}{short if unasked else ''}"
+            return f"{every} is {target}{self._beside()}"
         if self._out_of_time:
             because = f"the time budget of {settings.budget_s:g} s was spent"
         else:
@@ -305,6 +304,15 @@ class _Run:
         if settings.replicates < MIN_REPLICATES:
             return because
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
+
+    def _beside(self) -> str:
+        """What is to be said, of each at its best, of a run that was asked something else."""
+        if self._plan.best or self._prove is None:
+            return ""
+        if not self._lineups and self._plan.rivalled(MIN_REPLICATES):
+            return "; too little of the budget was left to ask how fast each is at its best"
+        known = all(self._settled(case) for case in self._lineups)
+        return "" if known else "; how fast each is at its best is not"
 
 
 def _of_size(match: Match) -> str:

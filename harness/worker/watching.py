@@ -170,7 +170,7 @@ class Watching:
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
             self._prove_whole(self._witness, order)
-            # A rule that goes by how far training is shows in a step from its first state, or from the round's.
+            # A rule that goes by how far training is shows in a step from its first state or the round's.
             for state in (self._first, self._before):
                 self._prove_from(self._witness, state)
             self._before = self._left = None

@@ -12,7 +12,7 @@ from harness.analysis.certified import certified
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.analysis.ways import Question, answers
 from harness.engine import choosing, runner
-from harness.engine.stopping import EXTRA
+from harness.engine.stopping import EXTRA, Target
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.lineup import pilot
@@ -129,6 +129,8 @@ def test_a_match_without_the_other_ways_is_no_first_of_its_case_when_the_time_is
     assert set(kept(tmp_path / "results").ways["replicate"]) == {0}
 
 
+known = Target.reached
+
 WAY_S = {
     "tensorflow": {"train_s": 0.012, "way_s": {"graph": 0.006, "compiled": 0.036}},
     "pytorch": {"train_s": 0.024, "way_s": {"loop-fused": 0.012, "loop-foreach": 0.021, "compiled": 0.018}},
@@ -180,6 +182,14 @@ def test_all_ways_meet_in_the_time_that_is_left_when_what_was_asked_is_known(run
     assert told.loc[Question.SAME, "replicates"] == 2 * (MIN_REPLICATES + EXTRA)
     assert told.loc[Question.BEST, "replicates"] == MIN_REPLICATES + EXTRA
     assert told.loc[Question.BEST, "speed_ratio"] == pytest.approx(2, rel=0.25)
+
+
+@pytest.mark.slow
+def test_a_run_whose_time_ends_among_the_ways_has_what_it_was_asked_and_says_what_is_open(run, monkeypatch):
+    monkeypatch.setattr(Target, "reached", lambda target, name: "at best" not in name and known(target, name))
+    monkeypatch.setattr(runner, "_SEATS_A_PROOF", 0)
+    outcome, _ = run(prove=proving([]), replicates="7", within="50%", round_s="0.01")
+    assert outcome.stopped_because == "every case is known within 50 %; how fast each is at its best is not"
 
 
 @pytest.mark.slow
