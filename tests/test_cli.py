@@ -126,6 +126,8 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
         "--dataset",
         "synthetic",
         "--allow-mismatch",
+        "--at-best",
+        "no",
     )
     done = harness("bench", *asked, scripts=scripts, XDG_CACHE_HOME=str(synthetic_root.parent))
     assert done.returncode == 0, done.stderr
