@@ -122,8 +122,9 @@ def test_a_server_that_has_ended_is_told_and_then_replaced(surroundings, synthet
         for _ in range(2):
             with servers.worker("tensorflow", "cpu", surroundings(), tmp_path / "log") as worker:
                 worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
-                worker.ask(Do.FINISH, timeout_s=60)
+                # Once it has said its last word it is gone.
                 parent = psutil.Process(worker.pid).ppid()
+                worker.ask(Do.FINISH, timeout_s=60)
             os.kill(parent, signal.SIGKILL)
             os.waitid(os.P_PID, parent, os.WEXITED | os.WNOWAIT)
 
