@@ -94,7 +94,7 @@ def bench(
     )
     from harness.engine.forking import ForkServers  # noqa: PLC0415
     from harness.sessions import bench as session  # noqa: PLC0415
-    from harness.sessions import proving  # noqa: PLC0415
+    from harness.sessions import proven  # noqa: PLC0415
     from harness.terminal.answers import show_run  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay  # noqa: PLC0415
 
@@ -102,8 +102,8 @@ def bench(
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
     with ForkServers() as servers:
-        with ProofDisplay(len(proving.provable(planned))) as display:
-            proofs = proving.prove(planned, data_root, servers=servers, observer=display)
+        with ProofDisplay(len(proven.provable(planned))) as display:
+            proofs = proven.prove(planned, data_root, servers=servers, observer=display)
         with RunDisplay(planned) as display:
             run = session.bench(
                 planned, data_root, proofs, command=typed(), servers=servers, observer=display
@@ -155,15 +155,15 @@ def parity(
     )
     from harness.engine.forking import ForkServers  # noqa: PLC0415
     from harness.sessions import bench as session  # noqa: PLC0415
-    from harness.sessions import proving  # noqa: PLC0415
+    from harness.sessions import proven  # noqa: PLC0415
     from harness.terminal.answers import show_proofs  # noqa: PLC0415
     from harness.terminal.live import DataDisplay, ProofDisplay  # noqa: PLC0415
 
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
-    with ForkServers() as servers, ProofDisplay(len(proving.provable(planned))) as display:
-        proofs = proving.prove(planned, data_root, servers=servers, observer=display)
+    with ForkServers() as servers, ProofDisplay(len(proven.provable(planned))) as display:
+        proofs = proven.prove(planned, data_root, servers=servers, observer=display)
     show_proofs(proofs)
     if not proofs["holds"].all():
         raise typer.Exit(CertificateFailed.exit_code)

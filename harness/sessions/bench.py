@@ -28,7 +28,7 @@ from harness.frameworks import registry
 from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
-from harness.sessions.proving import Proven
+from harness.sessions.proven import Proven
 from harness.settings.config import Settings
 from harness.settings.grid import Plan, plan
 from harness.store.frames import Frames

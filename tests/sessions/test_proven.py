@@ -9,7 +9,7 @@ import pytest
 
 from harness.engine.proving import MEMORY
 from harness.errors import NotStored
-from harness.sessions.proving import Proven
+from harness.sessions.proven import Proven
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.presets import FRAMEWORKS
