@@ -168,7 +168,7 @@ class _Run:
 
     def _let_ways_meet(self, prove: Prove) -> None:
         """Beside what was asked each framework at its best, in the cases that the time left will do for."""
-        cases = self._affordable(_SEATS_A_PROOF)
+        cases = self._affordable(self._plan.rivalled(MIN_REPLICATES), _SEATS_A_PROOF)
         rivals = [one for case in cases for one in self._plan.ways(case) if one.case.way != USUAL]
         if not rivals:
             return
@@ -177,15 +177,16 @@ class _Run:
         if not self._plan.settings.allow_mismatch:
             refused = (one for one in rivals if not proven[one.case.id, one.framework].holds)
             self._plan = replace(self._plan, refused=frozenset(refused))
-        # What the proofs took is known now.
-        proven_cases = [case for case in self._affordable(0) if case in cases]
-        self._choose(proven_cases)
-        self._play(list(self._plan.matches_of_ways(proven_cases, self._match_of)))
+        # What the proofs took is known now, and who is left as a rival.
+        rivalled = [case for case in self._plan.rivalled(MIN_REPLICATES) if case in cases]
+        cases = self._affordable(rivalled, 0)
+        self._choose(cases)
+        self._play(list(self._plan.matches_of_ways(cases, self._match_of)))
 
-    def _affordable(self, seats_a_proof: int) -> list[Case]:
-        """Of the cases whose loops have rivals as many as the time left should do for, in their order."""
+    def _affordable(self, cases: Sequence[Case], seats_a_proof: int) -> list[Case]:
+        """As many of these cases, in their order, as the time left should do for."""
         loops, left_s, found = len(self._plan.settings.frameworks), self._budget.left_s, []
-        for case in self._plan.rivalled(MIN_REPLICATES):
+        for case in cases:
             ways = len(self._plan.ways(case))
             seats = seats_needed(ways, loops, MIN_REPLICATES) + seats_a_proof * (ways - loops)
             needed_s = seats * self._budget.longest_s(case.id) / loops

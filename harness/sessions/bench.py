@@ -140,7 +140,7 @@ def bench(
     run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
     store.save_run(run)
     proven = Proven(planned, proofs, data_root, store=store, run=run, servers=servers, observer=observer)
-    wanted, refused = proven.wanted(planned)
+    wanted, refused = proven.wanted()
     with store.room():
         outcome = measure(
             replace(planned, cases=wanted, refused=refused),

@@ -45,7 +45,7 @@ class Proven:
         servers: ForkServers,
         observer: ProofObserver,
     ) -> None:
-        self._settings = planned.settings
+        self._planned = planned
         self._proofs = proofs
         self._conditions = _conditions(planned.settings, data_root, servers)
         self._store = store
@@ -65,12 +65,13 @@ class Proven:
         """The certificates that do not hold."""
         return self._proofs[~self._proofs["holds"].astype(bool)]
 
-    def wanted(self, planned: Plan) -> tuple[tuple[Case, ...], frozenset[Contender]]:
+    def wanted(self) -> tuple[tuple[Case, ...], frozenset[Contender]]:
         """The cases that are to be measured, and the ways that are not to meet there.
 
         One whose proof ran out of memory is wanted, so that its failure is on record.
         """
-        if self._settings.allow_mismatch:
+        planned = self._planned
+        if planned.settings.allow_mismatch:
             return planned.cases, frozenset()
         failed = self.failed
         differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])

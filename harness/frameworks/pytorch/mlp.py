@@ -170,7 +170,7 @@ class TorchMlp(TorchTestimony):
         parameter = next(self.model.parameters())
         return {
             "version": torch.__version__,
-            "optimizer": self._optimizer_variant(),
+            "optimizer": f"Adam ({self._picked().replace('-', ' ')})",
             "threads": str(torch.get_num_threads()),
             "interop_threads": str(torch.get_num_interop_threads()),
             "device": str(parameter.device),
@@ -245,11 +245,3 @@ class TorchMlp(TorchTestimony):
         # Inductor leaves a CUDA graph out, with a word in the log, where something stands in its way.
         skipped = counters["inductor"]["cudagraph_skips"]
         return f"torch.compile (CUDA graphs, {skipped} left out)"
-
-    def _optimizer_variant(self) -> str:
-        group = self.optimizer.param_groups[0]
-        if group["fused"]:
-            return "Adam (fused)"
-        # PyTorch's own rule when neither is asked for: foreach where every parameter is on a GPU.
-        foreach = group["foreach"] if group["foreach"] is not None else self.device.type == "cuda"
-        return "Adam (foreach)" if foreach else "Adam (for loop)"

@@ -249,15 +249,21 @@ class TorchTestimony(Witness):
 
         Stock where it was left to choose. Compiled or captured, none is seen.
         """
+        unseen = seen.execution == "compiled" or self.spec.case.mode is Mode.GRAPH
+        if seen.adams == {self._picked()} or (unseen and not seen.adams):
+            return self._flagged()
+        return " and ".join(sorted(seen.adams)) or "another"
+
+    def _flagged(self) -> Update:
         (group,) = self.optimizer.param_groups
         chosen = {True: Update.FOREACH, False: Update.FOR_LOOP}
-        flagged = Update.FUSED if group["fused"] else chosen.get(group["foreach"], Update.STOCK)
+        return Update.FUSED if group["fused"] else chosen.get(group["foreach"], Update.STOCK)
+
+    def _picked(self) -> Update:
+        """The implementation that the flags pick; by PyTorch's own rule, where none is set, by the device."""
         by_itself = Update.FOREACH if self.device.type == "cuda" else Update.FOR_LOOP
-        expected = by_itself if flagged is Update.STOCK else flagged
-        unseen = seen.execution == "compiled" or self.spec.case.mode is Mode.GRAPH
-        if seen.adams == {expected} or (unseen and not seen.adams):
-            return flagged
-        return " and ".join(sorted(seen.adams)) or "another"
+        flagged = self._flagged()
+        return by_itself if flagged is Update.STOCK else flagged
 
     def _compute(self) -> str:
         """Type of the activations, as the last layer puts them out in a forward pass."""

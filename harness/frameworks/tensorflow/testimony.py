@@ -30,22 +30,24 @@ _TELLING: Final = _NEEDED | {"Relu", "ReluGrad", "SparseSoftmaxCrossEntropyWithL
 _OTHER_ADAM: Final = frozenset({"ResourceApplyAdam", "ResourceApplyAdamWithAmsgrad", "ApplyAdam"})
 
 
-def execution(step: Callable[[], None]) -> str:
-    """How a step is run, from the graphs that it calls: eager where there are none, compiled if by XLA.
+def ran(step: Callable[[], None]) -> tuple[str, str]:
+    """How a step is run and by which Adam, from the graphs that it calls.
 
-    A step that has run before is not traced again, so what it calls, it runs.
+    Eager where there are none, compiled if by XLA. A step that has run before is not traced again, so what it
+    calls, it runs.
     """
     graphs = _called(step)
-    if not graphs:
-        return "eager"
     found = {one for graph in graphs for one in _operations(graph)}
-    by_xla = {compiled for _, compiled in found}
+    names, by_xla = {name for name, _ in found}, {compiled for _, compiled in found}
+    # Keras's Adam has one implementation; op by op, what steps is asked for its kind.
+    adam = "in one operation" if names & _OTHER_ADAM else Update.STOCK
+    if not graphs:
+        return "eager", adam
     if len(by_xla) > 1:
-        return "partly compiled"
-    names = {name for name, _ in found}
-    if not names >= _NEEDED or names & _OTHER_ADAM:
-        return "partly traced" if not names & _OTHER_ADAM else "by another Adam"
-    return "compiled" if by_xla == {True} else "traced"
+        return "partly compiled", adam
+    if not names >= _NEEDED:
+        return "partly traced", adam
+    return "compiled" if by_xla == {True} else "traced", adam
 
 
 def _called(step: Callable[[], None]) -> list[tf.types.experimental.ConcreteFunction]:
@@ -206,10 +208,10 @@ class TensorFlowTestimony(Witness):
 
     def settings(self) -> dict[str, Fact]:
         variable = self.model.trainable_variables[0]
+        execution, adam = ran(self.step_aside)
         return {
-            "execution": execution(self.step_aside),
-            # Keras's Adam has one implementation.
-            "update": Update.STOCK,
+            "execution": execution,
+            "update": adam,
             "threads": tf.config.threading.get_intra_op_parallelism_threads(),
             "interop_threads": tf.config.threading.get_inter_op_parallelism_threads(),
             "device": place(variable.value.device),
