@@ -52,6 +52,27 @@ def test_what_is_computed_each_time_goes_on_from_its_own_state():
     assert proven == [pytest.approx(witness.answer() * 2 / 3)]
 
 
+class Reading(Computing):
+    """Its answer takes little but to read what putting back has driven out of the processor's cache."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = np.ones(150_000, np.float32)
+        self.others = np.ones(8 << 20, np.float32)
+
+    def put_back(self, kept):
+        super().put_back(kept)
+        self.others += 0
+
+    def answer(self):
+        return self.state * float(self.weights @ self.weights)
+
+
+def test_what_is_read_sooner_the_second_time_alone_is_computed_anew():
+    for _ in range(20):
+        asked(Reading(), [])
+
+
 def test_what_is_remembered_is_other_work():
     with pytest.raises(
         OtherWork, match=r"an answer took 0\.\d+ s of processor time, once it was known 0\.0\d+ s"
