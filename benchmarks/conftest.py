@@ -22,12 +22,12 @@ import pytest
 
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
+from harness.engine.ending import Outcome, Tally
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import run_match
 from harness.engine.probing import require_frameworks, settle
 from harness.engine.proving import ProofConditions, certify
-from harness.engine.runner import Outcome, Tally
 from harness.errors import HarnessError, UsageError
 from harness.measure import scratch
 from harness.parity.certificate import Certificate

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Final
@@ -24,12 +26,16 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from harness.analysis.statistics import ratio_interval
+from harness.analysis.residents import beside_others
 from harness.data import cache, mnist
 from harness.engine.selfchecking.workers import CheckConditions, Workers
 from harness.errors import HarnessError
+from harness.measure import provenance
+from harness.sessions.bench import PLACE
 from harness.settings import config
 from harness.settings.presets import FRAMEWORKS
+from harness.store.schema import CALIBRATION
+from harness.store.writer import Store
 from harness.work.workload import MOST_EPOCHS, Case, Mode, Workload
 
 PARTNERS: Final = (0, 1, 7)
@@ -60,36 +66,54 @@ def main() -> None:
     parser.add_argument("--threads", default="auto", help="of each worker (default: auto)")
     parser.add_argument("--turns", type=int, default=16, help="of each worker (default: 16)")
     parser.add_argument("--output", type=Path, help="write every round to this CSV file")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder whose page tells it (default: results)"
+    )
     given = parser.parse_args()
     out, errors = (
         Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True) for stderr in (False, True)
     )
     asked = {name: getattr(given, name) for name in ("dataset", "batch_size", "replicates", "threads")}
     try:
-        frame = pd.DataFrame([asdict(one) for one in measure(config.resolve(asked, {}, Path()), given.turns)])
+        settings = config.resolve(asked, {}, Path())
+        frame = pd.DataFrame([asdict(one) for one in measure(settings, given.turns)])
+        if given.output is not None:
+            frame.to_csv(given.output, index=False)
+        residents = by_worker(frame)
+        _keep(residents, settings, given)
     except HarnessError as error:
         errors.print(f"residents: {error}")
         sys.exit(error.exit_code)
-    if given.output is not None:
-        frame.to_csv(given.output, index=False)
-    for line in told(frame):
+    for line in told(residents):
         out.print(line)
 
 
-def told(rounds: pd.DataFrame) -> Iterator[str]:
-    """Each framework's speed beside partners over its speed alone, by batch size; below 1, they cost."""
+def _keep(residents: pd.DataFrame, settings: config.Settings, given: argparse.Namespace) -> None:
+    """Where the page finds it."""
+    machine = provenance.columns(threads=settings.threads, passed=settings.pass_env)
+    where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "turns": given.turns}
+    where |= {"dataset": settings.dataset}
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    Store(given.results / CALIBRATION).save_residents(name, residents.to_dict("records"), where)
+
+
+def by_worker(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Each worker's speed beside each number of partners over its speed alone: columns as `RESIDENTS` has."""
     worker = ["framework", "batch_size", "replicate"]
     logs = np.log(rounds.pivot_table("wall_s", [*worker, "turn"], "partners", aggfunc="median", sort=False))
-    gained = logs[[0]].to_numpy() - logs[list(PARTNERS[1:])]
-    by_worker = gained.groupby(worker, sort=False).median()
-    for (framework, batch_size), found in by_worker.groupby(["framework", "batch_size"], sort=False):
-        for partners in PARTNERS[1:]:
-            ratio = ratio_interval(found[partners])
-            bounds = "" if ratio.low is None else f" [{ratio.low:.4f}, {ratio.high:.4f}]"
-            yield (
-                f"{framework}, batch {batch_size}: speed beside {partners} over alone {ratio.estimate:.4f}"
-                f"{bounds}, {ratio.replicates} replicates"
-            )
+    gained = (-logs[list(PARTNERS[1:])]).add(logs[0], axis=0)
+    ratios = np.exp(gained.groupby(worker, sort=False).median())
+    return ratios.melt(ignore_index=False, value_name="speed_ratio").reset_index()
+
+
+def told(residents: pd.DataFrame) -> Iterator[str]:
+    """Each framework's speed beside partners over its speed alone, by batch size; below 1, they cost."""
+    for row in beside_others(residents).to_dict("records"):
+        bounds = "" if row["low"] is None else f" [{row['low']:.4f}, {row['high']:.4f}]"
+        yield (
+            f"{row['framework']}, batch {row['batch_size']}: speed beside {row['partners']} over alone "
+            f"{row['ratio']:.4f}{bounds}, {row['replicates']} replicates"
+        )
 
 
 def measure(settings: config.Settings, turns: int) -> Iterator[Round]:

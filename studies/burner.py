@@ -19,7 +19,6 @@ from pathlib import Path
 import pandas as pd
 
 from harness.analysis.calibration import calibration
-from harness.analysis.statistics import Judgement
 from harness.data import cache, mnist
 from harness.engine.calibrating import calibrate
 from harness.settings import config, presets
@@ -40,9 +39,6 @@ class _Neighbour:
         self._ended = 0
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
-        pass
-
-    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def trial_done(self, trial: Trial) -> None:

@@ -15,7 +15,7 @@ from scipy.stats import median_abs_deviation
 
 from harness.analysis.statistics import MIN_REPLICATES, FloatArray
 from harness.engine.known import Cost, Known
-from harness.engine.stopping import Budget, Target
+from harness.engine.stopping import Budget, Like, Target
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.work.records import Role
@@ -134,7 +134,7 @@ class Run:
         measured = dict.fromkeys(self._cases, 0)
         for role, case, kind in self._matches:
             late = role is Role.LEARNING and budget.is_spent
-            if late or not budget.allows(kind) or not self._wanted(role, case, target):
+            if late or not budget.allows(Like(kind)) or not self._wanted(role, case, target):
                 continue
             match_s = LEARNING_S if role is Role.LEARNING else self._control_s
             if role is Role.COMPARISON:
@@ -143,7 +143,7 @@ class Run:
                 target.record(case, float(log_ratios[place]))
                 measured[case] += 1
             clock.now_s += match_s
-            budget.record(kind, match_s)
+            budget.record(Like(kind), match_s)
         return list(measured.values())
 
     def _wanted(self, role: Role, case: str, target: Target) -> bool:

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.residents import PARTNERS, ROUNDS, told
+from benchmarks.residents import PARTNERS, ROUNDS, by_worker, told
+from harness.analysis.residents import beside_others
+from harness.store.schema import RESIDENTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,7 +32,7 @@ def test_partners_that_take_two_percent_are_told_as_a_speed_below_one_however_a_
             for _ in range(4)
         ]
     )  # fmt: skip
-    one, seven = told(rounds)
+    one, seven = told(by_worker(rounds))
     assert one.startswith("pytorch, batch 64: speed beside 1 over alone 0.9901")
     assert seven.startswith("pytorch, batch 64: speed beside 7 over alone 0.9804")
     assert seven.endswith("5 replicates")
@@ -42,7 +45,8 @@ def test_each_number_of_partners_has_its_rounds(synthetic_root, tmp_path):
     }
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.residents", "--replicates", "1", "--turns", "2",
-         "--batch-size", "512", "--dataset", "synthetic", "--output", tmp_path / "rounds.csv"],
+         "--batch-size", "512", "--dataset", "synthetic", "--output", tmp_path / "rounds.csv",
+         "--results", tmp_path / "results"],
         capture_output=True, text=True, cwd=ROOT, check=False,
         env=os.environ | scripted | {"XDG_CACHE_HOME": str(synthetic_root.parent)},
     )  # fmt: skip
@@ -57,3 +61,11 @@ def test_each_number_of_partners_has_its_rounds(synthetic_root, tmp_path):
         for partners in PARTNERS
     )
     assert rounds["wall_s"].gt(0).all()
+    (kept,) = (tmp_path / "results" / "calibration" / "residents").glob("*.parquet")
+    table = pq.read_table(kept)
+    assert table.schema.equals(RESIDENTS)
+    assert table["turns"].unique().to_pylist() == [2]
+    found = beside_others(table.to_pandas())
+    assert sorted(zip(found["framework"], found["partners"], strict=True)) == sorted(
+        (framework, partners) for framework in ("tensorflow", "pytorch") for partners in PARTNERS[1:]
+    )

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -107,6 +107,24 @@ def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Inter
     return Interval(
         estimate=math.exp(mean), low=low, high=high, confidence=confidence, replicates=sample.size
     )
+
+
+def replicates_within(log_ratios: npt.ArrayLike, share: float, confidence: float = 0.95) -> int:
+    """How many replicates that vary as these do make an interval whose `half_width` is the share at most.
+
+    Args:
+        log_ratios: (replicates,) two or more finite log-ratios.
+        share: the half-width that is asked for, above 0.
+        confidence: of the interval, in (0, 1).
+    """
+    sample = np.asarray(log_ratios, dtype=np.float64)
+    wanted, deviation = math.log1p(share), float(sample.std(ddof=1))
+    quantile = (1 + confidence) / 2
+    # Student's quantiles are above the normal one, and come down to it.
+    replicates = max(2, math.floor((float(ndtri(quantile)) * deviation / wanted) ** 2))
+    while float(stdtrit(replicates - 1, quantile)) * deviation / math.sqrt(replicates) > wanted:
+        replicates += 1
+    return replicates
 
 
 def product_interval(one: npt.ArrayLike, other: npt.ArrayLike, confidence: float = 0.95) -> Interval:

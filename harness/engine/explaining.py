@@ -22,12 +22,12 @@ import pandas as pd
 
 from harness.analysis.closing import LEAST, MOST, Closing, closing
 from harness.engine.conditions import Conditions
+from harness.engine.ending import Outcome, Tally, ended
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.runner import Outcome, Tally, ended
-from harness.engine.stopping import Budget, Closed
+from harness.engine.stopping import Budget, Closed, Like
 from harness.measure import scratch
 from harness.settings.config import Settings
 from harness.settings.grid import Match
@@ -115,7 +115,7 @@ class _Walks:
         for replicate, order in zip(
             range(settings.replicates), orders(*self.ends, settings.seed), strict=False
         ):
-            if not budget.allows(_WALK):
+            if not budget.allows(Like(_WALK)):
                 self.stopped_because = f"the time budget of {settings.budget_s:g} s was spent"
                 return
             begin_s = time.monotonic()
@@ -128,7 +128,7 @@ class _Walks:
                     timeout_s=min(settings.timeout_s, max(left_s, _LEAST_TIMEOUT_S)),
                 )
             self.walk(order, replicate)
-            budget.record(_WALK, time.monotonic() - begin_s)
+            budget.record(Like(_WALK), time.monotonic() - begin_s)
             self._look()
             if self.closed.reached:
                 self.stopped_because = f"what stays unexplained is known within {LEAST:.2f} to {MOST:.2f}"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from harness.analysis.statistics import Judgement
 from harness.engine.conditions import Conditions
 from harness.engine.energy import measure_energy
 from harness.engine.known import FEWEST_LONG_TURNS, Known
@@ -36,9 +35,6 @@ class Observer(Protocol):
     def turn_done(self, match: Match, *, done: int, rounds: int) -> None: ...
 
     def trial_done(self, trial: Trial) -> None: ...
-
-    def judged(self, match: Match, so_far: Judgement) -> None:
-        """What all replicates so far say of the first contender's speed over the second's."""
 
 
 def run_match(

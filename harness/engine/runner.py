@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-from harness.analysis.statistics import MIN_REPLICATES, judge
+from harness.analysis.statistics import MIN_REPLICATES, Judgement, judge
 from harness.engine import choosing
 from harness.engine.conditions import Conditions
+from harness.engine.ending import Outcome, Tally, ended
+from harness.engine.foresight import Need, verdict_need, width_need
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
-from harness.engine.stopping import Budget, Target
-from harness.errors import NotStored, OutOfMemory
+from harness.engine.stopping import Budget, Like, Target
+from harness.errors import OutOfMemory
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan
 from harness.settings.lineup import Lineup, pilot, seats_needed
@@ -33,34 +35,18 @@ _SEATS_A_PROOF: Final = 2
 # What is asked beside the usual loops where all ways meet.
 _AT_BEST: Final = "at best"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a run ended, in the words of the `runs` table: `status` is finished, interrupted or failed.
-
-    `timed_s` are the seconds of all rounds that tell a speed.
-    """
-
-    status: str
-    trials_ok: int
-    trials_failed: int
-    timed_s: float
-    stopped_because: str
+# Matches that tell a case's speed.
+_TELLING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
 
-@dataclass(slots=True)
-class Tally:
-    """Trials so far, and the seconds of the rounds that tell a speed."""
+class RunObserver(Observer, Protocol):
+    """Who is told how a run goes on, and what it says so far."""
 
-    ok: int = 0
-    failed: int = 0
-    timed_s: float = 0.0
+    def judged(self, match: Match, so_far: Judgement) -> None:
+        """What all replicates so far say of the first contender's speed over the second's."""
 
-    def count(self, trial: Trial) -> None:
-        self.ok += trial.failure is None
-        self.failed += trial.failure is not None
-        if trial.role is not Role.LEARNING:
-            self.timed_s += sum(one.wall_s for one in trial.rounds)
+    def falls_short(self, need: Need, budget_s: float) -> None:
+        """The budget will not do for what the run needs; each need is told once."""
 
 
 def measure(
@@ -72,7 +58,7 @@ def measure(
     certificates: Mapping[tuple[str, str], Certification],
     servers: ForkServers,
     save: Callable[[Trial], None],
-    observer: Observer,
+    observer: RunObserver,
     prove: Prove | None = None,
 ) -> Outcome:
     """Run the plan's matches until it is used up, precise enough or out of time; a trial is saved as it ends.
@@ -97,27 +83,6 @@ def measure(
         return _Run(plan, conditions, save, observer, prove).outcome()
 
 
-def ended(work: Callable[[], None], because: Callable[[], str], tally: Tally) -> Outcome:
-    """Do the work, and say how that ended: by itself, interrupted at any moment, or for want of room.
-
-    `tally` is kept while the work goes on.
-    """
-    status, stopped_because = "finished", None
-    try:
-        work()
-    except KeyboardInterrupt:
-        status, stopped_because = "interrupted", "it was interrupted"
-    except NotStored as error:
-        status, stopped_because = "failed", str(error)
-    return Outcome(
-        status=status,
-        trials_ok=tally.ok,
-        trials_failed=tally.failed,
-        timed_s=tally.timed_s,
-        stopped_because=stopped_because or because(),
-    )
-
-
 class _Run:
     """A run in progress: what is known so far, and what that leaves to do."""
 
@@ -126,7 +91,7 @@ class _Run:
         plan: Plan,
         conditions: Conditions,
         save: Callable[[Trial], None],
-        observer: Observer,
+        observer: RunObserver,
         prove: Prove | None,
     ) -> None:
         self._plan = plan
@@ -141,6 +106,9 @@ class _Run:
         self._tally = Tally()
         self._out_of_time = False
         self._lineups: dict[Case, Lineup] = {}
+        # The kind of the matches that tell each case's speed.
+        self._kinds = {case: case.id for case in plan.cases}
+        self._foreseen: set[float | None] = set()
 
     def outcome(self) -> Outcome:
         return ended(self._measure_all, self._because, self._tally)
@@ -157,14 +125,35 @@ class _Run:
             if not self._wanted(match):
                 continue
             late = match.role is Role.LEARNING and self._budget.is_spent
-            if late or not self._budget.allows(self._costs(match)):
+            if late or not self._budget.allows(_like(match)):
                 self._out_of_time = True
                 continue
-            to_come = [self._costs(one) for one in matches[number:] if self._wanted(one)]
+            to_come = [_like(one) for one in matches[number:] if self._wanted(one)]
             self._observer.match_began(
                 match, spent_s=self._budget.spent_s, left_s=self._budget.time_left_s(to_come)
             )
             self._measure(match)
+            self._foresee(matches[number + 1 :])
+
+    def _foresee(self, to_come: Sequence[Match]) -> None:
+        """Tell, as soon as can be told, that time is too short for verdicts, or to know as well as wanted."""
+        cases, budget = len(self._plan.cases), self._budget
+        if self._plan.settings.replicates < MIN_REPLICATES:
+            return
+        judged = [one.role in _TELLING and one.replicate < MIN_REPLICATES for one in to_come]
+        before = len(judged) - judged[::-1].index(True) if any(judged) else 0
+        verdicts = verdict_need(budget, cases, MIN_REPLICATES, [_like(one) for one in to_come[:before]])
+        for need in (verdicts, self._width_need()):
+            if need is None or need.within in self._foreseen:
+                continue
+            self._foreseen.add(need.within)
+            if need.needs_s > budget.budget_s:
+                self._observer.falls_short(need, budget.budget_s)
+
+    def _width_need(self) -> Need | None:
+        fitting = [case for case in self._plan.cases if case.id not in self._given_up]
+        asked = {self._kinds[case]: self._asked(case) for case in fitting}
+        return width_need(self._budget, self._target, asked)
 
     def _let_ways_meet(self, prove: Prove) -> None:
         """Beside what was asked each framework at its best, in the cases that the time left will do for."""
@@ -189,7 +178,7 @@ class _Run:
         for case in cases:
             ways = len(self._plan.ways(case))
             seats = seats_needed(ways, loops, MIN_REPLICATES) + seats_a_proof * (ways - loops)
-            needed_s = seats * self._budget.longest_s(case.id) / loops
+            needed_s = seats * (self._budget.longest_s(Like(case.id, loops)) or 0.0) / loops
             if case.id not in self._given_up and 0 < needed_s <= left_s:
                 found.append(case)
                 left_s -= needed_s
@@ -221,14 +210,6 @@ class _Run:
         """Whether no more is to be learned of a case."""
         return case.id in self._given_up or all(map(self._target.reached, self._asked(case)))
 
-    def _costs(self, match: Match) -> str:
-        """What has the same name takes about as long: not all ways sit in every match of a case.
-
-        One of a size that is new takes no longer than the longest of its case has.
-        """
-        size = _of_size(match)
-        return size if self._budget.knows(size) or not self._budget.knows(match.kind) else match.kind
-
     def _asked(self, case: Case) -> list[str]:
         """What of a case has to be known well enough: what is written alike, and where ways meet the best."""
         return [case.id, f"{case.id} {_AT_BEST}"] if case in self._lineups else [case.id]
@@ -237,10 +218,11 @@ class _Run:
         begin_s = time.monotonic()
         trials = self._played(match, self._conditions)
         took_s = time.monotonic() - begin_s
-        for name in {_of_size(match), match.kind}:
-            self._budget.record(name, took_s)
+        self._budget.record(_like(match), took_s)
         if match.role is Role.LEARNING:
             return
+        if self._plan.best and match.role is Role.WAYS:
+            self._kinds[match.case] = match.kind
         if self._is_too_large(match, trials):
             self._given_up.add(match.case.id)
         measured = Ratios(trials)
@@ -304,7 +286,11 @@ class _Run:
             because = f"{every} has its {settings.replicates} replicate{'s' * (settings.replicates != 1)}"
         if settings.replicates < MIN_REPLICATES:
             return because
-        return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}"
+        need = self._width_need()
+        takes = (
+            f": that takes about {need.replicates} replicates, {need.needs_s / 60:.3g} min" if need else ""
+        )
+        return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}{takes}"
 
     def _beside(self) -> str:
         """What is to be said, of each at its best, of a run that was asked something else."""
@@ -316,5 +302,5 @@ class _Run:
         return "" if known else "; how fast each is at its best is not"
 
 
-def _of_size(match: Match) -> str:
-    return f"{match.kind} of {len(match.contenders)}"
+def _like(match: Match) -> Like:
+    return Like(match.kind, len(match.contenders))

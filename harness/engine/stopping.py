@@ -6,24 +6,32 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from itertools import chain
+from typing import Final, NamedTuple
 
 from harness.analysis.closing import Closing
-from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES, ratio_interval, replicates_within
+
+
+class Like(NamedTuple):
+    """Matches that take about as long: of one kind, with so many seats (not all ways sit in each match)."""
+
+    kind: str
+    seats: int = 2
 
 
 class Budget:
     """Seconds a run may measure for.
 
-    A match is started only when the longest match of its case so far would still fit, so a run ends
-    within its budget; the first match of each case is always measured.
+    A match is started only when the longest one like it so far would still fit, so a run ends within its
+    budget; the first match of each kind is always measured.
     """
 
     def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.budget_s = budget_s
         self._clock = clock
         self._begin_s = clock()
-        self._longest_s: dict[str, float] = {}
+        self._took_s: dict[Like, list[float]] = {}
 
     @property
     def spent_s(self) -> float:
@@ -33,39 +41,47 @@ class Budget:
     def is_spent(self) -> bool:
         return self.spent_s >= self.budget_s
 
-    def knows(self, case_id: str) -> bool:
-        """Whether a match of this case has been measured."""
-        return case_id in self._longest_s
-
     @property
     def left_s(self) -> float:
         return max(self.budget_s - self.spent_s, 0.0)
 
-    def longest_s(self, case_id: str) -> float:
-        """How long the longest match of this case took; nothing where none has been measured."""
-        return self._longest_s.get(case_id, 0.0)
+    def record(self, match: Like, match_s: float) -> None:
+        """Tell how long such a match took."""
+        self._took_s.setdefault(match, []).append(match_s)
 
-    def allows(self, case_id: str) -> bool:
-        """Whether another match of this case fits."""
-        if case_id not in self._longest_s:
-            return True
-        return self.spent_s + self._longest_s[case_id] <= self.budget_s
+    def allows(self, match: Like) -> bool:
+        """Whether another such match fits."""
+        longest_s = self.longest_s(match)
+        return longest_s is None or self.spent_s + longest_s <= self.budget_s
 
-    def record(self, case_id: str, match_s: float) -> None:
-        """Tell how long a match of this case took."""
-        self._longest_s[case_id] = max(match_s, self._longest_s.get(case_id, 0.0))
+    def longest_s(self, match: Like) -> float | None:
+        """How long the longest match of its size took, or where there is none of its kind.
 
-    def time_left_s(self, case_ids: Sequence[str]) -> float | None:
+        One of a size that is new takes no longer than the longest of its kind has. None where none of the
+        kind has been measured.
+        """
+        return max(self._took_s.get(match, ()) or self._of_kind(match.kind), default=None)
+
+    def usual_s(self, kind: str) -> float:
+        """What a match of a kind usually takes, or where there is none any; after the first match only."""
+        return statistics.median(self._of_kind(kind) or chain.from_iterable(self._took_s.values()))
+
+    def _of_kind(self, kind: str) -> list[float]:
+        return [took_s for like, of in self._took_s.items() if like.kind == kind for took_s in of]
+
+    def time_left_s(self, matches: Sequence[Like]) -> float | None:
         """How long measuring these matches will take; None before the first match of the run.
 
-        The first match of a case is measured whatever it costs, and counts as the mean of the cases that
-        are known; the others take at most what is left of the budget.
+        The first match of a kind is measured whatever it costs, and counts as the mean of those that are
+        known; the others take at most what is left of the budget.
         """
-        if not self._longest_s:
+        if not self._took_s:
             return None
-        mean_s = statistics.mean(self._longest_s.values())
-        firsts_s = mean_s * len(set(case_ids) - set(self._longest_s))
-        all_s = sum(self._longest_s.get(case_id, mean_s) for case_id in case_ids)
+        mean_s = statistics.mean(map(max, self._took_s.values()))
+        longest_s = [self.longest_s(match) for match in matches]
+        new = {match.kind for match, known_s in zip(matches, longest_s, strict=True) if known_s is None}
+        firsts_s = mean_s * len(new)
+        all_s = sum(mean_s if known_s is None else known_s for known_s in longest_s)
         return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))
 
 
@@ -100,6 +116,18 @@ class Target:
 
     def log_ratios(self, case_id: str) -> list[float]:
         return self._log_ratios.get(case_id, [])
+
+    def needs(self, case_id: str) -> int | None:
+        """How many replicates the case will have had by then, if they go on to vary as they do.
+
+        None as long as there are too few to tell.
+        """
+        known = self.log_ratios(case_id)
+        if case_id in self._narrow_at:
+            return self._narrow_at[case_id] + EXTRA
+        if len(known) < MIN_REPLICATES:
+            return None
+        return max(replicates_within(known, self.within), len(known)) + EXTRA
 
     def reached(self, case_id: str) -> bool:
         """Whether nothing more is needed of this case."""

@@ -19,10 +19,10 @@ from harness.data import cache, mnist
 from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
+from harness.engine.ending import Outcome
 from harness.engine.forking import ForkServers
-from harness.engine.playing import Observer
 from harness.engine.proving import ProofObserver
-from harness.engine.runner import Outcome, measure
+from harness.engine.runner import RunObserver, measure
 from harness.errors import BadOption, OutOfMemory, ResultsUnusable
 from harness.frameworks import registry
 from harness.measure import provenance, scratch
@@ -41,7 +41,7 @@ from harness.work.workload import CLOSED_STEPS, MOST_EPOCHS, Mode
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
 
 
-class RunObserver(Observer, ProofObserver, Protocol):
+class BenchObserver(RunObserver, ProofObserver, Protocol):
     """Who is told how a run goes on, and the proofs that it makes on its way."""
 
 
@@ -119,7 +119,7 @@ def bench(
     *,
     command: str,
     servers: ForkServers,
-    observer: RunObserver,
+    observer: BenchObserver,
 ) -> Run:
     """Measure the certified cases, keep every trial, draw the page.
 

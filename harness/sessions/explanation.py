@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.data.progress import Reporter
 from harness.engine import explaining, probing
+from harness.engine.ending import Outcome
 from harness.engine.explaining import ExplainObserver
-from harness.engine.runner import Outcome
 from harness.errors import BadOption
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.engine.runner import Outcome
+from harness.engine.ending import Outcome
 from harness.errors import NotStored
 from harness.measure import host, provenance
 from harness.settings.config import Settings

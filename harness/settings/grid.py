@@ -156,23 +156,28 @@ class Plan:
             for one in (self.ways(case) if self.best else between(case, 0, frameworks).contenders)
         )
 
-    def matches(self, learns_after: int, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
-        """All matches, replicate by replicate, its cases and every other time a control in random order.
+    def matches(self, judged: int, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
+        """All matches: the first case is taken to `judged` replicates, so that a run has an answer soon.
 
-        So a slow drift of the machine is shared by all cases, and a run that is cut short has
-        measured them evenly. When each case has `learns_after` replicates, `SEEDS` whole trainings of each
-        follow. The order follows from the seed alone. `of` makes a case's match of a replicate,
-        the two frameworks' where it is not given.
+        The others follow replicate by replicate, cases and every other time a control in random order, so a
+        slow drift of the machine is shared by them, and a run that is cut short has measured them evenly.
+        When each case has `judged` replicates, `SEEDS` whole trainings of each come. The order follows from
+        the seed alone. `of` makes a case's match of a replicate, the two frameworks' where it is not given.
         """
+        if not self.cases:
+            return
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         of = of or (lambda case, replicate: between(case, replicate, self.settings.frameworks))
         replicates = self.settings.replicates
+        soon = min(replicates, judged)
+        yield from (of(self.cases[0], replicate) for replicate in range(soon))
         for replicate in range(replicates):
-            matches = [of(case, replicate) for case in self.cases]
-            if matches and replicate % _A_CONTROL == 0:
+            cases = self.cases[1:] if replicate < soon else self.cases
+            matches = [of(case, replicate) for case in cases]
+            if replicate % _A_CONTROL == 0:
                 matches.append(self._control(replicate))
             yield from shuffler.sample(matches, len(matches))
-            if replicate + 1 == min(replicates, learns_after):
+            if replicate + 1 == soon:
                 yield from self._learning(min(replicates, SEEDS))
 
     def matches_of_ways(self, cases: Sequence[Case], of: Callable[[Case, int], Match]) -> Iterator[Match]:

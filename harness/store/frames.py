@@ -16,7 +16,8 @@ class Frames:
     `learned_rounds` are those of whole trainings, which say what is learned and not how fast. `controls` and
     `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
-    come from several machines; `changes` are likewise those of the latest explanation.
+    come from several machines; `changes` are likewise those of the latest explanation, and `residents` the
+    latest measurement of what workers lose beside others.
     """
 
     trials: pd.DataFrame
@@ -29,6 +30,7 @@ class Frames:
     learned: pd.DataFrame
     learned_rounds: pd.DataFrame
     changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    residents: pd.DataFrame = field(default_factory=pd.DataFrame)
     ways: pd.DataFrame = field(default_factory=pd.DataFrame)
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
 

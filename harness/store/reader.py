@@ -23,6 +23,7 @@ from harness.store.schema import (
     EXPLANATIONS,
     REPEATED,
     REPORTED,
+    RESIDENTS,
     ROUNDS,
     RUNS,
     SCHEMA_VERSION,
@@ -101,6 +102,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         way_rounds=way_rounds,
         attempts=_of_this_machine(read_attempts(folder), runs),
         changes=_of_this_machine(read_changes(folder), runs),
+        residents=_of_this_machine(_read_residents(folder), runs),
     )
 
 
@@ -185,6 +187,12 @@ def read_changes(folder: Path, explanation_id: str = LATEST) -> pd.DataFrame:
         newest = max((path.name for path in changes.glob("[!.]*.parquet")), default="")
         explanation_id = newest.removesuffix(".parquet").rsplit("-", 2)[0]
     return _frame(_arrow(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES))
+
+
+def _read_residents(folder: Path) -> pd.DataFrame:
+    """The latest measurement of what workers lose beside others; empty where there is none."""
+    found = sorted((folder / CALIBRATION / "residents").glob("[!.]*.parquet"))
+    return _frame(_arrow(found[-1:], RESIDENTS))
 
 
 def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

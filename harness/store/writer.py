@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import NotStored, ResultsUnusable
-from harness.store.schema import ATTEMPTS, CHANGES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema import ATTEMPTS, CHANGES, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.work.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
 from harness.work.workload import TEST_SAMPLES, Dataset
 
@@ -103,6 +103,17 @@ class Store:
         rows = [{"schema_version": SCHEMA_VERSION, **where, **asdict(one)} for one in attempts]
         name = f"{attempts[0].calibration_id}-{attempts[0].number:05d}.parquet"
         write_table(self.folder / "attempts" / name, rows, ATTEMPTS)
+
+    def save_residents(
+        self, residents_id: str, rows: Sequence[Mapping[str, Any]], where: Mapping[str, Any]
+    ) -> None:
+        """Write what workers lose beside others, with the columns of `where`: machine, versions, threads."""
+        told = {"schema_version": SCHEMA_VERSION, "residents_id": residents_id, **where}
+        write_table(
+            self.folder / "residents" / f"{residents_id}.parquet",
+            [told | dict(one) for one in rows],
+            RESIDENTS,
+        )
 
     def save_change(self, change: Change, where: Mapping[str, Any]) -> None:
         """Write what a change did, with the columns of `where`: machine, versions, threads and data."""

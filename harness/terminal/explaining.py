@@ -13,7 +13,6 @@ from rich.table import Table
 
 from harness.analysis.closing import LEAST, MOST, Closing
 from harness.analysis.explanation import explanation
-from harness.analysis.statistics import Judgement
 from harness.report import exchange, words
 from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
@@ -58,9 +57,6 @@ class ExplainDisplay:
         pass
 
     def turn_done(self, match: Match, *, done: int, rounds: int) -> None:
-        pass
-
-    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def trial_done(self, trial: Trial) -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.analysis.statistics import MIN_REPLICATES, Judgement
 from harness.analysis.verdicts import called
+from harness.engine.foresight import Need
 from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.settings.grid import Match, Plan
@@ -170,6 +171,18 @@ class RunDisplay(_Proofs):
             f"{escape(so_far.reason)}"
         )
 
+    def falls_short(self, need: Need, budget_s: float) -> None:
+        """Say before the time is spent for what it is too little."""
+        each = words.plural(need.cases, "case")
+        what = (
+            f"a verdict in {each}" if need.within is None else f"{each} known within {100 * need.within:g} %"
+        )
+        self._console.print(
+            f"{_duration(time.monotonic() - self._begin_s):>8}  "
+            f"the budget of {_duration(budget_s)} is short: {what} takes about "
+            f"{need.replicates} replicates each, {_duration(need.needs_s)} in all"
+        )
+
     def __enter__(self) -> Self:
         self._console.print(self._opening())
         return super().__enter__()
@@ -196,9 +209,6 @@ class CalibrationDisplay(RunDisplay):
         )
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
-        pass
-
-    def judged(self, match: Match, so_far: Judgement) -> None:
         pass
 
     def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None:

@@ -21,6 +21,7 @@ from harness.analysis.statistics import (
     judge_family,
     product_interval,
     ratio_interval,
+    replicates_within,
 )
 
 MARGIN = 0.03
@@ -262,6 +263,19 @@ def test_the_order_of_replicates_changes_nothing(sample, random):
 def test_a_margin_or_alpha_out_of_range_is_refused(margin, alpha):
     with pytest.raises(ValueError, match="margin"):
         judge([0.1] * 8, margin=margin, alpha=alpha)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.05, 0.02, 0.003])
+def test_so_many_replicates_that_vary_alike_make_the_interval_as_narrow_as_asked_and_one_less_does_not(share):
+    sample = np.array([0.0, 0.03, -0.01, 0.04, 0.02])
+
+    def half_width(replicates):
+        reach = stats.t.ppf(0.975, replicates - 1) * sample.std(ddof=1) / np.sqrt(replicates)
+        return np.expm1(reach)
+
+    needed = replicates_within(sample, share)
+    assert half_width(needed) <= share
+    assert needed == 2 or half_width(needed - 1) > share
 
 
 def test_the_interval_of_a_product_reaches_as_far_as_both_factors_t_intervals_added_in_squares():

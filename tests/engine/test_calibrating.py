@@ -34,9 +34,6 @@ class Silent:
     def trial_done(self, trial):
         pass
 
-    def judged(self, match, so_far):
-        pass
-
     def try_done(self, attempts, *, done, tries):
         self.done.append((done, tries, len(attempts)))
 

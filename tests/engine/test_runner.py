@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 class Silent:
     def __init__(self):
         self.failed = []
+        self.short = []
 
     def match_began(self, match, *, spent_s, left_s):
         pass
@@ -40,6 +41,9 @@ class Silent:
 
     def judged(self, match, so_far):
         pass
+
+    def falls_short(self, need, budget_s):
+        self.short.append((need, budget_s))
 
 
 @pytest.fixture
@@ -177,7 +181,35 @@ def test_a_difference_however_clear_does_not_stop_a_run(run):
     scripts = {"tensorflow": {"train_s": 0.005}, "pytorch": {"train_s": 0.02}}
     outcome, trials = run(scripts, epochs="2", replicates="8", within="0.01%")
     assert len(trials) == 2 * 8
-    assert outcome.stopped_because == "every case has its 8 replicates; 0 of 1 case known within 0.01 %"
+    assert outcome.stopped_because.startswith(
+        "every case has its 8 replicates; 0 of 1 case known within 0.01 %: that takes about "
+    )
+
+
+def test_a_run_says_at_its_first_match_that_its_budget_is_too_small_for_verdicts(run):
+    observer = Silent()
+    _, trials = run(observer=observer, epochs="2", batch_size="500,250", replicates="8", budget_s="4")
+    need, budget_s = observer.short[0]
+    assert (need.cases, need.within, need.replicates, budget_s) == (2, None, MIN_REPLICATES, 4.0)
+    # Of what matches take, five of each case and what stands between them.
+    assert need.needs_s > MIN_REPLICATES * 2 * min(trial.wall_s for trial in trials)
+    assert len([one for one, _ in observer.short if one.within is None]) == 1
+
+
+def test_a_run_says_when_it_can_tell_that_its_budget_is_too_small_to_know_as_wanted(run):
+    scripts = {"tensorflow": {"train_s": 0.005}, "pytorch": {"train_s": 0.02}}
+    observer = Silent()
+    run(scripts, observer, epochs="2", replicates="8", within="0.01%", budget_s="600")
+    ((need, budget_s),) = observer.short
+    assert (need.within, budget_s) == (0.0001, 600.0)
+    assert need.replicates > 8
+    assert need.needs_s > 600
+
+
+def test_a_budget_that_will_do_is_not_spoken_of(run):
+    observer = Silent()
+    run(observer=observer, epochs="1", replicates="5", within="50%", budget_s="600")
+    assert observer.short == []
 
 
 def test_the_observer_hears_a_verdict_after_every_finished_match(run):

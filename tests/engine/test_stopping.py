@@ -8,7 +8,7 @@ from scipy.special import stdtr
 
 from harness.analysis.closing import closing
 from harness.analysis.statistics import corrected
-from harness.engine.stopping import Budget, Closed, Target
+from harness.engine.stopping import EXTRA, Budget, Closed, Like, Target
 from studies.family_study import running, stopped
 from tests.explained_changes import walks_that_leave
 
@@ -21,51 +21,74 @@ class Clock:
         return self.now_s
 
 
+def likes(*kinds):
+    return [Like(kind) for kind in kinds]
+
+
 def test_the_first_match_of_a_case_is_always_measured():
     clock = Clock()
     budget = Budget(10.0, clock)
     clock.now_s += 1000
-    assert budget.allows("a")
+    assert budget.allows(Like("a"))
 
 
 def test_a_match_that_would_overrun_is_not_started():
     clock = Clock()
     budget = Budget(10.0, clock)
     clock.now_s += 6
-    budget.record("a", 4.0)
-    assert budget.allows("a")
+    budget.record(Like("a"), 4.0)
+    assert budget.allows(Like("a"))
     clock.now_s += 0.5
-    assert not budget.allows("a")
+    assert not budget.allows(Like("a"))
 
 
 def test_the_longest_match_of_the_case_counts():
     clock = Clock()
     budget = Budget(10.0, clock)
-    budget.record("a", 9.0)
-    budget.record("a", 1.0)
+    budget.record(Like("a"), 9.0)
+    budget.record(Like("a"), 1.0)
     clock.now_s += 2
-    assert not budget.allows("a")
+    assert not budget.allows(Like("a"))
+
+
+def test_a_match_of_a_new_size_takes_no_longer_than_the_longest_of_its_kind():
+    budget = Budget(10.0, Clock())
+    assert budget.longest_s(Like("a", 5)) is None
+    budget.record(Like("a", 2), 4.0)
+    budget.record(Like("a", 3), 6.0)
+    assert budget.longest_s(Like("a", 2)) == 4.0
+    assert budget.longest_s(Like("a", 5)) == 6.0
+    assert budget.allows(Like("a", 5))
+
+
+def test_what_a_kind_usually_takes_is_its_median_and_of_a_new_one_that_of_all():
+    budget = Budget(10.0, Clock())
+    for took_s in (1.0, 2.0, 9.0):
+        budget.record(Like("a"), took_s)
+    budget.record(Like("b", 4), 3.0)
+    assert budget.usual_s("a") == 2.0
+    assert budget.usual_s("new") == 2.5
 
 
 def test_the_time_left_is_what_the_pairs_need_but_never_more_than_the_budget():
     clock = Clock()
     budget = Budget(10.0, clock)
-    assert budget.time_left_s(["a"]) is None
-    budget.record("a", 2.0)
-    budget.record("b", 4.0)
-    assert budget.time_left_s(["a", "b"]) == 6.0
-    assert budget.time_left_s(["new"]) == 3.0
-    assert budget.time_left_s(["b"] * 10) == 10.0
+    assert budget.time_left_s(likes("a")) is None
+    budget.record(Like("a"), 2.0)
+    budget.record(Like("b"), 4.0)
+    assert budget.time_left_s(likes("a", "b")) == 6.0
+    assert budget.time_left_s(likes("new")) == 3.0
+    assert budget.time_left_s(likes(*["b"] * 10)) == 10.0
     clock.now_s += 50
-    assert budget.time_left_s(["b"]) == 0.0
+    assert budget.time_left_s(likes("b")) == 0.0
 
 
 def test_first_pairs_are_counted_even_when_the_budget_is_spent():
     clock = Clock()
     budget = Budget(10.0, clock)
-    budget.record("a", 3.0)
+    budget.record(Like("a"), 3.0)
     clock.now_s += 20
-    assert budget.time_left_s(["a", "b", "c", "a", "b"]) == 6.0
+    assert budget.time_left_s(likes("a", "b", "c", "a", "b")) == 6.0
 
 
 def told(target, log_ratios, case_id="a"):
@@ -156,3 +179,21 @@ def test_an_explanation_is_enough_two_walks_after_it_first_closed():
 def test_an_explanation_that_leaves_much_open_is_never_enough():
     assert shown([0.9, 1.1] * 5) is None
     assert shown([1.1, 1.11, 1.09] * 4) is None
+
+
+def test_a_case_needs_what_replicates_that_vary_alike_need_to_be_narrow_and_those_after_the_first_such_look():
+    target = Target(0.02)
+    assert target.needs("a") is None
+    for log_ratio in (0.0, 0.05, -0.05, 0.05, -0.05):
+        target.record("a", log_ratio)
+    # 1.96 x 0.05 / 0.0198 squared is 24.5, and Student's quantiles ask for a few more.
+    assert 25 + EXTRA <= target.needs("a") <= 28 + EXTRA
+
+
+def test_a_case_that_is_known_needs_no_more_than_it_will_have():
+    target = Target(0.02)
+    for log_ratio in (0.001, 0.002, 0.001, 0.002, 0.001):
+        target.record("a", log_ratio)
+    assert target.needs("a") == 5 + EXTRA
+    target.record("a", 0.5)
+    assert target.needs("a") == 5 + EXTRA

@@ -27,14 +27,23 @@ def test_the_grid_is_every_combination(tmp_path):
     assert len({case.id for case in cases}) == 8
 
 
-def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
-    measured = planned(tmp_path, batch_size="32,64,128", replicates="4")
+def test_the_first_case_is_taken_to_a_verdict_before_any_other_begins(tmp_path):
+    measured = planned(tmp_path, batch_size="32,64,128", replicates=str(AFTER + 3))
     matches = list(measured.matches(AFTER))
-    blocks = [matches[0:4], matches[4:7], matches[7:11], matches[11:14]]
-    for replicate, block in enumerate(blocks):
-        compared = [match.case for match in block if match.role is Role.COMPARISON]
-        assert set(compared) == set(measured.cases)
-        assert len(compared) == 3
+    assert [match.case for match in matches[:AFTER]] == [measured.cases[0]] * AFTER
+    assert [match.replicate for match in matches[:AFTER]] == list(range(AFTER))
+    assert matches[AFTER].role is not Role.COMPARISON or matches[AFTER].case != measured.cases[0]
+
+
+def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
+    measured = planned(tmp_path, batch_size="32,64,128", replicates=str(AFTER + 2))
+    compared = [match for match in measured.matches(AFTER) if match.role is Role.COMPARISON][AFTER:]
+    others = [compared[2 * i : 2 * i + 2] for i in range(AFTER)]
+    late = compared[2 * AFTER :]
+    for replicate, block in enumerate([*others, late[:3], late[3:]]):
+        visited = measured.cases[1:] if replicate < AFTER else measured.cases
+        assert {match.case for match in block} == set(visited)
+        assert len(block) == len(visited)
         assert {match.replicate for match in block} == {replicate}
 
 
@@ -53,9 +62,9 @@ def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
 
 
 def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):
-    matches = list(planned(tmp_path, batch_size="32,64,128", replicates="10").matches(AFTER))
-    compared = [match for match in matches if match.role is Role.COMPARISON]
-    orders = {tuple(match.case.id for match in compared[i : i + 3]) for i in range(0, 30, 3)}
+    matches = list(planned(tmp_path, batch_size="32,64,128", replicates="20").matches(AFTER))
+    compared = [match for match in matches if match.role is Role.COMPARISON][3 * AFTER :]
+    orders = {tuple(match.case.id for match in compared[i : i + 3]) for i in range(0, len(compared), 3)}
     assert len(orders) > 1
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import ResultsUnusable
 from harness.store.reader import read, run_ids
-from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema import CALIBRATION, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
 from harness.work.records import AllocatorUse, Failure, Latency, Phase, Role, Round, Startup, Trial
 from harness.work.workload import Case, Mode, Workload
@@ -219,6 +219,18 @@ def test_runs_are_read_by_name_latest_or_all(store):
     assert len(everything.trials) == len(everything.runs) == 2
     assert set(everything.runs["status"]) == {"finished"}
     assert set(everything.runs.columns) == set(RUNS.names)
+
+
+@pytest.mark.parametrize(("hostname", "told"), [("here", [0.9]), ("elsewhere", [])])
+def test_what_workers_lose_beside_others_is_read_as_last_measured_where_the_run_was(store, hostname, told):
+    here = {"hostname": "here", "cpu_model": "one", "cpu_usable": 2}
+    store.save_trial(trial())
+    store.save_run({"run_id": "r1"} | here)
+    residing = Store(store.folder / CALIBRATION)
+    for name, speed_ratio in (("20260101-a", 0.8), ("20260102-a", 0.9)):
+        row = {"framework": "pytorch", "batch_size": 64, "replicate": 0, "partners": 1}
+        residing.save_residents(name, [row | {"speed_ratio": speed_ratio}], here | {"hostname": hostname})
+    assert read(store.folder).residents["speed_ratio"].tolist() == told
 
 
 def test_an_unknown_run_is_named_with_what_there_is(store):

@@ -8,11 +8,15 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.calibration import POWER, calibration
+from harness.analysis.residents import beside_others
 from harness.analysis.statistics import Verdict
 from harness.analysis.usual import IN_TURNS
 from harness.analysis.verdicts import control
 from harness.report import words
 from harness.store.frames import Frames
+
+# What workers lose beside others is told where it is more.
+_TOLD_SHARE: Final = 0.01
 
 _CALLED: Final = {Verdict.A_FASTER, Verdict.B_FASTER}
 
@@ -43,6 +47,25 @@ def calibration_told(frames: Frames) -> list[str]:
             "This machine has not been calibrated: `make calibrate` tells how often verdicts are wrong here."
         ]
     return list(told_apart(frames.attempts))
+
+
+def residents_told(frames: Frames) -> Iterator[str]:
+    """What a worker loses beside others, where it is more than a percent: a sentence a framework and size."""
+    if frames.residents.empty:
+        return
+    found = beside_others(frames.residents)
+    cost = found[(found["ratio"] - 1).abs() > _TOLD_SHARE]
+    for (framework, batch_size), of in cost.groupby(["framework", "batch_size"], sort=False):
+        told = words.listed(
+            f"{words.ratio(row['ratio'])} ({words.interval(row['low'], row['high'])}) with "
+            f"{words.plural(row['partners'], 'other')}"
+            for row in of.to_dict("records")
+        )
+        yield (
+            f"In turns {words.framework(str(framework))} at batch {batch_size} has this much of its speed alone: "
+            f"{told} ({words.plural(of['replicates'].min(), 'replicate')}). What workers leave in caches and "
+            "memory falls on all of a match alike."
+        )
 
 
 def told_apart(attempts: pd.DataFrame) -> Iterator[str]:

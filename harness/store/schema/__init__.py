@@ -23,7 +23,7 @@ History of `SCHEMA_VERSION`:
 
 from typing import Final
 
-from harness.store.schema.found import ATTEMPTS, CERTIFICATES, CHANGES
+from harness.store.schema.found import ATTEMPTS, CERTIFICATES, CHANGES, RESIDENTS
 from harness.store.schema.measured import REPEATED, REPORTED, ROUNDS, RUNS, TRIALS
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "EXPLANATIONS",
     "REPEATED",
     "REPORTED",
+    "RESIDENTS",
     "ROUNDS",
     "RUNS",
     "SCHEMA_VERSION",
@@ -42,7 +43,8 @@ __all__ = [
 
 SCHEMA_VERSION: Final = 6
 
-# The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts.
+# The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
+# and in which it is told what workers lose beside others.
 CALIBRATION: Final = "calibration"
 
 # The folder in which explanations keep their own trials, rounds and changes.

@@ -75,6 +75,27 @@ ATTEMPTS: Final = pa.schema(
     ]
 )
 
+# One row a worker and number of others that were in its match (`benchmarks.residents`), with where it was:
+# `speed_ratio` is its speed beside them over its speed alone.
+RESIDENTS: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("residents_id", pa.string()),
+        ("hostname", pa.string()),
+        ("cpu_model", pa.string()),
+        ("cpu_usable", pa.int32()),
+        *_VERSIONS,
+        ("threads", pa.int32()),
+        ("dataset", pa.string()),
+        ("framework", pa.string()),
+        ("batch_size", pa.int32()),
+        ("replicate", pa.int32()),
+        ("partners", pa.int32()),
+        ("turns", pa.int32()),
+        ("speed_ratio", pa.float64()),
+    ]
+)
+
 # One row a change of an explanation (`records.Change`), with where it was measured and on what.
 CHANGES: Final = pa.schema(
     [

@@ -10,7 +10,7 @@ import pytest
 from harness.analysis.usual import IN_TURNS
 from harness.report.pages.sections import telling as section
 from harness.report.sentences.answer import judge
-from harness.report.sentences.telling import calibration_told, control_told, told_apart
+from harness.report.sentences.telling import calibration_told, control_told, residents_told, told_apart
 from tests.analysis.test_calibration import attempts
 
 
@@ -70,6 +70,35 @@ def test_what_was_planted_is_told_with_what_was_found():
     (sentence, _) = told_apart(tried)
     assert "A planted slow-down of 5 % was found in 9 of 10 tries of 60 s" in sentence
     assert sentence.endswith("with the wrong sign in 1.")
+
+
+def residents(speed_ratio, *, partners):
+    spread = [0.999, 1.0, 1.001]
+    return pd.DataFrame(
+        {
+            "framework": "pytorch", "batch_size": 64, "partners": partners, "replicate": range(3),
+            "speed_ratio": [speed_ratio * one for one in spread],
+        }
+    )  # fmt: skip
+
+
+def test_what_a_worker_loses_beside_others_is_told_where_it_is_more_than_a_percent(frames):
+    made = frames(batch_sizes=(64,), replicates=1)
+    rows = pd.concat([residents(0.992, partners=1), residents(0.95, partners=7)])
+    (sentence,) = residents_told(replace(made, residents=rows))
+    assert sentence.startswith(
+        "In turns PyTorch at batch 64 has this much of its speed alone: 0.95 (0.95 to 0.95) with 7 others "
+        "(3 replicates)."
+    )
+    assert list(residents_told(replace(made, residents=residents(0.992, partners=1)))) == []
+    assert list(residents_told(made)) == []
+
+
+def test_the_section_tells_what_workers_lose_beside_others(shown, tmp_path):
+    made = shown(batch_sizes=(64,), replicates=1)
+    frames = replace(made.frames, residents=residents(0.95, partners=1))
+    drawn = section.telling(replace(made, frames=frames), tmp_path)
+    assert "0.95 (0.95 to 0.95) with 1 other (3 replicates)" in drawn.points[-1]
 
 
 def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_path):

@@ -16,7 +16,7 @@ from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
 from harness.report.pages.sections.drawing import drawn
-from harness.report.sentences.telling import calibrated, calibration_told, control_told
+from harness.report.sentences.telling import calibrated, calibration_told, control_told, residents_told
 from harness.work.records import Phase
 
 _COLUMNS = ("planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
@@ -33,7 +33,7 @@ def telling(shown: Evidence, pictures: Path) -> Section:
         "telling",
         title="What this machine can tell apart",
         intro=control_told(shown.frames),
-        points=tuple(calibration_told(shown.frames)),
+        points=(*calibration_told(shown.frames), *residents_told(shown.frames)),
         reason=None if len(same) else "No calibration compared a framework with itself here.",
         draw=lambda: figures.false_alarms(same),
         table=context.table(

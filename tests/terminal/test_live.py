@@ -1,0 +1,38 @@
+"""What a run says as it goes on."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from harness.engine.foresight import Need
+from harness.settings import config
+from harness.settings.grid import plan
+from harness.terminal.live import RunDisplay
+
+
+@pytest.fixture
+def said(tmp_path):
+    """What the display of a run of two cases prints when it is told that its budget is short."""
+
+    def of(need):
+        console = Console(file=io.StringIO(), width=200)
+        planned = plan(config.resolve({"batch_size": "64,512"}, {}, tmp_path))
+        RunDisplay(planned, console).falls_short(need, 240.0)
+        return console.file.getvalue()
+
+    return of
+
+
+def test_a_budget_too_small_for_verdicts_is_said_with_what_would_do(said):
+    line = said(Need(cases=2, within=None, replicates=5, needs_s=420.0))
+    assert line.endswith(
+        "the budget of 4 min is short: a verdict in 2 cases takes about 5 replicates each, 7 min in all\n"
+    )
+
+
+def test_a_budget_too_small_to_know_as_wanted_is_said_with_what_would_do(said):
+    line = said(Need(cases=1, within=0.03, replicates=40, needs_s=600.0))
+    assert "is short: 1 case known within 3 % takes about 40 replicates each, 10 min in all\n" in line
