@@ -6,7 +6,6 @@
     │   ├── DeviceUnavailable    a device that not every framework can use
     │   ├── FrameworkMissing     a framework that is not installed
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
-    │   ├── NotDivisible         a mode that lets nobody in between its training steps
     │   ├── NotComparable        two runs whose ratio would not mean what it says
     │   ├── NoTemporaryFolder    no folder for what only lives as long as a worker
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
@@ -62,10 +61,6 @@ class FrameworkMissing(UsageError):
 
 
 class DataUnavailable(UsageError):
-    pass
-
-
-class NotDivisible(UsageError):
     pass
 
 

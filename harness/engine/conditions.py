@@ -24,7 +24,8 @@ class Conditions:
     whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
     each name but "cpu", settled before anything is measured. A match ends early once each contender has
     trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must.
-    With `speed_only` nothing but training is measured. `passed` are the shell's variables that were let in
+    With `speed_only` nothing but training is measured. `cores_shared` has the contenders of a match run on
+    the same cores. `passed` are the shell's variables that were let in
     by name.
     """
 
@@ -43,6 +44,7 @@ class Conditions:
     enough_s: float = math.inf
     ends_at_s: float = math.inf
     speed_only: bool = False
+    cores_shared: bool = True
     passed: tuple[str, ...] = ()
 
     @classmethod

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
 from harness.engine.conditions import Conditions
+from harness.engine.cores import drawn
 from harness.engine.energy import measure_energy
 from harness.engine.known import FEWEST_LONG_TURNS, Known
 from harness.engine.planning import Planning
@@ -19,7 +20,7 @@ from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
 from harness.work.records import Role, Trial
-from harness.work.workload import TEST_SAMPLES, USUAL
+from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 
 _COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
@@ -177,6 +178,7 @@ class _Sitting:
     def _take_turns(self, observer: Observer, rounds: Rounds, passes: Callable[[int], int]) -> None:
         """Train in turns, each epoch's end evaluated in so many passes by the turn's number from 1."""
         match, conditions, seats = self._match, self._conditions, self._seats
+        self._share_cores()
         order = turns(sorted(seats), len(rounds.train), self._seed)
         for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
             for place, number in enumerate(numbers):
@@ -186,6 +188,19 @@ class _Sitting:
                 break
             if done >= FEWEST_LONG_TURNS and time.monotonic() >= conditions.ends_at_s:
                 break
+
+    def _share_cores(self) -> None:
+        """Have all run on the same cores from now on, drawn for the match, as many as each has threads.
+
+        Not beside a GPU, whose drivers have threads of their own, nor with an input pipeline, which has, too.
+        """
+        conditions, contenders = self._conditions, self._match.contenders
+        piped = any(one.case.mode in WHOLE_EPOCHS for one in contenders)
+        if piped or self._gpu is not None or not conditions.cores_shared:
+            return
+        cores = drawn(conditions.threads, random.Random(f"{self._seed}:cores"))  # noqa: S311
+        for seat in self._seats.values():
+            seat.stay_on(cores)
 
     def _learn(self, observer: Observer) -> None:
         """Whole trainings at the same time, on a GPU one after the other: what it takes has one owner."""

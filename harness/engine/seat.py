@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from harness.engine.conditions import Conditions
+from harness.engine.cores import keep
 from harness.engine.joining import joined
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
@@ -66,6 +67,7 @@ class Seat:
         self._rounds: list[Round] = []
         self._latencies: list[Latency] = []
         self._energy: list[EnergyBlock] = []
+        self._cores: str | None = None
         self.failure: Failure | None = None
 
     @property
@@ -140,6 +142,11 @@ class Seat:
     def pace(self) -> dict[str, float | None] | None:
         """What the worker says of its speed; None when it did not start."""
         return self._started.get("pace")
+
+    def stay_on(self, cores: Collection[int]) -> None:
+        """Keep its worker on these cores, where the system lets; in its trial is which."""
+        if self._worker is not None and keep(self._worker.pid, cores):
+            self._cores = ",".join(map(str, sorted(cores)))
 
     def plan(self, *, samples: int, evaluations: int) -> None:
         """Tell the worker how many samples it will train, and how often it will be asked to evaluate."""
@@ -300,6 +307,7 @@ class Seat:
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
             watched_s=self._finished.get("watched_s"),
             threads_worked=self._finished.get("threads_worked"),
+            cores=self._cores,
             allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},

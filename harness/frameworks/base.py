@@ -175,14 +175,6 @@ class Adapter(ABC):
     def predict(self, number: int) -> Floats:
         """Logits (n, 10) of one of these batches, without dropout, in the host's memory."""
 
-    @abstractmethod
-    def plant(self, share: float) -> None:
-        """Make every training step take `share` longer from now on, see `planted.slowed`.
-
-        Raises:
-            NotDivisible: the mode does not let anyone in between its steps.
-        """
-
     def hold(self, size_bytes: int) -> None:
         """Keep so many bytes on the device, all written to, in place of those that were kept; 0 for none.
 

@@ -63,7 +63,6 @@ class Scripted(Adapter):
         super().__init__(spec)
         self._script = script
         self._counts: dict[str, int] = {}
-        self._planted_share = 0.0
         self._event("start")
         self._event(f"start {self.workload.batch_size}")
         self._event(f"start {spec.case.way.id}")
@@ -81,12 +80,13 @@ class Scripted(Adapter):
         self._counts_of_epoch = Counts(
             steps=len(batches(order, self.workload.batch_size)), samples=len(order)
         )
+        self._done_over_dealt = len(order) / len(np.unique(order))
 
     def train_epoch(self) -> None:
         script, share = self._script, self._counts_of_epoch.samples / self.workload.train_samples
         train_s = script.way_s.get(self.spec.case.way.id, script.train_s)
-        wall_s = train_s if script.epoch_s is None else script.epoch_s * share
-        self._round("train", wall_s * (1 + self._planted_share))
+        wall_s = train_s * self._done_over_dealt if script.epoch_s is None else script.epoch_s * share
+        self._round("train", wall_s)
 
     def train_loss(self) -> float:
         return self._script.loss
@@ -115,9 +115,6 @@ class Scripted(Adapter):
         self._event(f"predict {number + 1}")
         time.sleep(self._script.predict_s)
         return np.zeros((1, CLASSES), np.float32)
-
-    def plant(self, share: float) -> None:
-        self._planted_share = share
 
     def synchronise(self) -> None:
         pass

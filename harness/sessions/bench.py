@@ -35,7 +35,7 @@ from harness.store.frames import Frames
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.workload import CLOSED_STEPS, MOST_EPOCHS, Mode
+from harness.work.workload import MOST_EPOCHS, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -89,9 +89,9 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
-    if CLOSED_STEPS.issuperset(settings.mode) and any(settings.planted):
-        steps = ", ".join(mode for mode in Mode if mode not in CLOSED_STEPS | {Mode.BEST})
-        raise BadOption("MODE", settings.mode[0], f"{steps}: a slow-down is planted inside the training step")
+    if Mode.ARTICLE in settings.mode and any(settings.planted):
+        others = ", ".join(mode for mode in Mode if mode not in {Mode.ARTICLE, Mode.BEST})
+        raise BadOption("MODE", Mode.ARTICLE, f"{others}: a listing deals its own batches, none twice")
     if Mode.BEST in settings.mode:
         raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: a calibration repeats one case")
     if settings.replicates < MIN_REPLICATES:

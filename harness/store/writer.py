@@ -207,6 +207,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "wall_s": trial.wall_s,
         "watched_s": trial.watched_s,
         "threads_worked": trial.threads_worked,
+        "cores": trial.cores,
         **_startup_columns(trial.startup),
         "train_rounds": len(train),
         "train_s": sum(one.wall_s for one in train) if train else None,

@@ -219,7 +219,8 @@ class Trial:
     made to take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
     with the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is
     the part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
-    threads its process kept busy after start-up. `chosen` says in a match of all ways whether the pilot found
+    threads its process kept busy after start-up. `cores` are those that its match shared, comma-separated;
+    None where none were chosen for it. `chosen` says in a match of all ways whether the pilot found
     this its framework's fastest; None elsewhere.
     """
 
@@ -252,6 +253,7 @@ class Trial:
     chosen: bool | None = None
     watched_s: float | None = None
     threads_worked: int | None = None
+    cores: str | None = None
     allocator: AllocatorUse | None = None
     energy: tuple[EnergyBlock, ...] = ()
 

@@ -49,9 +49,6 @@ class Mode(StrEnum):
 # What `fit` and a `DataLoader` do around an epoch belongs to it.
 WHOLE_EPOCHS: Final = frozenset({Mode.IDIOMATIC, Mode.ARTICLE})
 
-# Modes that let nobody in between their training steps.
-CLOSED_STEPS: Final = WHOLE_EPOCHS | {Mode.GRAPH}
-
 
 class Precision(StrEnum):
     """Number format of a training step.

@@ -32,6 +32,7 @@ from harness.work.program import Initial
 from harness.work.workload import TEST_SAMPLES, TrialSpec
 from harness.worker import beside
 from harness.worker.adapters import adapter_module, adapter_name
+from harness.worker.planting import Planting
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
 from harness.worker.watching import Watching
@@ -49,6 +50,7 @@ class Worker:
         self._opened: type[Adapter] | None = None
         self._spec: TrialSpec | None = None
         self._watching: Watching | None = None
+        self._planting: Planting | None = None
         self._cpu_s_by_thread: dict[int, float] = {}
         self._order_digests: list[str] = []
         self._answered_cpu_s = time.process_time()
@@ -133,8 +135,7 @@ class Worker:
         _require_place(adapter)
         pace = adapter.pace(order)
         self._watching = Watching(spec, adapter)
-        if spec.planted_share:
-            adapter.plant(spec.planted_share)
+        self._planting = Planting(spec.planted_share, spec.case.workload.batch_size)
         # What start-up left behind is not looked through again by every collection in a round.
         gc.collect()
         gc.freeze()
@@ -167,7 +168,10 @@ class Worker:
         order = recipe.batch_order(self._spec.case.workload, epoch)
         if first == 0:
             self._order_digests.append(recipe.digest(order))
-        part = order[first:last]
+        assert self._planting is not None
+        asked = order[first:last]
+        part = self._planting.planted(asked)
+        again = len(part) - len(asked)
         self.watching.to_train(part)
         begin_s = time.process_time()
         self.adapter.begin_epoch(part)
@@ -178,8 +182,9 @@ class Worker:
         loss = self.adapter.train_loss()
         self.watching.trained(counts, part)
         return reply | {
-            "samples": counts.samples,
-            "steps": counts.steps,
+            # What was done twice counts once.
+            "samples": counts.samples - again,
+            "steps": counts.steps - again // self._spec.case.workload.batch_size,
             "loss": loss,
             "accuracy": None,
         }

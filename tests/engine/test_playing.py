@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise, permutations
@@ -11,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import psutil
 import pytest
 
 from harness.analysis.effects import effects, ratios
@@ -92,6 +94,39 @@ def test_both_train_for_long_enough_and_in_the_same_rounds(run, at_once):
         if not (one.warm_up or other.warm_up)
     ]
     assert Ratios([a, b]).log_ratio(0, 1) == pytest.approx(median(log_ratios))
+
+
+class Looking(Silent):
+    """Where the two workers below this process may run, after each turn."""
+
+    def __init__(self):
+        self.allowed = []
+
+    def turn_done(self, match, *, done, rounds):
+        workers = [one for one in psutil.Process().children() if "harness.worker" in " ".join(one.cmdline())]
+        self.allowed.append({frozenset(one.cpu_affinity()) for one in workers})
+
+
+def test_all_of_a_match_stay_on_the_same_cores_which_are_on_record(run):
+    looking = Looking()
+    a, b = run({"epoch_s": 0.05}, {"epoch_s": 0.1}, observer=looking)
+    assert a.cores == b.cores
+    (core,) = {int(a.cores)}
+    assert looking.allowed
+    assert all(frozenset({core}) in allowed for allowed in looking.allowed)
+
+
+def test_which_cores_they_are_changes_from_match_to_match(run):
+    cores = {
+        run({"epoch_s": 0.05}, {"epoch_s": 0.1}, replace(TWO, replicate=number))[0].cores
+        for number in range(8)
+    }
+    assert len(cores) > 1 or len(os.sched_getaffinity(0)) == 1
+
+
+def test_who_brings_an_input_pipeline_stays_nowhere(run):
+    piped = between(replace(TWO.case, mode=Mode.IDIOMATIC), replicate=0)
+    assert [one.cores for one in run({"epoch_s": 0.05}, {"epoch_s": 0.1}, piped)] == [None, None]
 
 
 def test_data_in_a_folder_that_is_named_from_where_the_user_works_is_found(run, synthetic_root, monkeypatch):

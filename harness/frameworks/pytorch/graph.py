@@ -12,7 +12,6 @@ from typing import Final
 
 import torch
 
-from harness.errors import NotDivisible
 from harness.frameworks.base import Counts
 from harness.frameworks.pytorch.mlp import TorchMlp
 from harness.work.program import Update
@@ -39,7 +38,8 @@ class TorchGraph(TorchMlp):
 
     def build(self, weights: Weights) -> None:
         super().build(weights)
-        samples = self.workload.train_samples
+        # With room for all of an epoch that is done twice, as planted work is.
+        samples = 2 * self.workload.train_samples
         self._order = torch.zeros(samples, dtype=torch.int64, device=self.device)
         self._position = torch.zeros((), dtype=torch.int64, device=self.device)
         self._sizes: list[int] = []
@@ -70,9 +70,6 @@ class TorchGraph(TorchMlp):
 
     def trained(self) -> Counts:
         return Counts(steps=self._steps_taken() - self._steps_before, samples=int(self._position.item()))
-
-    def plant(self, share: float) -> None:
-        raise NotDivisible(f"a captured step cannot be made {share:.0%} slower: nothing gets in between")
 
     def held_batches(self) -> list[Order]:
         held: Order = self._order[: sum(self._sizes)].cpu().numpy()

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 from torchvision import datasets, transforms
 
-from harness.errors import NotDivisible
 from harness.frameworks.base import Data
 from harness.frameworks.pytorch.mlp import TorchMlp
 from harness.work.recipe import Floats, Order
@@ -87,9 +86,6 @@ class TorchIdiomatic(TorchMlp):
             self._samples += len(labels)
             # Keras computes the training accuracy that its listings ask for; so does this loop.
             self._train_right += (logits.argmax(1) == labels).sum()
-
-    def plant(self, share: float) -> None:
-        raise NotDivisible(f"the loader's loop cannot be made {share:.0%} slower step by step")
 
     def held_data(self) -> Data:
         train_inputs, train_labels = _as_read(self._train_loader)

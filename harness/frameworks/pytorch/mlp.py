@@ -12,7 +12,6 @@ from torch._dynamo.utils import counters
 from torch.nn import functional
 
 from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
-from harness.frameworks.planted import slowed
 from harness.frameworks.pytorch.device import CudaGauge, probe, ran_out
 from harness.frameworks.pytorch.layout import to_recipe, to_torch
 from harness.frameworks.pytorch.matched import GivenMask
@@ -150,9 +149,6 @@ class TorchMlp(TorchTestimony):
         with torch.no_grad():
             logits: Floats = self._logits_of(self._questions[number]).cpu().numpy()
         return logits
-
-    def plant(self, share: float) -> None:
-        self._train_step = slowed(self._step, share)
 
     def hold(self, size_bytes: int) -> None:
         self._ballast = None

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from harness.errors import NotDivisible
 from harness.frameworks.base import Data, Pace
 from harness.frameworks.pytorch.feeds import ArrayFeed, Feed, LoaderFeed
 from harness.frameworks.pytorch.mlp import IMPLEMENTATIONS, TorchMlp
@@ -63,9 +62,6 @@ class TorchProgram(TorchMlp):
             self._samples += len(labels)
             if accuracy:
                 self._train_right += (logits.argmax(1) == labels).sum()
-
-    def plant(self, share: float) -> None:
-        raise NotDivisible(f"the listing's loop cannot be made {share:.0%} slower step by step")
 
     def pace(self, order: Order) -> Pace:  # noqa: ARG002  (the contract names it)
         """Nothing: whole epochs are timed, whatever they take."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from harness.errors import NotDivisible
 from harness.frameworks.base import Counts
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp
 from harness.work.recipe import Order, Weights, batches
@@ -41,9 +40,6 @@ class TensorFlowGraph(TensorFlowMlp):
             steps=int(self.optimizer.iterations.numpy()) - self._steps_before,
             samples=int(self._seen.numpy()),
         )
-
-    def plant(self, share: float) -> None:
-        raise NotDivisible(f"a captured epoch cannot be made {share:.0%} slower: nothing gets in between")
 
     def held_batches(self) -> list[Order]:
         return batches(self._order.numpy(), self.workload.batch_size)

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from harness.errors import NotDivisible
 from harness.frameworks.base import Counts, Data, Score
 from harness.frameworks.tensorflow.mlp import TensorFlowMlp, whole_batches
 from harness.frameworks.tensorflow.record import FIT_BY_XLA
@@ -91,9 +90,6 @@ class TensorFlowIdiomatic(TensorFlowMlp):
     def predict(self, number: int) -> Floats:
         logits: Floats = self.model.predict_on_batch(self._questions[number])
         return logits
-
-    def plant(self, share: float) -> None:
-        raise NotDivisible(f"`fit` cannot be made {share:.0%} slower: nothing gets in between its steps")
 
     def held_data(self) -> Data:
         return Data(

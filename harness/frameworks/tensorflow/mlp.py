@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from harness.frameworks.base import TENTH, TINY, Counts, Data, Score, denormals
-from harness.frameworks.planted import slowed
 from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth, probe
 from harness.frameworks.tensorflow.layout import to_recipe
 from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
@@ -124,9 +123,6 @@ class TensorFlowMlp(TensorFlowTestimony):
         with tf.device(self.device):
             logits: Floats = self._forward(self._questions[number]).numpy()
         return logits
-
-    def plant(self, share: float) -> None:
-        self._train_step = slowed(self._train_step, share)
 
     def hold(self, size_bytes: int) -> None:
         self._ballast = None

@@ -19,6 +19,7 @@ History of `SCHEMA_VERSION`:
     6   what is learned comes from whole trainings of their own (role `learning`), no longer from the trials
         that are compared, which are as long as they are worth: a round has no training time until then;
         how much of a run was timed
+    7   which cores the contenders of a match shared; what workers lose beside others
 """
 
 from typing import Final
@@ -41,7 +42,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
 # and in which it is told what workers lose beside others.

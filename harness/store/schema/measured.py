@@ -48,6 +48,7 @@ TRIALS: Final = pa.schema(
         ("eval_batch_size", pa.int32()),
         ("threads", pa.int32()),
         ("threads_worked", pa.int32()),
+        ("cores", pa.string()),
         ("status", pa.string()),
         ("failure_kind", pa.string()),
         ("failure_reason", pa.string()),

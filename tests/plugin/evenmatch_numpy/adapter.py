@@ -11,7 +11,6 @@ import numpy as np
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.base import ASKED_SAMPLES, Adapter, Counts, Data, Score
-from harness.frameworks.planted import slowed
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work import recipe
 from harness.work.recipe import Floats, Order, Weights
@@ -142,9 +141,6 @@ class NumpyMlp(Witness):
 
     def predict(self, number: int) -> Floats:
         return self._forward(self._questions[number])
-
-    def plant(self, share: float) -> None:
-        self._train_step = slowed(self._step, share)
 
     def synchronise(self) -> None:
         """NumPy returns when it has finished."""
