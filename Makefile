@@ -8,12 +8,12 @@ REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
-  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within AT_BEST=--at-best \
+  SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within AT_BEST=--at-best SHARE_CORES=--share-cores \
   ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
 CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
-  SEED=--seed THREADS=--threads ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
+  SEED=--seed THREADS=--threads SHARE_CORES=--share-cores ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
 SELFCHECK_OPTIONS := DEVICE=--device STEPS=--steps BUDGET=--budget THREADS=--threads PASS_ENV=--pass-env RESULTS=--results
@@ -72,6 +72,7 @@ help: ## Show this page
 	@echo '  REPLICATES     at most this many matches of each case'
 	@echo '  WITHIN         stop a case when its ratio is known within this, such as 2%'
 	@echo '  AT_BEST        no: do not go on to each framework at its best in the time left'
+	@echo '  SHARE_CORES    no: leave the contenders of a match on whichever core the system puts them'
 	@echo '  ROUND          least seconds of a round'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'

@@ -55,7 +55,7 @@ def measured(options: argparse.Namespace) -> pd.DataFrame:
         order = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(options.replicates):
             for case, way in order.sample(list(known), len(known)):
-                asked = replace(conditions, speed_only=True, cores_shared=WAYS[way])
+                asked = replace(conditions, speed_only=True, share_cores=WAYS[way])
                 begin_s = time.monotonic()
                 trials = run_match(between(case, replicate), asked, Silent(), known[case, way])
                 found = Ratios(trials)

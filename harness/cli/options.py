@@ -35,6 +35,9 @@ Replicates = Annotated[Text, typer.Option(help="At most this many matches of eac
 Budget = Annotated[Text, typer.Option(help="Seconds to measure for.")]
 Within = Annotated[Text, typer.Option(help="Stop a case when its ratio is known within this, such as 2%.")]
 AtBest = Annotated[Text, typer.Option(help="yes or no: in the time left, ask how fast each is at its best.")]
+ShareCores = Annotated[
+    Text, typer.Option(help="yes or no: on a CPU with one thread each, keep a match on one core, drawn anew.")
+]
 RoundSeconds = Annotated[Text, typer.Option("--round", help="Least seconds of a round.")]
 Timeout = Annotated[Text, typer.Option(help="Seconds a worker may take to answer.")]
 AllowMismatch = Annotated[

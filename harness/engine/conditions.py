@@ -24,9 +24,8 @@ class Conditions:
     whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
     each name but "cpu", settled before anything is measured. A match ends early once each contender has
     trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must.
-    With `speed_only` nothing but training is measured. `cores_shared` has the contenders of a match run on
-    the same cores. `passed` are the shell's variables that were let in
-    by name.
+    With `speed_only` nothing but training is measured. `share_cores` has the contenders of a match run on
+    the same cores. `passed` are the shell's variables that were let in by name.
     """
 
     run_id: str
@@ -44,7 +43,7 @@ class Conditions:
     enough_s: float = math.inf
     ends_at_s: float = math.inf
     speed_only: bool = False
-    cores_shared: bool = True
+    share_cores: bool = False
     passed: tuple[str, ...] = ()
 
     @classmethod
@@ -77,4 +76,5 @@ class Conditions:
             servers=servers,
             gpus={device: nvml.gpu_of(device) for device in settings.device if device != "cpu"},
             passed=settings.pass_env,
+            share_cores=settings.share_cores,
         )

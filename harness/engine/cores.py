@@ -1,7 +1,7 @@
-"""Which cores a match runs on: all its contenders on the same, so that a slow one slows all alike.
+"""Which core a match runs on: all its contenders on the same, so that what slows it slows all alike.
 
-Left alone, each of two workers that take turns stays on a core of its own for as long as the match lasts, and
-a neighbour of either core is taken for a difference of the frameworks (docs/decisions/0010-shared-cores.md).
+Left alone, workers that take turns wake on one core or another, each of which has neighbours of its own, and
+their noise is taken for a difference of the frameworks (docs/decisions/0010-shared-cores.md).
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ def drawn(count: int, draw: random.Random) -> frozenset[int]:
 def keep(pid: int, cores: Collection[int]) -> bool:
     """Keep all threads of a process, and those that they will start, on these cores; whether that was let."""
     try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
+        threads = [int(one.name) for one in Path(f"/proc/{pid}/task").iterdir()]
+        for thread in threads:
             # One may have ended by now.
             with suppress(ProcessLookupError):
-                os.sched_setaffinity(int(thread.name), cores)
+                os.sched_setaffinity(thread, cores)
     except OSError:
         return False
     return True

@@ -22,7 +22,8 @@ from harness.settings.grid import Match
 from harness.work.records import Role, Trial
 from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 
-_COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
+# Matches that tell a case's speed.
+COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
 # Least seconds of a part of a whole training, if it is no whole epoch.
 _LEARNING_S: Final = 20.0
@@ -139,10 +140,10 @@ class _Sitting:
         seats = self._seats
         planning = Planning(self._match, self._conditions, self._said, known, all_said=self._all_said)
         rounds = planning.race(start_s=time.monotonic() - self._begin_s)
-        evaluated = self._evaluated
+        evaluated, cores = self._evaluated, self._shared_cores()
         for number, seat in seats.items():
             evaluations = planning.evaluations if number in evaluated else 0
-            seat.plan(samples=planning.samples(rounds), evaluations=evaluations)
+            seat.plan(samples=planning.samples(rounds), evaluations=evaluations, cores=cores)
         self._take_turns(observer, rounds, lambda _: 0)
         if not evaluated:
             return
@@ -155,7 +156,7 @@ class _Sitting:
     def _evaluated(self) -> list[int]:
         """Who is evaluated, and asked for predictions: of ways that meet those that are written alike."""
         match = self._match
-        if match.role not in _COMPARING or self._conditions.speed_only:
+        if match.role not in COMPARING or self._conditions.speed_only:
             return []
         if match.role is Role.COMPARISON:
             return sorted(self._seats)
@@ -172,13 +173,12 @@ class _Sitting:
             return 0 if self._conditions.speed_only or (walk and done < last) else rounds.passes
 
         self._take_turns(observer, rounds, passes)
-        if self._match.role in _COMPARING and not self._conditions.speed_only:
+        if self._match.role in COMPARING and not self._conditions.speed_only:
             _predict([self._seats[number] for number in sorted(self._seats)])
 
     def _take_turns(self, observer: Observer, rounds: Rounds, passes: Callable[[int], int]) -> None:
         """Train in turns, each epoch's end evaluated in so many passes by the turn's number from 1."""
         match, conditions, seats = self._match, self._conditions, self._seats
-        self._share_cores()
         order = turns(sorted(seats), len(rounds.train), self._seed)
         for done, (parts, numbers) in enumerate(zip(rounds.train, order, strict=True), start=1):
             for place, number in enumerate(numbers):
@@ -189,18 +189,17 @@ class _Sitting:
             if done >= FEWEST_LONG_TURNS and time.monotonic() >= conditions.ends_at_s:
                 break
 
-    def _share_cores(self) -> None:
-        """Have all run on the same cores from now on, drawn for the match, as many as each has threads.
+    def _shared_cores(self) -> frozenset[int]:
+        """The core on which all are to run, drawn for the match; none where each runs wherever it does.
 
-        Not beside a GPU, whose drivers have threads of their own, nor with an input pipeline, which has, too.
+        Not with several threads, of which it is not known what sharing does to them, nor beside a GPU, whose
+        drivers have threads of their own, nor with an input pipeline, which has, too.
         """
         conditions, contenders = self._conditions, self._match.contenders
         piped = any(one.case.mode in WHOLE_EPOCHS for one in contenders)
-        if piped or self._gpu is not None or not conditions.cores_shared:
-            return
-        cores = drawn(conditions.threads, random.Random(f"{self._seed}:cores"))  # noqa: S311
-        for seat in self._seats.values():
-            seat.stay_on(cores)
+        if not conditions.share_cores or conditions.threads > 1 or piped or self._gpu is not None:
+            return frozenset()
+        return drawn(1, random.Random(f"{_seed(self._match)}:cores"))  # noqa: S311  (no secret)
 
     def _learn(self, observer: Observer) -> None:
         """Whole trainings at the same time, on a GPU one after the other: what it takes has one owner."""
@@ -226,7 +225,7 @@ class _Sitting:
         match = self._match
         if self._gpu is None or not self._gpu.tells_energy:
             return
-        if match.role in _COMPARING and not self._conditions.speed_only:
+        if match.role in COMPARING and not self._conditions.speed_only:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
             measure_energy(on_card, self._seed)
 

@@ -15,7 +15,7 @@ from harness.engine.ending import Outcome, Tally, ended
 from harness.engine.foresight import Need, verdict_need, width_need
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
-from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.playing import COMPARING, Interrupted, Observer, run_match
 from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Like, Target
 from harness.errors import OutOfMemory
@@ -34,9 +34,6 @@ _SEATS_A_PROOF: Final = 2
 
 # What is asked beside the usual loops where all ways meet.
 _AT_BEST: Final = "at best"
-
-# Matches that tell a case's speed.
-_TELLING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
 
 class RunObserver(Observer, Protocol):
@@ -137,12 +134,15 @@ class _Run:
 
     def _foresee(self, to_come: Sequence[Match]) -> None:
         """Tell, as soon as can be told, that time is too short for verdicts, or to know as well as wanted."""
-        cases, budget = len(self._plan.cases), self._budget
-        if self._plan.settings.replicates < MIN_REPLICATES:
+        fitting, budget = self._fitting(), self._budget
+        if self._plan.settings.replicates < MIN_REPLICATES or not fitting:
             return
-        judged = [one.role in _TELLING and one.replicate < MIN_REPLICATES for one in to_come]
+        to_come = [one for one in to_come if self._wanted(one)]
+        judged = [one.role in COMPARING and one.replicate < MIN_REPLICATES for one in to_come]
         before = len(judged) - judged[::-1].index(True) if any(judged) else 0
-        verdicts = verdict_need(budget, cases, MIN_REPLICATES, [_like(one) for one in to_come[:before]])
+        verdicts = verdict_need(
+            budget, len(fitting), MIN_REPLICATES, [_like(one) for one in to_come[:before]]
+        )
         for need in (verdicts, self._width_need()):
             if need is None or need.within in self._foreseen:
                 continue
@@ -151,9 +151,15 @@ class _Run:
                 self._observer.falls_short(need, budget.budget_s)
 
     def _width_need(self) -> Need | None:
-        fitting = [case for case in self._plan.cases if case.id not in self._given_up]
-        asked = {self._kinds[case]: self._asked(case) for case in fitting}
+        """What it takes to know as well as wanted all that the run was asked, not what it asks beside."""
+        asked = {self._kinds[case]: self._asked_first(case) for case in self._fitting()}
         return width_need(self._budget, self._target, asked)
+
+    def _fitting(self) -> list[Case]:
+        return [case for case in self._plan.cases if case.id not in self._given_up]
+
+    def _asked_first(self, case: Case) -> list[str]:
+        return self._asked(case) if self._plan.best else [case.id]
 
     def _let_ways_meet(self, prove: Prove) -> None:
         """Beside what was asked each framework at its best, in the cases that the time left will do for."""
@@ -271,10 +277,10 @@ class _Run:
         settings, cases = self._plan.settings, self._plan.cases
         if not cases:
             return "no case had a certificate that holds"
-        fitting = [case for case in cases if case.id not in self._given_up]
+        fitting = self._fitting()
         if not fitting:
             return "every case ran out of memory"
-        asked = [self._asked(case) if self._plan.best else [case.id] for case in fitting]
+        asked = map(self._asked_first, fitting)
         precise = sum(all(map(self._target.reached, names)) for names in asked)
         target = f"known within {100 * settings.within:g} %"
         every = "every case" if len(fitting) == len(cases) else "every case that fits into memory"

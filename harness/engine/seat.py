@@ -143,14 +143,14 @@ class Seat:
         """What the worker says of its speed; None when it did not start."""
         return self._started.get("pace")
 
-    def stay_on(self, cores: Collection[int]) -> None:
-        """Keep its worker on these cores, where the system lets; in its trial is which."""
-        if self._worker is not None and keep(self._worker.pid, cores):
-            self._cores = ",".join(map(str, sorted(cores)))
+    def plan(self, *, samples: int, evaluations: int, cores: Collection[int] = ()) -> None:
+        """Tell the worker how many samples it will train, how often it will be asked to evaluate, and where.
 
-    def plan(self, *, samples: int, evaluations: int) -> None:
-        """Tell the worker how many samples it will train, and how often it will be asked to evaluate."""
-        self._ask(Do.PLAN, samples=samples, evaluations=evaluations)
+        It is kept on these cores, if there are any and the system lets; in its trial is which.
+        """
+        kept = cores if self._worker is not None and cores and keep(self._worker.pid, cores) else ()
+        self._cores = ",".join(map(str, sorted(kept))) or None
+        self._ask(Do.PLAN, samples=samples, evaluations=evaluations, cores=sorted(kept))
 
     def learn(self, parts: Sequence[Part]) -> None:
         """Train on end, the test set seen once after each epoch: nobody waits for a turn."""

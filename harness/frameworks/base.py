@@ -138,7 +138,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def begin_epoch(self, order: Order) -> None:
-        """Make the batches of an epoch, or of a part of it, ready: `order` (n,) indexes the samples."""
+        """Make the batches of an epoch, or of a part of it, ready: `order` (n,) indexes the samples.
+
+        Where work is planted, some stand in it twice, so it may be longer than an epoch.
+        """
 
     @abstractmethod
     def train_epoch(self) -> None:

@@ -22,10 +22,13 @@ OTHERS_SHARE: Final = 0.25
 
 
 class Watch:
-    """Counts what happens between `begin` and `end`."""
+    """Counts what happens between `begin` and `end` on the cores that are this process's own."""
+
+    def __init__(self, own_cores: frozenset[int] = host.OWN_CORES) -> None:
+        self._own_cores = own_cores
 
     def begin(self) -> None:
-        self._before = host.processor_times()
+        self._before = host.processor_times(own_cores=self._own_cores)
         self._used = resource.getrusage(resource.RUSAGE_SELF)
 
     def end(self, *, own_cpu_s: float) -> Disturbance:
@@ -33,7 +36,7 @@ class Watch:
 
         `others_cpu_s` may be below 0 by the rounding of the ticks, so that parts of a round can be added up.
         """
-        used, now = resource.getrusage(resource.RUSAGE_SELF), host.processor_times()
+        used, now = resource.getrusage(resource.RUSAGE_SELF), host.processor_times(own_cores=self._own_cores)
         steal_s = host.passed(self._before, now, ("steal",))
         busy_s = host.passed(self._before, now, host.BUSY)
         return Disturbance(

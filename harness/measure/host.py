@@ -41,7 +41,7 @@ def _affinity() -> frozenset[int]:
 
 
 # As the process was started: a framework may bind single threads later, the one that asks among them.
-_OWN_CORES: Final = _affinity()
+OWN_CORES: Final = _affinity()
 
 
 def cpu_model() -> str | None:
@@ -88,7 +88,7 @@ def load_1min() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def processor_times(stat: Path = _STAT, own_cores: frozenset[int] = _OWN_CORES) -> Mapping[str, float] | None:
+def processor_times(stat: Path = _STAT, own_cores: frozenset[int] = OWN_CORES) -> Mapping[str, float] | None:
     """Seconds since the start of the system by what this process's cores did; None where nothing counts.
 
     Cores that it may not run on belong to others, however busy they are. Where the system does not tell

@@ -79,7 +79,7 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
     """As `prepare`, for the one case that a calibration repeats.
 
     Raises:
-        UsageError: several cases, or a mode that lets nobody in between its steps, and what `prepare` raises.
+        UsageError: several cases, or work planted into mode `article`, and what `prepare` raises.
     """
     for option, values in (
         ("DEVICE", settings.device),

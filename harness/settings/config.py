@@ -41,6 +41,7 @@ class Settings:
     budget_s: float
     within: float
     at_best: bool
+    share_cores: bool
     round_s: float
     timeout_s: float
     tries: int
@@ -143,6 +144,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "budget_s": parsing.seconds,
     "within": parsing.share,
     "at_best": parsing.yes_no,
+    "share_cores": parsing.yes_no,
     "round_s": parsing.seconds,
     "timeout_s": parsing.seconds,
     "tries": lambda option, text: parsing.whole(option, text, least=1, most=10_000),

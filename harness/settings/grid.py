@@ -1,4 +1,4 @@
-"""The grid of a run: settings become cases, cases become replicated matches in random order."""
+"""The grid of a run: settings become cases, cases become replicated matches."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ SEEDS: Final = 3
 class Match:
     """One replicate: a fresh process for each contender, which take turns, and the replicate's own seed.
 
-    A contender's place among `contenders` is its seat. The same one twice is a control. Each training step of
-    the last is made to take `planted_share` longer, 0 outside calibration. `walk` names a match of an
+    A contender's place among `contenders` is its seat. The same one twice is a control. Of the training steps
+    of the last `planted_share` are done twice, 0 outside calibration. `walk` names a match of an
     explanation: its contenders are programs on the way from one to another. One for `learning` takes no
-    turns: its contenders train at the same time, to the end. A `pilot` holds all ways of a case, and `chosen`
-    are the seats of those that it found the fastest. Where memory cannot hold them all at once, each part of
-    the match seats the first `shared` of them and some of the others.
+    turns: its contenders train at the same time, to the end. A `pilot` holds all ways of a case, and
+    `chosen` are the seats of those that it found the fastest. Where memory cannot hold them all at once,
+    each part of the match seats the first `shared` of them and some of the others.
     """
 
     contenders: tuple[Contender, ...]
@@ -169,7 +169,8 @@ class Plan:
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         of = of or (lambda case, replicate: between(case, replicate, self.settings.frameworks))
         replicates = self.settings.replicates
-        soon = min(replicates, judged)
+        # With fewer there is no verdict to come to.
+        soon = judged if replicates >= judged else 0
         yield from (of(self.cases[0], replicate) for replicate in range(soon))
         for replicate in range(replicates):
             cases = self.cases[1:] if replicate < soon else self.cases
@@ -177,11 +178,11 @@ class Plan:
             if replicate % _A_CONTROL == 0:
                 matches.append(self._control(replicate))
             yield from shuffler.sample(matches, len(matches))
-            if replicate + 1 == soon:
+            if replicate + 1 == min(replicates, judged):
                 yield from self._learning(min(replicates, SEEDS))
 
     def matches_of_ways(self, cases: Sequence[Case], of: Callable[[Case, int], Match]) -> Iterator[Match]:
-        """As `matches`, of these cases alone, without controls and learning."""
+        """Those of these cases, replicate by replicate in random order."""
         shuffler = random.Random(f"{self.settings.seed}:ways")  # noqa: S311  (order, not secrecy)
         for replicate in range(self.settings.replicates):
             matches = [of(case, replicate) for case in cases]

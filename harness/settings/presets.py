@@ -36,6 +36,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "budget_s": "300",
     "within": "2%",
     "at_best": "yes",
+    "share_cores": "yes",
     "round_s": "0.1",
     "timeout_s": "600",
     "tries": "10",

@@ -102,7 +102,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         way_rounds=way_rounds,
         attempts=_of_this_machine(read_attempts(folder), runs),
         changes=_of_this_machine(read_changes(folder), runs),
-        residents=_of_this_machine(_read_residents(folder), runs),
+        residents=_latest(_of_this_machine(_read_residents(folder), runs)),
     )
 
 
@@ -190,9 +190,13 @@ def read_changes(folder: Path, explanation_id: str = LATEST) -> pd.DataFrame:
 
 
 def _read_residents(folder: Path) -> pd.DataFrame:
-    """The latest measurement of what workers lose beside others; empty where there is none."""
-    found = sorted((folder / CALIBRATION / "residents").glob("[!.]*.parquet"))
-    return _frame(_arrow(found[-1:], RESIDENTS))
+    """All measurements of what workers lose beside others; empty where there are none."""
+    return _frame(_arrow(sorted((folder / CALIBRATION / "residents").glob("[!.]*.parquet")), RESIDENTS))
+
+
+def _latest(residents: pd.DataFrame) -> pd.DataFrame:
+    latest: pd.DataFrame = residents[residents["residents_id"] == residents["residents_id"].max()]
+    return latest
 
 
 def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -215,8 +215,8 @@ class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
     `seat` is the contender's place in its match, from 0. `part` counts, from 0, the matches that were made of
-    one because memory did not hold all its contenders at once. `planted_share` is by how much its steps were
-    made to take longer, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
+    one because memory did not hold all its contenders at once. `planted_share` of its steps
+    were done twice, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
     with the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is
     the part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
     threads its process kept busy after start-up. `cores` are those that its match shared, comma-separated;
@@ -277,10 +277,10 @@ class Trial:
 class Attempt:
     """What one way of judging said in one try of a calibration.
 
-    The second contender's steps took `planted_share` longer, so the true `ratio`, the first one's speed over
-    the second's, is 1 more than that. `says` is first faster, second faster, equivalent, inconclusive or no
-    difference. `measured_s` are the
-    seconds of all rounds, `wall_s` those of the try from the first process's start to the last's end.
+    Of the second contender's steps `planted_share` were done twice, so the true `ratio`, the first one's
+    speed over the second's, is 1 more than that. `says` is first faster, second faster, equivalent,
+    inconclusive or no difference. `measured_s` are the seconds of all rounds, `wall_s` those of the try
+    from the first process's start to the last's end.
     """
 
     calibration_id: str

@@ -219,7 +219,7 @@ class TrialSpec:
     `case.workload.seed` is the replicate's own seed. `data_root` is a folder in torchvision's layout
     (see `mnist.py`) whose files were verified. `matched` is for proofs, never for timed trials: Adam's
     epsilon sits in one place in both frameworks and dropout multiplies by masks that it is given.
-    `planted_share` is for calibration: each training step is made to take so much longer, as a share.
+    `planted_share` is for calibration: so many of all training steps are done twice and counted once.
     `repeated` says of a timed trial whether the round of the drawn moment is repeated in parts.
     """
 

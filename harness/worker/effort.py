@@ -93,13 +93,13 @@ def require_anew(
         OtherWork: the answer was only remembered.
     """
     kept, computed_s, again_s = witness.keep(), [], []
-    beside = np.ones(_CACHE_BYTES, np.uint8).view(np.float64)
+    evicting = np.ones(_CACHE_BYTES, np.uint8).view(np.float64)
     for _ in range(_TRIES):
         witness.put_back(other)
-        beside.sum()
+        evicting.sum()
         answer, took_s = spent(ask)
         computed_s.append(took_s)
-        beside.sum()
+        evicting.sum()
         again_s.append(spent(ask)[1])
     prove(answer)
     witness.put_back(kept)

@@ -51,6 +51,7 @@ class Worker:
         self._spec: TrialSpec | None = None
         self._watching: Watching | None = None
         self._planting: Planting | None = None
+        self._own_cores = host.OWN_CORES
         self._cpu_s_by_thread: dict[int, float] = {}
         self._order_digests: list[str] = []
         self._answered_cpu_s = time.process_time()
@@ -74,6 +75,7 @@ class Worker:
                 reply = self._start(parse_spec(request["spec"]))
             case Do.PLAN:
                 self.watching.planned(request["samples"], request["evaluations"])
+                self._own_cores = frozenset(request["cores"]) or host.OWN_CORES
                 reply = {}
             case Do.TRAIN:
                 reply = self._train(request["epoch"], request["first"], request["last"])
@@ -217,7 +219,7 @@ class Worker:
 
     def _watched(self, work: Callable[[], None]) -> Message:
         """Time a round, and note what else the machine did meanwhile."""
-        watch = Watch()
+        watch = Watch(self._own_cores)
         watch.begin()
         gauge = self.adapter.gauge
 

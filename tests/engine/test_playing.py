@@ -58,6 +58,8 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
         known=None,
         data_root=synthetic_root,
         observer=None,
+        threads=1,
+        share_cores=True,
     ):
         for framework, script in (("TENSORFLOW", tensorflow), ("PYTORCH", pytorch)):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
@@ -67,7 +69,8 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
             data_root=data_root,
             logs=tmp_path,
             compile_cache=tmp_path,
-            threads=1,
+            threads=threads,
+            share_cores=share_cores,
             at_once=at_once,
             round_s=0.01,
             timeout_s=30,
@@ -103,17 +106,16 @@ class Looking(Silent):
         self.allowed = []
 
     def turn_done(self, match, *, done, rounds):
-        workers = [one for one in psutil.Process().children() if "harness.worker" in " ".join(one.cmdline())]
-        self.allowed.append({frozenset(one.cpu_affinity()) for one in workers})
+        children = [one for one in psutil.Process().children() if "harness.worker" in one.cmdline()]
+        self.allowed.append([set(one.cpu_affinity()) for one in children])
 
 
 def test_all_of_a_match_stay_on_the_same_cores_which_are_on_record(run):
     looking = Looking()
     a, b = run({"epoch_s": 0.05}, {"epoch_s": 0.1}, observer=looking)
     assert a.cores == b.cores
-    (core,) = {int(a.cores)}
     assert looking.allowed
-    assert all(frozenset({core}) in allowed for allowed in looking.allowed)
+    assert all(allowed == [{int(a.cores)}] * 2 for allowed in looking.allowed)
 
 
 def test_which_cores_they_are_changes_from_match_to_match(run):
@@ -124,9 +126,13 @@ def test_which_cores_they_are_changes_from_match_to_match(run):
     assert len(cores) > 1 or len(os.sched_getaffinity(0)) == 1
 
 
-def test_who_brings_an_input_pipeline_stays_nowhere(run):
-    piped = between(replace(TWO.case, mode=Mode.IDIOMATIC), replicate=0)
-    assert [one.cores for one in run({"epoch_s": 0.05}, {"epoch_s": 0.1}, piped)] == [None, None]
+@pytest.mark.parametrize(
+    ("mode", "given"),
+    [(Mode.IDIOMATIC, {}), (Mode.LOOP, {"threads": 2}), (Mode.LOOP, {"share_cores": False})],
+)
+def test_with_an_input_pipeline_with_several_threads_or_where_it_is_not_wanted_none_is_kept(run, mode, given):
+    match = between(replace(TWO.case, mode=mode), replicate=0)
+    assert [one.cores for one in run({"epoch_s": 0.05}, {"epoch_s": 0.1}, match, **given)] == [None, None]
 
 
 def test_data_in_a_folder_that_is_named_from_where_the_user_works_is_found(run, synthetic_root, monkeypatch):

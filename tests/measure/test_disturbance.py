@@ -28,7 +28,7 @@ def readings(monkeypatch):
 
     def said(*times):
         pending = list(times)
-        monkeypatch.setattr(host, "processor_times", lambda: pending.pop(0))
+        monkeypatch.setattr(host, "processor_times", lambda **_: pending.pop(0))
 
     return said
 

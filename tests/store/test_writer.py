@@ -224,12 +224,15 @@ def test_runs_are_read_by_name_latest_or_all(store):
 @pytest.mark.parametrize(("hostname", "told"), [("here", [0.9]), ("elsewhere", [])])
 def test_what_workers_lose_beside_others_is_read_as_last_measured_where_the_run_was(store, hostname, told):
     here = {"hostname": "here", "cpu_model": "one", "cpu_usable": 2}
+    elsewhere = here | {"hostname": "far away"}
     store.save_trial(trial())
     store.save_run({"run_id": "r1"} | here)
     residing = Store(store.folder / CALIBRATION)
     for name, speed_ratio in (("20260101-a", 0.8), ("20260102-a", 0.9)):
         row = {"framework": "pytorch", "batch_size": 64, "replicate": 0, "partners": 1}
         residing.save_residents(name, [row | {"speed_ratio": speed_ratio}], here | {"hostname": hostname})
+    # What was measured later on another machine hides nothing.
+    residing.save_residents("20260103-a", [row | {"speed_ratio": 0.7}], elsewhere)
     assert read(store.folder).residents["speed_ratio"].tolist() == told
 
 

@@ -67,29 +67,35 @@ def compare(
     """How much longer each other kind of round takes than the baseline.
 
     Each call of a kind runs one round and returns its seconds. Every turn has a round of each, in random
-    order and then in the reverse of it. It ends when every kind is judged, or when another block would not
-    fit into what is left of the time. Empty where nothing could be timed.
+    order and then in the reverse of it; a kind that is judged leaves its time to the others. It ends when
+    every kind is judged, or when another block would not fit into what is left of the time. Empty where
+    nothing could be timed.
     """
     shuffler = random.Random(0)  # noqa: S311  (order, not secrecy)
-    others = [name for name in kinds if name != baseline]
-    blocks: dict[str, list[float]] = {name: [] for name in others}
+    open_ones = [name for name in kinds if name != baseline]
+    blocks: dict[str, list[float]] = {name: [] for name in open_ones}
     found: dict[str, Slowdown] = {}
     block_s = 0.0
-    while left_s() > 2 * block_s:
+    while open_ones and left_s() > 2 * block_s:
         began_s = time.monotonic()
-        times_s = _block(kinds, shuffler)
+        times_s = _block({name: kinds[name] for name in (baseline, *open_ones)}, shuffler)
         block_s = time.monotonic() - began_s
-        for name in others:
+        for name in open_ones:
             base, other = typical_effects(np.column_stack([times_s[baseline], times_s[name]]))
             ratio = float(base - other)
             if math.isfinite(ratio):
                 blocks[name].append(ratio)
-        if all(blocks.values()):
-            found = {name: slowdown(blocks[name], bound) for name in others}
-        known = all(one.state is not State.COULD_NOT for one in found.values())
-        if found and known and min(map(len, blocks.values())) >= least_blocks:
-            break
-    return found
+                found[name] = slowdown(blocks[name], bound)
+        open_ones = [name for name in open_ones if not _judged(blocks[name], bound, least_blocks)]
+    return found if all(blocks.values()) else {}
+
+
+def _judged(log_ratios: Sequence[float], bound: float, least_blocks: int) -> bool:
+    """Whether a kind is judged: twice in a row alike, for a first look is narrow by chance more often."""
+    if len(log_ratios) <= least_blocks:
+        return False
+    last, before = slowdown(log_ratios, bound).state, slowdown(log_ratios[:-1], bound).state
+    return last is before is not State.COULD_NOT
 
 
 def _block(kinds: Mapping[str, Callable[[], float]], shuffler: random.Random) -> dict[str, list[float]]:

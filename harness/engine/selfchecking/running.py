@@ -47,7 +47,7 @@ STEPS: Final = (
     Step(name="energy", title="Energy and power", limit_s=100, run=clocks.energy, needs_gpu=True),
     Step(name="ways", title="The same steps in two modes", limit_s=120, run=proofs.agreeing),
     Step(name="watching", title="Watched and unwatched", limit_s=60, run=speed.watched),
-    Step(name="pauses", title="Pauses and clocks", limit_s=120, run=speed.pauses),
+    Step(name="pauses", title="Pauses and clocks", limit_s=180, run=speed.pauses),
     Step(name="paired", title="Alone and paired", limit_s=180, run=speed.paired),
     Step(name="certificates", title="Certificates", limit_s=300, run=proofs.certificates),
     Step(name="compiled", title="Certificates, compiled", limit_s=300, run=proofs.compiled_certificates),

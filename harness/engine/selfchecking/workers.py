@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from harness.engine.cores import drawn, keep
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
@@ -87,6 +89,9 @@ class Workers:
         self._open: list[WorkerProcess] = []
         self._opened = 0
         self._over = False
+        # As those of a match do, all share a core where each has one thread.
+        alone = conditions.threads == 1 and not conditions.on_gpu
+        self._cores = drawn(1, random.Random(step)) if alone else frozenset[int]()  # noqa: S311  (no secret)
 
     def left_s(self) -> float:
         """Seconds that the step still has, as they are told; a little above 0 when it has none."""
@@ -127,6 +132,8 @@ class Workers:
                 hand.begin(case)
             for hand in hands:
                 hand.ready(case, round_s)
+                if self._cores:
+                    keep(hand.process.pid, self._cores)
             yield hands
 
     def kill(self) -> None:

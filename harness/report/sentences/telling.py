@@ -62,9 +62,8 @@ def residents_told(frames: Frames) -> Iterator[str]:
             for row in of.to_dict("records")
         )
         yield (
-            f"In turns {words.framework(str(framework))} at batch {batch_size} has this much of its speed "
-            f"alone: {told} ({words.plural(of['replicates'].min(), 'replicate')}). What workers leave in "
-            "caches and memory falls on all of a match alike."
+            f"In turns on the CPU {words.framework(str(framework))} at batch {batch_size} has this much "
+            f"of its speed alone: {told} ({words.plural(of['replicates'].min(), 'replicate')})."
         )
 
 

@@ -58,6 +58,14 @@ def test_noise_costs_time_and_no_right_answer(monkeypatch):
     assert len(noisy.order) > len(quiet.order)
 
 
+def test_a_kind_that_is_judged_leaves_its_time_to_the_others(monkeypatch):
+    rounds = Rounds(0.03, plain=0.0, clear=0.5, close=0.04)
+    found = rounds.compared(monkeypatch, 2000)
+    assert (found["clear"].state, found["close"].state) == (State.FAILED, State.PASSED)
+    assert rounds.order.count("clear") == (comparing.LEAST_BLOCKS + 1) * comparing.TURNS_A_BLOCK
+    assert rounds.order.count("close") > 2 * rounds.order.count("clear")
+
+
 def test_no_block_is_begun_that_would_not_end_in_time(monkeypatch):
     rounds = Rounds(0.3, plain=0.0, other=0.05)
     rounds.compared(monkeypatch, 100)

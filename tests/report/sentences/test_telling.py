@@ -87,8 +87,8 @@ def test_what_a_worker_loses_beside_others_is_told_where_it_is_more_than_a_perce
     rows = pd.concat([residents(0.992, partners=1), residents(0.95, partners=7)])
     (sentence,) = residents_told(replace(made, residents=rows))
     assert sentence.startswith(
-        "In turns PyTorch at batch 64 has this much of its speed alone: 0.95 (0.95 to 0.95) with 7 others "
-        "(3 replicates)."
+        "In turns on the CPU PyTorch at batch 64 has this much of its speed alone: 0.95 (0.95 to 0.95) "
+        "with 7 others (3 replicates)."
     )
     assert list(residents_told(replace(made, residents=residents(0.992, partners=1)))) == []
     assert list(residents_told(made)) == []
