@@ -206,6 +206,13 @@ def test_a_run_says_when_it_can_tell_that_its_budget_is_too_small_to_know_as_wan
     assert need.needs_s > 600
 
 
+def test_a_case_that_does_not_fit_is_not_among_those_that_need_time(run):
+    observer = Silent()
+    scripts = {"tensorflow": {"events": {"start 500": "memory"}}}
+    run(scripts, observer, epochs="2", batch_size="500,250", replicates="8", budget_s="2")
+    assert {need.cases for need, _ in observer.short} == {1}
+
+
 def test_a_budget_that_will_do_is_not_spoken_of(run):
     observer = Silent()
     run(observer=observer, epochs="1", replicates="5", within="50%", budget_s="600")
