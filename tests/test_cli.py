@@ -304,7 +304,7 @@ def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
         (("--replicates", "4"), "REPLICATES=4: not allowed; use 5 or more"),
         (("--try", "-1"), "TRY=-1: not allowed"),
         (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
-        (("--mode", "idiomatic"), "MODE=idiomatic: not allowed; use loop, eager, compiled"),
+        (("--mode", "article"), "MODE=article: not allowed; use loop, eager, compiled, idiomatic, graph: a"),
         (("--mode", "best"), "MODE=best: not allowed; use a mode that a framework runs"),
     ],
 )

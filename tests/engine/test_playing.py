@@ -104,10 +104,11 @@ class Looking(Silent):
 
     def __init__(self):
         self.allowed = []
+        self.others = set(psutil.Process().children())
 
     def turn_done(self, match, *, done, rounds):
-        children = [one for one in psutil.Process().children() if "harness.worker" in one.cmdline()]
-        self.allowed.append([set(one.cpu_affinity()) for one in children])
+        workers = set(psutil.Process().children()) - self.others
+        self.allowed.append([set(one.cpu_affinity()) for one in workers])
 
 
 def test_all_of_a_match_stay_on_the_same_cores_which_are_on_record(run):
