@@ -188,9 +188,9 @@ def test_a_difference_however_clear_does_not_stop_a_run(run):
 
 def test_a_run_says_at_its_first_match_that_its_budget_is_too_small_for_verdicts(run):
     observer = Silent()
-    _, trials = run(observer=observer, epochs="2", batch_size="500,250", replicates="8", budget_s="4")
+    _, trials = run(observer=observer, epochs="2", batch_size="500,250", replicates="8", budget_s="1")
     need, budget_s = observer.short[0]
-    assert (need.cases, need.within, need.replicates, budget_s) == (2, None, MIN_REPLICATES, 4.0)
+    assert (need.cases, need.within, need.replicates, budget_s) == (2, None, MIN_REPLICATES, 1.0)
     # Of what matches take, five of each case and what stands between them.
     assert need.needs_s > MIN_REPLICATES * 2 * min(trial.wall_s for trial in trials)
     assert len([one for one, _ in observer.short if one.within is None]) == 1
@@ -209,7 +209,7 @@ def test_a_run_says_when_it_can_tell_that_its_budget_is_too_small_to_know_as_wan
 def test_a_case_that_does_not_fit_is_not_among_those_that_need_time(run):
     observer = Silent()
     scripts = {"tensorflow": {"events": {"start 500": "memory"}}}
-    run(scripts, observer, epochs="2", batch_size="500,250", replicates="8", budget_s="2")
+    run(scripts, observer, epochs="2", batch_size="500,250", replicates="8", budget_s="0.2")
     assert {need.cases for need, _ in observer.short} == {1}
 
 
