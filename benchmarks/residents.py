@@ -120,17 +120,7 @@ def measure(settings: config.Settings, turns: int) -> Iterator[Round]:
     """The rounds of each replicate; frameworks and batch sizes alternate, so that they share drift."""
     root = mnist.locate(settings.dataset, data_dir=None, cache=cache.cache_folder()).root
     with tempfile.TemporaryDirectory(prefix="evenmatch-residents-") as folder:
-        Path(folder, "logs").mkdir()
-        conditions = CheckConditions(
-            device="cpu",
-            gpu=None,
-            gpu_reason=None,
-            frameworks=FRAMEWORKS,
-            threads=settings.threads,
-            data_root=root,
-            folder=Path(folder),
-            compile_cache=Path(folder),
-        )
+        conditions = CheckConditions.on_the_cpu(settings, root, Path(folder))
         workers = Workers(conditions, "residents", _LIMIT_S)
         for replicate, batch_size, framework in product(
             range(settings.replicates), settings.batch_size, FRAMEWORKS

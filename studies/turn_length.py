@@ -66,17 +66,7 @@ def main() -> None:
 def measure(settings: config.Settings, given: argparse.Namespace) -> Iterator[Turn]:
     root = mnist.locate(settings.dataset, data_dir=settings.data_dir, cache=cache.cache_folder()).root
     with tempfile.TemporaryDirectory(prefix="evenmatch-turns-") as folder:
-        Path(folder, "logs").mkdir()
-        conditions = CheckConditions(
-            device="cpu",
-            gpu=None,
-            gpu_reason=None,
-            frameworks=FRAMEWORKS,
-            threads=settings.threads,
-            data_root=root,
-            folder=Path(folder),
-            compile_cache=Path(folder),
-        )
+        conditions = CheckConditions.on_the_cpu(settings, root, Path(folder))
         workers = Workers(conditions, "turns", _LIMIT_S)
         for replicate, batch_size in product(range(given.replicates), settings.batch_size):
             workload = Workload(batch_size=batch_size, seed=settings.seed + replicate)

@@ -135,7 +135,8 @@ class _Run:
     def _foresee(self, to_come: Sequence[Match]) -> None:
         """Tell, as soon as can be told, that time is too short for verdicts, or to know as well as wanted."""
         fitting, budget = self._fitting(), self._budget
-        if self._plan.settings.replicates < MIN_REPLICATES or not fitting:
+        told = self._foreseen >= {None, self._target.within}
+        if told or self._plan.settings.replicates < MIN_REPLICATES or not fitting:
             return
         to_come = [one for one in to_come if self._wanted(one)]
         judged = [one.role in COMPARING and one.replicate < MIN_REPLICATES for one in to_come]

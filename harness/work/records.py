@@ -215,13 +215,13 @@ class Trial:
     """One framework running one case once, in a fresh process. A failed trial is a record too.
 
     `seat` is the contender's place in its match, from 0. `part` counts, from 0, the matches that were made of
-    one because memory did not hold all its contenders at once. `planted_share` of its steps
-    were done twice, 0 outside calibration. `gpu` is None where none was used or it could not be watched,
-    with the `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is
-    the part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
-    threads its process kept busy after start-up. `cores` are those that its match shared, comma-separated;
-    None where none were chosen for it. `chosen` says in a match of all ways whether the pilot found
-    this its framework's fastest; None elsewhere.
+    one because memory did not hold all its contenders at once. `planted_share` of its steps were done
+    twice, 0 outside calibration. `gpu` is None where none was used or it could not be watched, with the
+    `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is the
+    part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
+    threads its process kept busy after start-up. `cores` are those that its match shared, comma-
+    separated; None where none were chosen for it. `chosen` says in a match of all ways whether the pilot
+    found this its framework's fastest; None elsewhere.
     """
 
     run_id: str

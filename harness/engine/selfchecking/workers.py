@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from harness.engine.cores import drawn, keep
 from harness.engine.process import WorkerProcess
@@ -16,6 +16,8 @@ from harness.engine.rounds import Part, fastest, plan_rounds
 from harness.engine.surroundings import environment
 from harness.errors import WorkerDied
 from harness.measure.nvml import Gpu
+from harness.settings.config import Settings
+from harness.settings.presets import FRAMEWORKS
 from harness.work.workload import MOST_EPOCHS, Case, Dataset, Mode, Precision, TrialSpec, Workload
 from harness.worker.protocol import Do, Message, dump_spec
 
@@ -43,6 +45,21 @@ class CheckConditions:
     compile_cache: Path
     missing: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
+
+    @classmethod
+    def on_the_cpu(cls, settings: Settings, data_root: Path, folder: Path) -> Self:
+        """For workers of both frameworks outside of a self-check; makes the folder of their logs."""
+        (folder / "logs").mkdir()
+        return cls(
+            device="cpu",
+            gpu=None,
+            gpu_reason=None,
+            frameworks=FRAMEWORKS,
+            threads=settings.threads,
+            data_root=data_root,
+            folder=folder,
+            compile_cache=folder,
+        )
 
     @property
     def on_gpu(self) -> bool:
