@@ -15,7 +15,7 @@ from harness.engine.process import WorkerProcess, begun, kill_group
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.frameworks import registry
-from harness.frameworks.record import Ability, Place
+from harness.frameworks.record import Ability, Log, Place
 from harness.measure import nvml, scratch
 from harness.measure.doctor import Probed
 from harness.worker.protocol import Do
@@ -61,17 +61,22 @@ def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:
                 reply = worker.ask(Do.PROBE, timeout_s=_TIMEOUT_S, framework=framework, device=device)
         except TrialError as error:
             said = str(error).removeprefix("DeviceUnavailable: ")
-            quoted = "" if log is None else _quoted(place / "log", log.prefix)
-            return Probed(said=said + quoted, usable=False)
+            return Probed(said=said + (_quoted(place / "log", log, said) if log else ""), usable=False)
     return Probed(said=str(reply["said"]), usable=True)
 
 
-def _quoted(log: Path, prefix: str) -> str:
-    """The last lines in one of what a framework wrote for itself: those that begin with the prefix."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    said = [line[found.end() :].strip() for line in lines if (found := re.match(prefix, line))]
-    words = " | ".join(said[-_QUOTED_LINES:])
-    return f" (its log ends: {words[-_QUOTED_CHARACTERS:]})" if words else ""
+def _quoted(path: Path, log: Log, said: str) -> str:
+    """What a framework wrote beside what it said: libraries that it could not open, else its last lines."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    own = [line[found.end() :].strip() for line in lines if (found := re.match(log.prefix, line))]
+    told = [words for words in own if not re.match(log.chatter, words)]
+    libraries = dict.fromkeys(found[1] for words in told if (found := re.match(log.not_opened, words)))
+    if libraries:
+        # The driver's may be what was said already.
+        unsaid = ", ".join(name for name in libraries if name not in said)
+        return f", for it cannot open {unsaid} ({log.remedy})" if unsaid else ""
+    quoted = " | ".join(told[-_QUOTED_LINES:])
+    return f" (its log ends: {quoted[-_QUOTED_CHARACTERS:]})" if quoted else ""
 
 
 def tries(framework: str, ability: Ability, device: str, passed: Sequence[str] = ()) -> Probed:

@@ -111,11 +111,15 @@ class Log:
     """What a framework writes for itself, where that alone says why it cannot use a device.
 
     `variables` have it write all; `prefix` is a regular expression of what it puts before its own words, and
-    with which a line of its own begins.
+    with which a line of its own begins. `not_opened` is one of its words on a library that it could not open,
+    the library's name its group; `remedy` is what installs those. `chatter` are words that tell nothing.
     """
 
     variables: Mapping[str, str]
     prefix: str
+    not_opened: str
+    chatter: str
+    remedy: str
 
 
 class Libraries(Protocol):

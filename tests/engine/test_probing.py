@@ -16,7 +16,7 @@ from harness.measure.nvml import Gpu, NvmlProbe
 from harness.settings.presets import FRAMEWORKS
 
 (COMPILING,) = registry.record("pytorch").abilities
-PREFIX = registry.record("tensorflow").log.prefix
+LOG = registry.record("tensorflow").log
 
 
 def test_frameworks_that_are_not_installed_are_named_with_what_installs_them(monkeypatch):
@@ -118,17 +118,40 @@ def test_what_triton_lacks_to_start_a_kernel_is_told_in_its_own_words(
 
 
 def test_where_tensorflow_finds_no_gpu_the_end_of_its_log_is_quoted(tmp_path):
-    """It says nowhere else which library it could not open."""
     log = tmp_path / "log"
     log.write_text(
         "2026-11-28 09:00:00.123456: I external/local_xla/xla/tsl/cuda/cudart_stub.cc:31] first\n"
+        "I0000 00:00:1795964083.9 2245 dso_loader.cc:1] Successfully opened dynamic library libcudnn.so.9\n"
         "W0000 00:00:1764320400.123456    4242 gpu_device.cc:2365] Cannot dlopen some GPU libraries.\n\n"
         "2026-11-28 09:00:00.123456: W tensorflow/core/gpu.cc:2365] Skipping registering GPU devices...\n"
         "Traceback (most recent call last):\n  harness.errors.DeviceUnavailable: it registered no GPU\n"
     )
-    assert probing._quoted(log, PREFIX) == (
+    assert probing._quoted(log, LOG, "") == (
         " (its log ends: first | Cannot dlopen some GPU libraries. | Skipping registering GPU devices...)"
     )
     log.write_text("")
-    assert probing._quoted(log, PREFIX) == ""
-    assert probing._quoted(tmp_path / "none", PREFIX) == ""
+    assert probing._quoted(log, LOG, "") == ""
+    assert probing._quoted(tmp_path / "none", LOG, "") == ""
+
+
+def test_libraries_that_tensorflow_could_not_open_are_named_from_its_log(tmp_path):
+    """Which are loaded in the end does not tell: a library that was found may have brought one along."""
+    log = tmp_path / "log"
+    log.write_text(
+        "I0000 00:00:1795964083.996305    2245 dso_loader.cc:133] Successfully opened dynamic library "
+        "libcudart.so.12\n"
+        "I0000 00:00:1795964083.996422    2245 dso_loader.cc:144] Could not load dynamic library "
+        "'libcublas.so.12'; dlerror: libcublas.so.12: cannot open shared object file\n"
+        "2026-11-29 09:00:00.123456: I xla/tsl/platform/dso_loader.cc:144] Could not load dynamic library "
+        "'libcublasLt.so.12'; dlerror: libcublasLt.so.12: cannot open shared object file\n"
+        "W0000 00:00:1764320400.123456    4242 gpu_device.cc:2365] Cannot dlopen some GPU libraries.\n"
+    )
+    assert probing._quoted(log, LOG, "") == (
+        ", for it cannot open libcublas.so.12, libcublasLt.so.12 "
+        "(`make setup DEVICE=cuda` installs CUDA's for it)"
+    )
+    log.write_text(
+        "I0000 00:00:1795964083.996422    2245 dso_loader.cc:144] Could not load dynamic library "
+        "'libcuda.so.1'; dlerror: libcuda.so.1: cannot open shared object file\n"
+    )
+    assert probing._quoted(log, LOG, "it registered no GPU, for there is no driver (libcuda.so.1)") == ""

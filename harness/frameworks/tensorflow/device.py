@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from typing import Final
 
 import tensorflow as tf
@@ -15,12 +14,6 @@ from harness.work.records import AllocatorUse
 _GPU = "GPU:0"
 
 _DRIVER: Final = "libcuda.so.1"
-# What TensorFlow 2.21 opens before it registers a GPU. Where one is not found it registers none, and does not
-# say which that was.
-_OPENED: Final = (
-    "libnvidia-ml.so.1", "libcudart.so.12", "libcublas.so.12", "libcublasLt.so.12", "libcufft.so.11",
-    "libcusolver.so.11", "libcusparse.so.12", "libcudnn.so.9",
-)  # fmt: skip
 
 
 def probe(device: str) -> str:
@@ -50,27 +43,17 @@ def _unavailable(why: str) -> DeviceUnavailable:
 
 
 def _missing() -> str:
-    """Why there is no GPU, as far as the driver and the libraries that TensorFlow has opened show it."""
+    """Why there is no GPU, as far as the driver shows it; of libraries TensorFlow's log tells."""
     try:
         driver = ctypes.CDLL(_DRIVER)
     except OSError:
         return f", for there is no driver ({_DRIVER})"
-    if code := driver.cuInit(0):
-        name = ctypes.c_char_p()
-        driver.cuGetErrorName(code, ctypes.byref(name))
-        return f", for the driver says {(name.value or str(code).encode()).decode()}"
-    missing = [name for name in _OPENED if not _is_loaded(name)]
-    if not missing:
+    code = driver.cuInit(0)
+    if not code:
         return ""
-    return f", for it cannot open {', '.join(missing)} (`make setup DEVICE=cuda` installs CUDA's for it)"
-
-
-def _is_loaded(library: str) -> bool:
-    try:
-        ctypes.CDLL(library, mode=os.RTLD_NOLOAD)
-    except OSError:
-        return False
-    return True
+    name = ctypes.c_char_p()
+    driver.cuGetErrorName(code, ctypes.byref(name))
+    return f", for the driver says {(name.value or str(code).encode()).decode()}"
 
 
 class TensorFlowGauge(Gauge):

@@ -63,9 +63,13 @@ RECORD: Final = Framework(
     default_memory={_GROWTH: "false"},
     libraries="harness.frameworks.tensorflow.cuda",
     log=Log(
-        variables={_LOG_LEVEL: "0"},
+        # Its loader tells of a library by itself only when asked to.
+        variables={_LOG_LEVEL: "0", "TF_CPP_VMODULE": "dso_loader=1"},
         # Date, time, thread and place, or time, level and place.
         prefix=r"([\d-]{10} [\d:.]+: )?([IWEF]\d{4} [\d:.]+ +\d+|[IWEF]) [^ ]+:\d+\] ",
+        not_opened=r"Could not load dynamic library '([^']+)'",
+        chatter="Successfully opened dynamic library",
+        remedy="`make setup DEVICE=cuda` installs CUDA's for it",
     ),
     cautions={
         FIT_BY_XLA: (
