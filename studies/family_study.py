@@ -29,7 +29,7 @@ SEED = 20261129
 OUT = Path("docs/decisions/0005-effects-of-a-match")
 CONTENDERS = (2, 4, 8)
 # The last is what a run takes where nothing else is said.
-MOST = (5, 8, 12, 20)
+MOST = (6, 8, 12, 20)
 TURNS = 16
 ALPHA = 0.05
 MARGIN = 0.03

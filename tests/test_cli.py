@@ -301,7 +301,7 @@ def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
     [
         (("--planted", "5%,lots"), "PLANTED=5%,lots: not allowed; use percentages from 0%"),
         (("--tries", "0"), "TRIES=0: not allowed"),
-        (("--replicates", "4"), "REPLICATES=4: not allowed; use 5 or more"),
+        (("--replicates", "5"), "REPLICATES=5: not allowed; use 6 or more"),
         (("--try", "-1"), "TRY=-1: not allowed"),
         (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
         (("--mode", "article"), "MODE=article: not allowed; use loop, eager, compiled, idiomatic, graph: a"),

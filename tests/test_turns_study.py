@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.analysis.match import turn_error, typical_effects
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.known import FEWEST_TURNS, MOST_TURNS
 from studies.noise import SCENARIOS, Shape
 from studies.simulated_runs import Costs, Run, Stop, played, turn_errors
@@ -33,12 +34,12 @@ def test_a_match_says_what_the_harness_would_read_from_its_times():
         )
 
 
-def test_turns_are_learned_after_the_fifth_replicate_or_stay_those_of_the_first():
+def test_turns_are_learned_once_a_verdict_could_be_or_stay_those_of_the_first():
     simulated = log_times("white")
     fixed, learned = (played(simulated, USUAL, learns=learns)[1] for learns in (False, True))
     assert (fixed == 20).all()
-    assert (learned[:, :5] == 20).all()
-    assert (learned[:, 5:] > 20).any()
+    assert (learned[:, :MIN_REPLICATES] == 20).all()
+    assert (learned[:, MIN_REPLICATES:] > 20).any()
     assert ((learned >= FEWEST_TURNS) & (learned <= MOST_TURNS)).all()
 
 
@@ -51,11 +52,11 @@ def ended(stop, *, took_s, spread):
 
 def test_a_run_ends_two_replicates_after_it_is_narrow_or_when_its_time_is_spent():
     assert ended(Stop(most=8), took_s=10.0, spread=1.0) == [8]
-    assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=0.001) == [7]
+    assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=0.001) == [8]
     assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=1.0) == [20]
-    # Five replicates, three controls and three trainings leave time for four more and two controls.
+    # Six replicates, three controls and three trainings leave time for three more and two controls.
     assert ended(Stop(within=0.02, budget_s=180), took_s=10.0, spread=1.0) == [9]
-    assert ended(Stop(cases=2, within=0.02, budget_s=300), took_s=18.0, spread=1.0) == [5, 5]
+    assert ended(Stop(cases=2, within=0.02, budget_s=300), took_s=18.0, spread=1.0) == [6, 6]
 
 
 def test_wide_noise_is_called_seldom_and_a_real_difference_often():
@@ -69,7 +70,7 @@ def test_wide_noise_is_called_seldom_and_a_real_difference_often():
 def test_every_setting_has_a_line_in_both_tables_of_settings_and_one_case_in_a_third():
     found = [*rows(NAMED["white"], 10, STOPS[:1], [USUAL]), *rows(NAMED["white"], 10, FAMILIES, [USUAL])]
     told = tables(pd.DataFrame(found))
-    assert told.count("| usual | 1 | at 5 replicates |") == 2
+    assert told.count("| usual | 1 | at 6 replicates |") == 2
     assert told.count("| usual | 2 | within 2 % or 300 s |") == 2
     assert told.count("| usual | 4 | within 2 % or 900 s |") == 2
-    assert told.count("| white | at 5 replicates |") == 1
+    assert told.count("| white | at 6 replicates |") == 1

@@ -30,7 +30,7 @@ FEWEST_LONG_TURNS: Final = 3
 _LONG_S: Final = 2.0
 
 # Until there are replicates enough: seconds of turns whose variance is held to be that between replicates.
-# Few turns follow, because a verdict needs five replicates first (decision 0009).
+# Few turns follow, because a verdict needs six replicates first (decision 0009).
 _EVEN_S: Final = 2.0
 
 

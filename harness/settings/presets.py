@@ -54,7 +54,7 @@ DEFAULTS: Final[dict[str, str]] = {
 BEST_DEFAULTS: Final = {"epochs": "1"}
 
 # What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
-CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "5"}
+CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "6"}
 
 # What an explanation takes where it is not told otherwise. Whole epochs are its rounds: so many that a walk
 # has turns enough, and so short that ten minutes, what surrounds the measuring included, hold some walks

@@ -7,6 +7,7 @@ import pytest
 from measured_runs import trials
 
 from harness.analysis.compare import Change, Rule, compare
+from harness.analysis.statistics import MIN_REPLICATES
 
 
 def row(found, framework, phase="train"):
@@ -53,7 +54,7 @@ def test_failed_trials_do_not_count_and_too_few_replicates_call_nothing():
     assert lost["replicates_b"] == 4
     assert (lost["change"], lost["reason"]) == (
         Change.INCONCLUSIVE,
-        "B has 4 replicates; at least 5 are needed",
+        f"B has 4 replicates; at least {MIN_REPLICATES} are needed",
     )
     assert lost["speed_ratio_low"] < lost["speed_ratio"] < lost["speed_ratio_high"]
     assert pd.isna(lost["p_value"])
@@ -64,7 +65,7 @@ def test_a_framework_that_never_finished_in_one_run_has_a_reason_and_no_ratio():
     run = trials("b")
     run.loc[run["framework"] == "pytorch", "status"] = "failed"
     lost = row(compare(trials("a"), run), "pytorch")
-    assert lost["reason"] == "B has 0 replicates; at least 5 are needed"
+    assert lost["reason"] == f"B has 0 replicates; at least {MIN_REPLICATES} are needed"
     assert pd.isna(lost["speed_ratio"])
     assert pd.isna(lost["relative_ratio"])
 

@@ -9,8 +9,8 @@ import pytest
 
 from harness.analysis.questions import Ratio, every_two, judge_questions
 from harness.analysis.statistics import (
+    CAUTION,
     MIN_REPLICATES,
-    STOPPING,
     Verdict,
     corrected,
     holm,
@@ -81,7 +81,7 @@ def test_a_ratio_without_enough_replicates_is_answered_and_is_no_member_of_the_f
     told = judge_questions({"matched": ratios}, samples)["matched"]
     assert told[ratios[2]].verdict == Verdict.INCONCLUSIVE
     assert told[ratios[2]].p_difference is None
-    assert told[ratios[0]].p_difference_adjusted <= STOPPING * 2 * told[ratios[0]].p_difference
+    assert told[ratios[0]].p_difference_adjusted <= CAUTION * 2 * told[ratios[0]].p_difference
 
 
 def test_the_chance_that_any_of_many_equal_contenders_is_called_faster_is_held_though_their_ratios_depend():

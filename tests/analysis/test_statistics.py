@@ -211,7 +211,7 @@ def test_a_log_ratio_that_is_not_finite_makes_the_case_inconclusive_without_an_i
 
 
 def test_a_difference_that_is_clear_alone_may_drown_among_many_cases():
-    borderline = spread_around(0.05, 0.05)
+    borderline = spread_around(0.06, 0.05)
     noise = [spread_around(0.0, 0.2, seed=seed) for seed in range(1, 12)]
     assert judge(borderline).verdict == Verdict.A_FASTER
     assert judge_family([borderline, *noise])[0].verdict == Verdict.INCONCLUSIVE

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from harness.analysis.statistics import MIN_REPLICATES, STOPPING, Verdict, judge_family
+from harness.analysis.statistics import CAUTION, MIN_REPLICATES, Verdict, judge_family
 from harness.analysis.verdicts import called, verdicts
 from harness.settings.presets import FRAMEWORKS
 from harness.store.schema import ROUNDS, TRIALS
@@ -224,7 +224,7 @@ def test_a_round_without_a_time_makes_its_case_inconclusive(broken_s):
     rounds.loc[first, "wall_s"] = broken_s
     frame = verdicts(run.trials, rounds)
     assert of(frame, "a")["verdict"] == Verdict.INCONCLUSIVE
-    assert "1 of 5 replicates hold a round" in of(frame, "a")["reason"]
+    assert f"1 of {MIN_REPLICATES} replicates hold a round" in of(frame, "a")["reason"]
     assert of(frame, "b")["verdict"] == "tensorflow faster"
 
 
@@ -236,7 +236,7 @@ def test_training_and_evaluation_are_two_families():
     for phase in PHASES:
         raw = frame.loc[frame["phase"] == phase, "p_value"].to_numpy()
         adjusted = frame.loc[frame["phase"] == phase, "p_adjusted"].to_numpy()
-        assert adjusted.min() == pytest.approx(4 * STOPPING * raw.min())
+        assert adjusted.min() == pytest.approx(4 * CAUTION * raw.min())
         assert adjusted[raw.argmax()] == max(raw.max(), adjusted.max())
 
 
@@ -264,7 +264,7 @@ def test_the_articles_listings_are_refused_a_verdict_for_what_they_are():
 def test_a_case_without_a_certificate_makes_no_other_verdict_harder():
     run = Records().measure("good", 1.02).measure("bad", 1.0)
     frame = verdicts(run.trials, run.rounds, certificates(good=True, bad=False))
-    assert of(frame, "good")["p_adjusted"] == pytest.approx(STOPPING * of(frame, "good")["p_value"])
+    assert of(frame, "good")["p_adjusted"] == pytest.approx(CAUTION * of(frame, "good")["p_value"])
 
 
 def test_one_failed_certificate_among_several_of_a_case_is_enough():

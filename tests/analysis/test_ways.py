@@ -7,7 +7,7 @@ import math
 import pytest
 
 from harness.analysis.certified import certified
-from harness.analysis.statistics import corrected
+from harness.analysis.statistics import MIN_REPLICATES, corrected
 from harness.analysis.ways import Question, answers
 from harness.store.reader import read
 from harness.work.workload import Mode
@@ -79,7 +79,7 @@ def test_each_question_has_ratio_interval_replicates_and_verdict(asked):
     }
     # They sat in two replicates: enough for an interval, not for a verdict.
     slow = ladder.loc["compiled"]
-    assert (slow["replicates"], slow["reason"]) == (2, "2 replicates; at least 5 are needed")
+    assert (slow["replicates"], slow["reason"]) == (2, f"2 replicates; at least {MIN_REPLICATES} are needed")
     assert slow["speed_ratio_low"] < 0.25 < slow["speed_ratio_high"]
 
 

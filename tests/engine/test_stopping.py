@@ -7,7 +7,7 @@ import pytest
 from scipy.special import stdtr
 
 from harness.analysis.closing import closing
-from harness.analysis.statistics import corrected
+from harness.analysis.statistics import MIN_REPLICATES, corrected
 from harness.engine.stopping import EXTRA, Budget, Closed, Like, Target
 from studies.family_study import running, stopped
 from tests.explained_changes import walks_that_leave
@@ -98,14 +98,14 @@ def told(target, log_ratios, case_id="a"):
 
 
 def test_a_case_is_known_two_replicates_after_its_interval_was_first_narrow_enough():
-    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0])
+    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0, 0.001])
     assert not target.reached("a")
     assert not told(target, [0.5]).reached("a")
     assert told(target, [0.5]).reached("a")
 
 
 def test_fewer_replicates_than_a_verdict_needs_are_never_enough():
-    assert not told(Target(0.5), [0.0, 0.001, 0.002, 0.001]).reached("a")
+    assert not told(Target(0.5), [0.0, 0.001, 0.002, 0.001, 0.0]).reached("a")
 
 
 def test_a_wide_interval_is_not_enough_however_far_from_one():
@@ -118,7 +118,7 @@ def test_a_broken_replicate_says_nothing():
 
 
 def test_cases_are_known_one_by_one():
-    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0, 0.001, 0.002])
+    target = told(Target(0.02), [0.0, 0.001, 0.002, 0.001, 0.0, 0.001, 0.002, 0.001])
     assert target.reached("a")
     assert not target.reached("b")
 
@@ -172,8 +172,8 @@ def test_the_vectorised_rule_above_is_that_of_a_run():
 
 
 def test_an_explanation_is_enough_two_walks_after_it_first_closed():
-    assert shown([1.0, 1.01, 0.99, 1.0, 1.01, 0.99, 1.0, 1.01]) == 7
-    assert shown([0.9, 1.1, *[1.0, 1.01, 0.99] * 10]) > 7
+    assert shown([1.0, 1.01, 0.99, 1.0, 1.01, 0.99, 1.0, 1.01]) == 8
+    assert shown([0.9, 1.1, *[1.0, 1.01, 0.99] * 10]) > 8
 
 
 def test_an_explanation_that_leaves_much_open_is_never_enough():
@@ -184,16 +184,16 @@ def test_an_explanation_that_leaves_much_open_is_never_enough():
 def test_a_case_needs_what_replicates_that_vary_alike_need_to_be_narrow_and_those_after_the_first_such_look():
     target = Target(0.02)
     assert target.needs("a") is None
-    for log_ratio in (0.0, 0.05, -0.05, 0.05, -0.05):
+    for log_ratio in (0.0, 0.05, -0.05, 0.05, -0.05, 0.0):
         target.record("a", log_ratio)
-    # 1.96 x 0.05 / 0.0198 squared is 24.5, and Student's quantiles ask for a few more.
-    assert 25 + EXTRA <= target.needs("a") <= 28 + EXTRA
+    # 1.96 x 0.0447 / 0.0198 squared is 19.6, and Student's quantiles ask for a few more.
+    assert 20 + EXTRA <= target.needs("a") <= 23 + EXTRA
 
 
 def test_a_case_that_is_known_needs_no_more_than_it_will_have():
     target = Target(0.02)
-    for log_ratio in (0.001, 0.002, 0.001, 0.002, 0.001):
+    for log_ratio in (0.001, 0.002, 0.001, 0.002, 0.001, 0.002):
         target.record("a", log_ratio)
-    assert target.needs("a") == 5 + EXTRA
+    assert target.needs("a") == MIN_REPLICATES + EXTRA
     target.record("a", 0.5)
-    assert target.needs("a") == 5 + EXTRA
+    assert target.needs("a") == MIN_REPLICATES + EXTRA

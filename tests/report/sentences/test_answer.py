@@ -36,7 +36,7 @@ def test_equal_speeds_are_called_equal_within_the_margin(frames):
 def test_too_few_replicates_are_inconclusive_and_say_how_many_are_needed(frames):
     (answer,) = said(frames, replicates=2)
     assert answer.says == "inconclusive at batch 64 and 512"
-    assert "at least 5" in answer.sure
+    assert "at least 6" in answer.sure
     assert "so far: 1.5" in answer.sure
 
 

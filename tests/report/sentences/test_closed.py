@@ -53,7 +53,7 @@ def test_one_that_does_not_says_which_noise_kept_it_and_what_would_be_needed():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"walks": 3}, "3 whole walks, where at least 5 are needed"),
+        ({"walks": 3}, "3 whole walks, where at least 6 are needed"),
         ({"broken": 2}, "2 walks without all programs, as some failed"),
         ({"parts": 2}, "memory split a walk into 2 matches"),
         ({"turn_noise": None, "process_noise": None}, "scatters by 8.0 %. About"),
@@ -63,12 +63,12 @@ def test_whatever_kept_it_is_named(given, said):
     assert said in closed(replace(UNSURE, **given), turned=False)
 
 
-def test_one_walk_bounds_nothing_and_tells_its_turns_and_how_long_five_take():
+def test_one_walk_bounds_nothing_and_tells_its_turns_and_how_long_six_take():
     found = replace(UNSURE, walks=1, unexplained=None, scatter=None, process_noise=None, needed=None)
     assert closed(found, turned=False) == (
         "The unexplained factor's interval is not shown to lie inside 0.95 to 1.05. What kept it from that: "
-        "1 whole walk, where at least 5 are needed; single turns (6 a walk) make 2.0 % of noise. At 90 s a "
-        "walk, 5 need at least BUDGET=450 seconds."
+        "1 whole walk, where at least 6 are needed; single turns (6 a walk) make 2.0 % of noise. At 90 s a "
+        "walk, 6 need at least BUDGET=540 seconds."
     )
 
 

@@ -37,7 +37,7 @@ def test_a_control_that_calls_a_difference_is_a_warning(told):
 
 
 def test_a_control_with_few_replicates_says_that_they_are_few(told):
-    assert "2 replicates; at least 5 are needed" in told(control_ratio=1.0, replicates=2)
+    assert "2 replicates; at least 6 are needed" in told(control_ratio=1.0, replicates=2)
 
 
 def test_a_run_without_a_control_says_so(frames):

@@ -54,7 +54,7 @@ def test_what_stays_open_says_what_is_needed(of_ways):
         best.says == "inconclusive between TensorFlow (graph) and PyTorch (loop with fused Adam) at batch 64"
     )
     assert best.sure.startswith(
-        "2 replicates; at least 5 are needed. TensorFlow's speed over PyTorch's so far"
+        "2 replicates; at least 6 are needed. TensorFlow's speed over PyTorch's so far"
     )
 
 

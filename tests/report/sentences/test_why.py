@@ -31,7 +31,7 @@ def test_sentences_say_how_far_apart_and_why_and_how_surely():
     assert "from what was typed (above all input pipeline 1.83), times 1." in speed
     assert speed.endswith("that stays unexplained.")
     assert "+5.70 from what was typed (above all scaling +5.60)" in accuracy
-    assert "2 whole walks, where at least 5 are needed" in sure
+    assert "2 whole walks, where at least 6 are needed" in sure
 
 
 def test_a_slower_first_end_is_told_from_the_other_side():
