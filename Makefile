@@ -9,7 +9,7 @@ DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
 BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size EPOCHS=--epochs MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within AT_BEST=--at-best SHARE_CORES=--share-cores \
-  ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env \
+  ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env RESUME=--resume \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
 CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size MODE=--mode PRECISION=--precision \
@@ -74,6 +74,8 @@ help: ## Show this page
 	@echo '  AT_BEST        no: do not go on to each framework at its best in the time left'
 	@echo '  SHARE_CORES    no: leave the contenders of a match on whichever core the system puts them'
 	@echo '  ROUND          least seconds of a round'
+	@echo '  RESUME         bench: go on with a run that was not finished: its identifier, or latest'
+	@echo '  WAIT, FORCE    yes: wait for another measurement on this machine, or measure beside it'
 	@echo '  TRIES          calibrate: tries of each planted slow-down'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
@@ -91,14 +93,17 @@ help: ## Show this page
 setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is there
 	@:
 
+# What is done about another measurement on this machine: options without a value.
+BESIDE = $(if $(WAIT),--wait) $(if $(FORCE),--force)
+
 bench: $(READY) ## Measure, store and draw
-	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS))
+	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS)) $(BESIDE)
 
 calibrate: $(READY) ## Find out what this machine can tell apart (an hour)
-	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS))
+	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS)) $(BESIDE)
 
 explain: $(READY) ## Measure why the article's two listings differ (ten minutes)
-	@$(RUN) -m harness explain $(call options,$(EXPLAIN_OPTIONS)) $(foreach case,$(CASES),$(call quoted,$(case)))
+	@$(RUN) -m harness explain $(call options,$(EXPLAIN_OPTIONS)) $(BESIDE) $(foreach case,$(CASES),$(call quoted,$(case)))
 
 report: $(READY) ## Draw the page of the latest run again
 	@$(RUN) -m harness report $(call options,$(REPORT_OPTIONS))
@@ -110,7 +115,7 @@ doctor: $(READY) ## Say what is there, what is missing and what that disables
 	@$(RUN) -m harness doctor $(call options,$(DOCTOR_OPTIONS))
 
 selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
-	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS))
+	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS)) $(BESIDE)
 
 # One more at a time than there are cores (tests/conftest.py), each file's by one: many tests wait for workers.
 PYTEST = $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -193,9 +193,8 @@ class Session:
                 played = run_match(match, conditions, Silent(), known)
                 if match.role is Role.COMPARISON:
                     known.look(match.kind, played, time.monotonic() - begin_s)
-                for trial in played:
-                    self._store.save_trial(trial)
-                    self._trials[case.id].append(trial)
+                self._store.save_match(played)
+                self._trials[case.id] += played
         return self._trials[case.id]
 
     def _matches(self, case: Case) -> list[Match]:

@@ -6,7 +6,9 @@
     │   ├── DeviceUnavailable    a device that not every framework can use
     │   ├── FrameworkMissing     a framework that is not installed
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
+    │   ├── MachineInUse         another measurement is going on
     │   ├── NotComparable        two runs whose ratio would not mean what it says
+    │   ├── NotResumable         a run whose rest would be measured otherwise than its beginning
     │   ├── NoTemporaryFolder    no folder for what only lives as long as a worker
     │   └── ResultsUnusable      a results or reports folder that cannot be read or written
     ├── CertificateFailed        exit 3: the frameworks did not do the same work
@@ -18,7 +20,8 @@
     │   │   ├── WrongDevice      the framework works elsewhere than where it was told to
     │   │   └── OtherWork        what a timed round ran is not what it was told to run
     │   ├── WorkerSilent         no answer before the deadline
-    │   └── ProtocolError        an answer that the parent cannot read
+    │   ├── LogTooLong           what it printed would fill the disk
+    │   └── ProtocolError        an answer that the parent cannot read, or did not ask for
     ├── NotStored                what was measured cannot be written: the disk is full
     └── NvmlError                the driver's management library refused or is absent
 
@@ -64,7 +67,15 @@ class DataUnavailable(UsageError):
     pass
 
 
+class MachineInUse(UsageError):
+    pass
+
+
 class NotComparable(UsageError):
+    pass
+
+
+class NotResumable(UsageError):
     pass
 
 
@@ -116,6 +127,10 @@ class OtherWork(WorkerFailed):
 
 class WorkerSilent(TrialError):
     kind: ClassVar[str] = "timeout"
+
+
+class LogTooLong(TrialError):
+    kind: ClassVar[str] = "log"
 
 
 class ProtocolError(TrialError):

@@ -16,6 +16,7 @@ from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.measure import host
+from harness.measure.alone import PLACE_VARIABLE
 from harness.work.workload import Dataset
 from tests.commands import Commands, fork_all_roles
 
@@ -33,6 +34,14 @@ def pytest_collection_modifyitems(items):
     """Files with slow tests first: what is left at the end is short, and all processes end together."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_lock(tmp_path_factory):
+    """Tests of several processes run at once: none waits for another's measurements."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLACE_VARIABLE, str(tmp_path_factory.mktemp("lock")))
+        yield
 
 
 @pytest.fixture(scope="session")

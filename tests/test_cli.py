@@ -22,7 +22,8 @@ def harness(commands, tmp_path):
     """Run `harness` in an empty folder; scripted adapters stand in for the frameworks where asked."""
 
     def run(*arguments, scripts=None, **environment):
-        settings = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"} | environment
+        settings = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+        settings |= environment
         for framework, script in (scripts or {}).items():
             settings[f"EVENMATCH_ADAPTER_{framework.upper()}"] = "harness.frameworks.scripted"
             settings[f"EVENMATCH_SCRIPT_{framework.upper()}"] = json.dumps(script)

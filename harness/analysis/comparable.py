@@ -18,9 +18,9 @@ MACHINE: Final = ("hostname", "cpu_model", "cpu_usable", "gpu_names")
 
 # What belongs to the run itself, and is expected to differ.
 _OWN: Final = {
-    "run_id", "status", "started_at", "finished_at", "wall_s", "timed_s", "command", "trials_planned",
-    "trials_ok", "trials_failed", "stopped_because", "certificate_ids", "load_1min_start", "load_1min_end",
-    "cpu_busy_before", "memory_available_bytes",
+    "run_id", "status", "started_at", "finished_at", "resumed_at", "wall_s", "timed_s", "command",
+    "trials_planned", "trials_ok", "trials_failed", "stopped_because", "certificate_ids", "load_1min_start",
+    "load_1min_end", "cpu_busy_before", "memory_available_bytes",
 }  # fmt: skip
 
 # Columns that hold many settings, and what these are called.
@@ -67,7 +67,12 @@ def obstacles(a: Frames, b: Frames) -> Iterator[Obstacle]:
 
 def differences(a: Frames, b: Frames) -> pd.DataFrame:
     """In what the provenance of two runs differs: one row a column or setting, `what`, `a` and `b`."""
-    facts_a, facts_b = dict(_facts(_run(a))), dict(_facts(_run(b)))
+    return differing(_run(a), _run(b))
+
+
+def differing(a: dict[str, Any], b: dict[str, Any]) -> pd.DataFrame:
+    """As `differences`, of the rows of two runs, or of one and of what would be stored of it now."""
+    facts_a, facts_b = dict(_facts(a)), dict(_facts(b))
     rows = [
         {"what": what, "a": facts_a.get(what, _ABSENT), "b": facts_b.get(what, _ABSENT)}
         for what in dict.fromkeys([*facts_a, *facts_b])

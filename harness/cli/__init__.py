@@ -6,6 +6,7 @@ Heavy imports wait inside the commands, so that `--help` answers at once.
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from types import FrameType
@@ -16,15 +17,20 @@ import typer
 from harness import __version__
 from harness.cli.explain import explain
 from harness.cli.measure import bench, calibrate, data, doctor, parity
-from harness.cli.results import compare, export, history, import_, report
+from harness.cli.results import check, compare, export, history, import_, report
 from harness.cli.selfcheck import selfcheck
 from harness.errors import HarnessError
 
-_COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, data, doctor,
-             selfcheck)  # fmt: skip
+_COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, check, data,
+             doctor, selfcheck)  # fmt: skip
 
 # SIGHUP is not everywhere.
-_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ENDING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+# The exit status of what was ended by Ctrl-C.
+_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="harness",
@@ -61,7 +67,7 @@ def _end_as_interrupted() -> None:
     Where the caller has one ignored, as nohup has, it stays so.
     """
     for number in _ENDING:
-        if signal.getsignal(number) is signal.SIG_DFL:
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
 
 
@@ -69,6 +75,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # Once: `timeout` signals the process and then its group, and the second would end the ending.
     for number in _ENDING:
         signal.signal(number, lambda *_: None)
+    # But who presses Ctrl-C again wants no ending at all: the guardian ends the workers, and no file is torn.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     raise KeyboardInterrupt
 
 
@@ -85,4 +93,4 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("harness: interrupted", err=True)
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)

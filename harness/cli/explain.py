@@ -11,6 +11,7 @@ from harness.cli.options import (
     DataDir,
     DatasetName,
     Device,
+    Force,
     Json,
     PassEnv,
     Reports,
@@ -20,6 +21,8 @@ from harness.cli.options import (
     Threads,
     Timeout,
     TrainSamples,
+    Wait,
+    measuring,
     settings_of,
     typed,
 )
@@ -50,6 +53,8 @@ def explain(
     data_dir: DataDir = None,
     results: Results = None,
     reports: Reports = None,
+    wait: Wait = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Measure why two programs differ: change one into the other, one thing at a time."""
@@ -72,15 +77,17 @@ def explain(
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.sessions import explanation  # noqa: PLC0415
     from harness.terminal.explaining import ExplainDisplay, show_explanation  # noqa: PLC0415
-    from harness.terminal.live import DataDisplay  # noqa: PLC0415
+    from harness.terminal.live import DataDisplay, say_load  # noqa: PLC0415
 
-    with DataDisplay() as display:
-        settings, a, b = explanation.prepare(settings, cases or [], display)
-        data_root = session.find_data(settings, display)
-    with ExplainDisplay(a, b, settings) as display:
-        found = explanation.explain(
-            a, b, settings, data_root, command=typed(), observer=display, beside=beside
-        )
+    with measuring(wait=wait, force=force):
+        with DataDisplay() as display:
+            settings, a, b = explanation.prepare(settings, cases or [], display)
+            data_root = session.find_data(settings, display)
+        say_load()
+        with ExplainDisplay(a, b, settings) as display:
+            found = explanation.explain(
+                a, b, settings, data_root, command=typed(), observer=display, beside=beside
+            )
     show_explanation(found, settings.results, as_json=json)
     if found.outcome.status == "interrupted":
         raise typer.Exit(130)

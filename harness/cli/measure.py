@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,6 +16,7 @@ from harness.cli.options import (
     Device,
     Epochs,
     EvalBatchSize,
+    Force,
     Frameworks,
     Json,
     ModeNames,
@@ -25,6 +26,7 @@ from harness.cli.options import (
     Replicates,
     Reports,
     Results,
+    Resume,
     RoundSeconds,
     Seed,
     ShareCores,
@@ -32,12 +34,24 @@ from harness.cli.options import (
     Threads,
     Timeout,
     TrainSamples,
+    Wait,
     Within,
+    in_one,
+    measuring,
+    refuse_beside,
+    settings_from,
     settings_of,
     typed,
 )
 from harness.errors import CertificateFailed
+from harness.settings.config import Settings
 from harness.settings.presets import CALIBRATION_DEFAULTS
+
+if TYPE_CHECKING:
+    from harness.sessions.resuming import Unfinished
+
+# What may be said beside a run that goes on: where things are.
+_PLACES: Final = frozenset({"results", "reports", "data_dir"})
 
 
 def bench(
@@ -66,52 +80,88 @@ def bench(
     data_dir: DataDir = None,
     results: Results = None,
     reports: Reports = None,
+    resume: Resume = None,
+    wait: Wait = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Measure two frameworks, write parquet files and the page."""
-    settings = settings_of(
-        preset=preset,
-        frameworks=frameworks,
-        device=device,
-        batch_size=batch_size,
-        epochs=epochs,
-        mode=mode,
-        precision=precision,
-        dataset=dataset,
-        seed=seed,
-        train_samples=train_samples,
-        eval_batch_size=eval_batch_size,
-        threads=threads,
-        replicates=replicates,
-        budget_s=budget,
-        within=within,
-        at_best=at_best,
-        share_cores=share_cores,
-        round_s=round_s,
-        timeout_s=timeout,
-        pass_env=pass_env,
-        allow_mismatch="yes" if allow_mismatch else None,
-        data_dir=data_dir,
-        results=results,
-        reports=reports,
-    )
+    given: dict[str, Text] = {
+        "preset": preset,
+        "frameworks": frameworks,
+        "device": device,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "mode": mode,
+        "precision": precision,
+        "dataset": dataset,
+        "seed": seed,
+        "train_samples": train_samples,
+        "eval_batch_size": eval_batch_size,
+        "threads": threads,
+        "replicates": replicates,
+        "budget_s": budget,
+        "within": within,
+        "at_best": at_best,
+        "share_cores": share_cores,
+        "round_s": round_s,
+        "timeout_s": timeout,
+        "pass_env": in_one(pass_env),
+        "allow_mismatch": "yes" if allow_mismatch else None,
+        "data_dir": data_dir,
+        "results": results,
+        "reports": reports,
+    }
+    settings = settings_from(given)
+    if resume is not None:
+        refuse_beside("RESUME", resume, given, but=_PLACES)
+    with measuring(wait=wait, force=force):
+        if resume is None:
+            _bench(settings, None, as_json=json)
+        else:
+            _go_on(resume, settings, as_json=json)
+
+
+def _go_on(name: str, asked: Settings, *, as_json: bool) -> None:
+    """Measure what is missing of a run; of one that misses nothing show what it says."""
+    from harness.sessions import bench as session  # noqa: PLC0415
+    from harness.sessions import resuming  # noqa: PLC0415
+    from harness.terminal.answers import show_finished  # noqa: PLC0415
+
+    run = resuming.find(name, asked)
+    if not run.is_finished:
+        _bench(run.settings, run, as_json=as_json)
+        return
+    frames, drawn = session.report(run.settings, [run.run_id])
+    show_finished(frames, drawn, run.settings.results, as_json=as_json)
+
+
+def _bench(settings: Settings, unfinished: Unfinished | None, *, as_json: bool) -> None:
+    """A run from its beginning, or what is missing of one."""
     from harness.engine.forking import ForkServers  # noqa: PLC0415
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.sessions import proven  # noqa: PLC0415
     from harness.terminal.answers import show_run  # noqa: PLC0415
-    from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay  # noqa: PLC0415
+    from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay, say_load  # noqa: PLC0415
 
     with DataDisplay() as display:
         planned = session.prepare(settings, display)
         data_root = session.find_data(settings, display)
+    say_load()
     with ForkServers() as servers:
         with ProofDisplay(len(proven.provable(planned))) as display:
             proofs = proven.prove(planned, data_root, servers=servers, observer=display)
-        with RunDisplay(planned) as display:
+        with RunDisplay(planned, unfinished) as display:
             run = session.bench(
-                planned, data_root, proofs, command=typed(), servers=servers, observer=display
+                planned,
+                data_root,
+                proofs,
+                command=typed(),
+                servers=servers,
+                observer=display,
+                unfinished=unfinished,
             )
-    show_run(run, settings.results, as_json=json)
+    show_run(run, settings.results, as_json=as_json)
     if run.outcome.status == "interrupted":
         raise typer.Exit(130)
     if run.uncertified and not settings.allow_mismatch:
@@ -194,6 +244,8 @@ def calibrate(
     pass_env: PassEnv = None,
     data_dir: DataDir = None,
     results: Results = None,
+    wait: Wait = False,
+    force: Force = False,
 ) -> None:
     """Find out what this machine can tell apart: the same code twice, and once slowed."""
     settings = settings_of(
@@ -220,13 +272,15 @@ def calibrate(
     )
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_calibration  # noqa: PLC0415
-    from harness.terminal.live import CalibrationDisplay, DataDisplay  # noqa: PLC0415
+    from harness.terminal.live import CalibrationDisplay, DataDisplay, say_load  # noqa: PLC0415
 
-    with DataDisplay() as display:
-        planned = session.prepare_calibration(settings, display)
-        data_root = session.find_data(settings, display)
-    with CalibrationDisplay(planned) as display:
-        attempts = session.calibrate(planned, data_root, usual=usual, observer=display)
+    with measuring(wait=wait, force=force):
+        with DataDisplay() as display:
+            planned = session.prepare_calibration(settings, display)
+            data_root = session.find_data(settings, display)
+        say_load()
+        with CalibrationDisplay(planned) as display:
+            attempts = session.calibrate(planned, data_root, usual=usual, observer=display)
     show_calibration(attempts)
 
 

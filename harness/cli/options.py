@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.settings.config import Settings, resolve
+from harness.errors import BadOption
+from harness.settings.config import LABELS, Settings, resolve
 
 Text = str | None
 
@@ -51,6 +53,11 @@ PassEnv = Annotated[
 DataDir = Annotated[Text, typer.Option(help="Folder with the four idx files, raw or .gz.")]
 Results = Annotated[Text, typer.Option(help="Folder of the parquet files.")]
 Reports = Annotated[Text, typer.Option(help="Folder of the page.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for another measurement's end.")]
+Force = Annotated[bool, typer.Option("--force", help="Measure beside another measurement.")]
+Resume = Annotated[
+    Text, typer.Option(help="Go on with a run that was not finished: its identifier, or latest.")
+]
 Json = Annotated[
     bool, typer.Option("--json", help="The answer as JSON, and nothing else on standard output.")
 ]
@@ -60,8 +67,44 @@ def settings_of(
     defaults: Mapping[str, str] | None = None, *, pass_env: list[str] | None = None, **given: Text
 ) -> Settings:
     """Settings from what was given, the environment and `harness.toml` in the working folder."""
-    given["pass_env"] = ",".join(pass_env) if pass_env else None
+    return settings_from(given | {"pass_env": in_one(pass_env)}, defaults)
+
+
+def settings_from(given: Mapping[str, Text], defaults: Mapping[str, str] | None = None) -> Settings:
+    """As `settings_of`, of what was given by name."""
     return resolve(given, os.environ, Path.cwd(), defaults)
+
+
+def in_one(pass_env: list[str] | None) -> Text:
+    """Variables that were let in one by one, as the setting is written."""
+    return ",".join(pass_env) if pass_env else None
+
+
+def refuse_beside(option: str, value: str, given: Mapping[str, Text], *, but: frozenset[str]) -> None:
+    """Refuse what was given beside an option that leaves nothing to say, but for these.
+
+    Raises:
+        BadOption: naming what has to go.
+    """
+    others = [LABELS[name] for name, text in given.items() if text is not None and name not in but]
+    if others:
+        raise BadOption(option, value, f"it without {', '.join(others)}: a run goes on with its own settings")
+
+
+@contextmanager
+def measuring(*, wait: bool, force: bool) -> Iterator[None]:
+    """Have the machine alone while the block measures, without the folders that killed measurements left.
+
+    Raises:
+        MachineInUse: somebody else measures, and that is neither to be waited for nor suffered.
+    """
+    from harness.measure import scratch  # noqa: PLC0415
+    from harness.measure.alone import alone  # noqa: PLC0415
+    from harness.terminal.live import say  # noqa: PLC0415
+
+    with alone(typed(), wait=wait, force=force, notice=say):
+        scratch.sweep()
+        yield
 
 
 def typed() -> str:

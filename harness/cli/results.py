@@ -1,4 +1,4 @@
-"""The commands that read what is on disk: report, compare, history, export."""
+"""The commands that read what is on disk: report, compare, history, export, check."""
 
 from __future__ import annotations
 
@@ -88,6 +88,18 @@ def export(
     text = runs.export(settings, names or ["latest"], form, target)
     if target is None:
         typer.echo(text, nl=False)
+
+
+def check(*, results: Results = None) -> None:
+    """Look through a results folder: what cannot be read, is double, missing or left; mend what is safe."""
+    settings = settings_of(results=results)
+    from harness.sessions import runs  # noqa: PLC0415
+    from harness.terminal.answers import show_inspection  # noqa: PLC0415
+
+    found = runs.check(settings.results)
+    show_inspection(settings.results, found)
+    if any(one.is_harm for one in found):
+        raise typer.Exit(1)
 
 
 def import_(

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import PassEnv, Results, Text, Threads, settings_of, typed
+from harness.cli.options import (
+    Force,
+    PassEnv,
+    Results,
+    Text,
+    Threads,
+    Wait,
+    measuring,
+    settings_of,
+    typed,
+)
 from harness.settings.presets import SELFCHECK_DEFAULTS
 
 
@@ -18,6 +28,8 @@ def selfcheck(
     threads: Threads = None,
     pass_env: PassEnv = None,
     results: Results = None,
+    wait: Wait = False,
+    force: Force = False,
 ) -> None:
     """Check the harness itself on this machine: clocks, memory, proofs, partners; one folder, one page."""
     settings = settings_of(
@@ -32,9 +44,10 @@ def selfcheck(
     from harness.terminal.live import DataDisplay  # noqa: PLC0415
     from harness.terminal.selfchecking import CheckDisplay, show_selfcheck  # noqa: PLC0415
 
-    with DataDisplay() as display:
-        prepared = session.prepare(settings, steps or "", display)
-    found = session.selfcheck(prepared, settings, command=typed(), observer=CheckDisplay())
+    with measuring(wait=wait, force=force):
+        with DataDisplay() as display:
+            prepared = session.prepare(settings, steps or "", display)
+        found = session.selfcheck(prepared, settings, command=typed(), observer=CheckDisplay())
     show_selfcheck(found)
     if found.failed or found.drawn.failure is not None:
         raise typer.Exit(1)

@@ -56,7 +56,7 @@ def calibrate(
     run_id: str,
     data_root: Path,
     logs: Path,
-    save: Callable[[Trial], None],
+    save: Callable[[Sequence[Trial]], None],
     save_try: Callable[[Sequence[Attempt]], None],
     observer: CalibrationObserver,
     usual: bool = True,
@@ -109,7 +109,7 @@ class _Try:
     replicates: int
     conditions: Conditions
     known: Known
-    save: Callable[[Trial], None]
+    save: Callable[[Sequence[Trial]], None]
     observer: CalibrationObserver
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -131,8 +131,7 @@ class _Try:
             match = replace(self.match, replicate=replicate)
             played = run_match(match, self.conditions, self.observer, self.known)
             trials += played
-            for trial in played:
-                self.save(trial)
+            self.save(played)
             log_ratio = Ratios(played).log_ratio(0, 1)
             if log_ratio is None:
                 return None
@@ -155,6 +154,7 @@ class _Try:
         begin_s = time.monotonic()
         enough_s = self.conditions.enough_s * self.replicates
         trials = [self._alone(number, enough_s) for number in self.match.seats]
+        self.save(trials)
         if any(trial.failure for trial in trials):
             return []
         first_s, second_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
@@ -178,16 +178,14 @@ class _Try:
         seat = Seat(number, match, self.conditions)
         seat.start()
         seat.wait()
-        pace = self.known.paces[self.match.kind]
+        pace = self.known.pace(self.match, [], all_said=False)
         for parts in plan_rounds(self.match.case, pace, self.conditions.round_s).train:
             if seat.failure or seat.trained_s >= enough_s:
                 break
             seat.train(parts, place=0, passes=0)
         seat.finish()
         seat.close()
-        trial = seat.trial()
-        self.save(trial)
-        return trial
+        return seat.trial()
 
     def _attempt(
         self,

@@ -57,7 +57,7 @@ def explain(
     run_id: str,
     data_root: Path,
     logs: Path,
-    save: Callable[[Trial], None],
+    save: Callable[[Sequence[Trial]], None],
     save_change: Callable[[Change], None],
     observer: ExplainObserver,
     beside: bool = False,
@@ -97,7 +97,7 @@ class _Walks:
     ends: tuple[Contender, Contender]
     beside: Sequence[Leg]
     conditions: Conditions
-    save: Callable[[Trial], None]
+    save: Callable[[Sequence[Trial]], None]
     save_change: Callable[[Change], None]
     observer: ExplainObserver
     known: Known = field(default_factory=Known)
@@ -205,8 +205,9 @@ class _Walks:
         )
 
     def keep(self, trials: tuple[Trial, ...]) -> None:
+        if trials:
+            self.save(trials)
         for trial in trials:
-            self.save(trial)
             self.tally.count(trial)
             self.observer.trial_done(trial)
 

@@ -20,6 +20,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
+from harness.engine.guarding import GUARDIAN
 from harness.engine.process import Process, WorkerProcess, begun, end, kill_group, last_words, readable
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
@@ -189,6 +190,7 @@ class Forked:
         if not line:
             raise BrokenPipeError("the fork server has ended, or could not fork")
         self.pid = int(line)
+        GUARDIAN.begun(self.pid)
 
     def poll(self) -> int | None:
         try:

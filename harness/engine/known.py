@@ -12,13 +12,16 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.ratios import Ratios
-from harness.engine.rounds import Pace
+from harness.engine.rounds import Pace, fastest
+from harness.settings.grid import Match
 from harness.work.records import Phase, Trial
 
 # The median of fewer gives way to a burst that hits some of them (docs/decisions/0002-the-interval.md).
@@ -58,11 +61,30 @@ class _Kind:
 
 
 class Known:
-    """What a run knows of its matches by kind; `paces` decide the rounds, the same for all replicates."""
+    """What a run knows of its matches by kind, whose paces decide the rounds, the same for all replicates."""
 
     def __init__(self) -> None:
-        self.paces: dict[str, Pace] = {}
+        self._paces: dict[str, Pace] = {}
         self._kinds: dict[str, _Kind] = defaultdict(_Kind)
+
+    def pace(self, match: Match, said: Sequence[Mapping[str, float | None]], *, all_said: bool) -> Pace:
+        """The pace that cuts a match's rounds: its kind's, settled by the first in which all have spoken.
+
+        `said` are the words of the workers that have started, `train_sample_s` and `evaluate_s`.
+        """
+        if match.kind in self._paces:
+            return self._paces[match.kind]
+        pace = fastest(match.case, said)
+        if all_said:
+            self._paces[match.kind] = pace
+        return pace
+
+    def recall(self, match: Match, trials: Sequence[Trial]) -> None:
+        """Settle the kind's pace by what the workers of an earlier match said, as it did then."""
+        for _, part in groupby(trials, key=attrgetter("part")):
+            paces = [trial.pace for trial in part]
+            said = [one for one in paces if one is not None]
+            self.pace(match, said, all_said=len(said) == len(paces))
 
     def look(self, kind: str, trials: Sequence[Trial], took_s: float) -> None:
         """See what a match took and said. One that memory split, or a contender failed in, tells nothing."""

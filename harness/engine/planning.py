@@ -8,7 +8,7 @@ from typing import Final
 
 from harness.engine.conditions import Conditions
 from harness.engine.known import FEWEST_TURNS, Known
-from harness.engine.rounds import Pace, Rounds, fastest, plan_rounds
+from harness.engine.rounds import Rounds, plan_rounds
 from harness.settings.grid import Match
 from harness.work.workload import WHOLE_EPOCHS
 
@@ -41,16 +41,7 @@ class Planning:
         self._conditions = conditions
         self._said = said
         self._known = known
-        self._pace = self._settled(all_said=all_said)
-
-    def _settled(self, *, all_said: bool) -> Pace:
-        kind = self._match.kind
-        if kind in self._known.paces:
-            return self._known.paces[kind]
-        pace = fastest(self._match.case, self._said)
-        if all_said:
-            self._known.paces[kind] = pace
-        return pace
+        self._pace = known.pace(match, said, all_said=all_said)
 
     def rounds(self, count: int | None) -> Rounds:
         """So many rounds; without a number those of the case's epochs."""

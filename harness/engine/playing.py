@@ -19,7 +19,7 @@ from harness.engine.seat import Seat
 from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
 from harness.settings.grid import Match
-from harness.work.records import Role, Trial
+from harness.work.records import INTERRUPTED, Role, Trial
 from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 
 # Matches that tell a case's speed.
@@ -68,7 +68,7 @@ def run_match(
             sitting.measure_energy()
             sitting.finish()
         except KeyboardInterrupt:
-            sitting.fail("interrupted", "the run was interrupted before this trial finished")
+            sitting.interrupt()
             sitting.close()
             raise Interrupted((*trials, *sitting.trials())) from None
         sitting.close()
@@ -215,8 +215,8 @@ class _Sitting:
             except BaseException:
                 # The threads end with the workers that they wait for.
                 pool.shutdown(wait=False, cancel_futures=True)
+                self.interrupt()
                 for seat in seats:
-                    seat.fail("interrupted", "the run was interrupted before this trial finished")
                     seat.kill()
                 raise
 
@@ -246,9 +246,9 @@ class _Sitting:
         for seat in self._seats.values():
             seat.finish()
 
-    def fail(self, kind: str, reason: str) -> None:
+    def interrupt(self) -> None:
         for seat in self._seats.values():
-            seat.fail(kind, reason)
+            seat.fail(INTERRUPTED, "the run was interrupted before this trial finished")
 
     def close(self) -> None:
         """End all workers; the next match finds the GPU's memory as this one did."""

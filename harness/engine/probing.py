@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
-from harness.engine.process import WorkerProcess, begun, kill_group
+from harness.engine.process import WorkerProcess, begun, end, kill_group
 from harness.engine.surroundings import environment
 from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
 from harness.frameworks import registry
@@ -99,7 +99,7 @@ def tries(framework: str, ability: Ability, device: str, passed: Sequence[str] =
         finally:
             # What it calls, a compiler, is a process of its own, and may be what hangs.
             kill_group(process)
-            process.wait()
+            end(process)
         said = (place / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     if status == 0:
         return Probed(said=said[-1], usable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -15,7 +16,9 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Protocol, Self
 
 import harness.worker
+from harness.engine.guarding import GUARDIAN
 from harness.errors import (
+    LogTooLong,
     OtherWork,
     OutOfMemory,
     ProtocolError,
@@ -32,7 +35,16 @@ from harness.worker.protocol import Do, Message, dump, parse
 ISOLATED: Final = ("-P", "-s", str(Path(harness.worker.__file__).with_name("isolated.py").absolute()))
 
 _CHUNK_BYTES: Final = 1 << 16
+_MOST_ANSWER_BYTES: Final = 1 << 24
 _GRACE_S: Final = 5.0
+
+# A log longer than this ends its trial, and is cut. Whoever waits looks so often, never within a usual round.
+_MOST_LOG_BYTES: Final = 1 << 24
+_LOOK_S: Final = 1.0
+# No file of a worker grows beyond this, so that a log cannot fill a disk between two looks.
+_MOST_FILE_BYTES: Final = 1 << 30
+# Of a log's end so much is read for its last words.
+_TAIL_BYTES: Final = 1 << 12
 
 # What a worker says that its failure was.
 _FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
@@ -70,6 +82,7 @@ class WorkerProcess:
             unused.callback(os.close, self._replies)
             self._process = self._begun(environment, folder, inbox, outbox, log.fileno())
             unused.pop_all()
+        _bound_files(self.pid)
 
     def _begun(
         self, environment: Mapping[str, str], folder: Path, inbox: int, outbox: int, log: int
@@ -98,7 +111,12 @@ class WorkerProcess:
 
         Raises:
             WorkerDied: the process has ended (its status or signal).
+            LogTooLong: it has printed too much.
+            ProtocolError: it has said something that it was not asked for.
         """
+        self._require_short_log()
+        if self._unread or (readable(self._replies, 0.0) and self._heard_more()):
+            raise ProtocolError(f"it said more than it was asked for, before {do}")
         try:
             os.write(self._requests, dump({"do": do, **details}))
         except BrokenPipeError:
@@ -110,7 +128,8 @@ class WorkerProcess:
         Raises:
             WorkerFailed: the worker answered with an error (its sentence), of the kind that it names.
             WorkerDied: the process ended instead of answering (its status or signal).
-            WorkerSilent: no answer within `timeout_s`.
+            WorkerSilent: no answer within `timeout_s`; its last words.
+            LogTooLong: it has printed too much.
             ProtocolError: the answer cannot be read.
         """
         reply = parse(self._read_line(do, timeout_s))
@@ -125,14 +144,29 @@ class WorkerProcess:
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._unread:
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not readable(self._replies, left_s):
-                raise WorkerSilent(f"no answer to {do} within {timeout_s:g} s")
-            chunk = os.read(self._replies, _CHUNK_BYTES)
-            if not chunk:
-                raise WorkerDied(self._epitaph())
-            self._unread += chunk
+            if left_s <= 0:
+                said = last_words(self.log_path)
+                raise WorkerSilent(f"no answer to {do} within {timeout_s:g} s; its log says: {said}")
+            if readable(self._replies, min(left_s, _LOOK_S)):
+                self._heard_more()
+            self._require_short_log()
         line, _, self._unread = self._unread.partition(b"\n")
         return line
+
+    def _heard_more(self) -> bool:
+        """Take what there is to read; it has to be something, and no more than an answer can be."""
+        chunk = os.read(self._replies, _CHUNK_BYTES)
+        if not chunk:
+            raise WorkerDied(self._epitaph())
+        self._unread += chunk
+        if len(self._unread) > _MOST_ANSWER_BYTES:
+            raise ProtocolError(f"an answer of more than {_MOST_ANSWER_BYTES >> 20} MiB")
+        return True
+
+    def _require_short_log(self) -> None:
+        if self.log_path.stat().st_size > _MOST_LOG_BYTES:
+            said = last_words(self.log_path)
+            raise LogTooLong(f"it printed more than {_MOST_LOG_BYTES >> 20} MiB; its log says: {said}")
 
     def _epitaph(self) -> str:
         try:
@@ -143,13 +177,16 @@ class WorkerProcess:
             return f"it ended with exit status {status}; its log says: {last_words(self.log_path)}"
         name = signal.Signals(-status).name
         hint = " (often: out of memory)" if -status == signal.SIGKILL else ""
-        return f"it was ended by {name}{hint}"
+        return f"it was ended by {name}{hint}; its log says: {last_words(self.log_path)}"
 
     def close(self) -> None:
         """End the process and all that it started; one that has finished is only waited for."""
         os.close(self._requests)
         end(self._process)
         os.close(self._replies)
+        with suppress(OSError):
+            if self.log_path.stat().st_size > _MOST_LOG_BYTES:
+                os.truncate(self.log_path, _MOST_LOG_BYTES)
         self._open.close()
 
     def kill(self) -> None:
@@ -174,6 +211,7 @@ def end(process: Process) -> None:
         process.wait(_GRACE_S)
     kill_group(process)
     process.wait()
+    GUARDIAN.ended(process.pid)
 
 
 def kill_group(process: Process) -> None:
@@ -193,9 +231,9 @@ def begun(
     """Run a module of this package isolated, in a folder, with what it prints going to a log.
 
     It keeps these descriptors beside its own. In a session of its own: Ctrl-C reaches the parent alone, which
-    then ends what it began.
+    then ends what it began, and the guardian does where the parent cannot.
     """
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, *ISOLATED, module, *arguments],
         env=dict(environment),
         cwd=folder,
@@ -205,12 +243,23 @@ def begun(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    GUARDIAN.begun(process.pid)
+    return process
 
 
 def last_words(log: Path) -> str:
     """The last line of a log, cut where it is long."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "nothing"
+
+
+def _bound_files(pid: int) -> None:
+    """Let a process write no file beyond what is reasonable, where the system can be told that."""
+    if hasattr(resource, "prlimit"):
+        with suppress(OSError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (_MOST_FILE_BYTES, _MOST_FILE_BYTES))
 
 
 def readable(descriptor: int, within_s: float | None) -> bool:

@@ -8,7 +8,7 @@ wherever it is timed. How many rounds there are is another matter: see `known`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -48,7 +48,7 @@ class Pace:
     evaluate_s: float | None
 
 
-def fastest(case: Case, said: Sequence[dict[str, float | None]]) -> Pace:
+def fastest(case: Case, said: Sequence[Mapping[str, float | None]]) -> Pace:
     """The pace that decides: a round must be long enough for the fastest too.
 
     `said` are the workers' own words, `train_sample_s` and `evaluate_s`.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from harness.engine.conditions import Conditions
 from harness.engine.cores import keep
 from harness.engine.joining import joined
+from harness.engine.limits import limit_s, pace_of, seconds
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
 from harness.engine.warming import marked
-from harness.errors import OutOfMemory, TrialError, WorkerDied
+from harness.errors import OutOfMemory, ProtocolError, TrialError, WorkerDied
 from harness.measure import host
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
@@ -62,6 +64,7 @@ class Seat:
         self._wall_s = 0.0
         self._startup: Startup | None = None
         self._started: Message = {}
+        self._pace: dict[str, float | None] | None = None
         self._finished: Message = {}
         self._turn: Turn = ()
         self._rounds: list[Round] = []
@@ -131,17 +134,19 @@ class Seat:
         return conditions.servers.worker(self.contender.framework, device, surroundings, self._log_path)
 
     def wait(self) -> None:
-        reply = self._hear(Do.START)
+        reply = self._hear(Do.START, self._conditions.timeout_s)
         if self._gpu is not None:
             self._gpu.end()
         if reply is not None:
-            self._started = reply
-            self._startup = Startup(**reply["startup"])
+            with self._understood(Do.START):
+                self._startup = Startup(**reply["startup"])
+                self._pace = pace_of(reply)
+                self._started = reply
 
     @property
     def pace(self) -> dict[str, float | None] | None:
         """What the worker says of its speed; None when it did not start."""
-        return self._started.get("pace")
+        return self._pace
 
     def plan(self, *, samples: int, evaluations: int, cores: Collection[int] = ()) -> None:
         """Tell the worker how many samples it will train, how often it will be asked to evaluate, and where.
@@ -170,38 +175,38 @@ class Seat:
                 evaluation = self._ask(Do.EVALUATE, passes=passes)
                 evaluations.append((part.epoch, evaluation, self._turn))
         if replies:
-            self._round(Phase.TRAIN, joined(replies), turns, epoch=parts[len(replies) - 1].epoch, place=place)
+            epoch = parts[len(replies) - 1].epoch
+            with self._understood(Do.TRAIN):
+                self._round(Phase.TRAIN, joined(replies), turns, epoch=epoch, place=place)
         for epoch, evaluation, watched in evaluations:
             if evaluation is not None:
-                self._round(Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place)
+                with self._understood(Do.EVALUATE):
+                    self._round(Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place)
 
     def evaluate(self, place: int, passes: int) -> None:
         """One evaluation round, wherever training has come to."""
         reply = self._ask(Do.EVALUATE, passes=passes)
         if reply is not None:
             epoch = max((one.epoch for one in self._rounds), default=1) - 1
-            self._round(Phase.EVALUATE, reply, [self._turn], epoch=epoch, place=place)
+            with self._understood(Do.EVALUATE):
+                self._round(Phase.EVALUATE, reply, [self._turn], epoch=epoch, place=place)
 
     def train_block(self, least_s: float) -> None:
         """Train whole epochs on end for so long, for what the device takes meanwhile."""
         reply = self._ask(Do.BLOCK, least_s=least_s)
         if reply is None:
             return
-        began_s, wall_s = reply["started_s"], reply["wall_s"]
-        self._energy.append(
-            EnergyBlock(
-                wall_s=wall_s,
-                samples=reply["samples"],
-                energy_j=steady_energy_j(self._turn, began_s, began_s + wall_s),
-            )
-        )
+        with self._understood(Do.BLOCK):
+            began_s, wall_s = reply["started_s"], reply["wall_s"]
+            energy_j = steady_energy_j(self._turn, began_s, began_s + wall_s)
+            self._energy.append(EnergyBlock(wall_s=wall_s, samples=reply["samples"], energy_j=energy_j))
 
     def predict(self, batch_size: int) -> None:
         reply = self._ask(Do.PREDICT, batch_size=batch_size)
         if reply is not None:
-            self._latencies.append(
-                Latency(**{name: reply[name] for name in ("batch_size", "calls", "p50_s", "p95_s", "p99_s")})
-            )
+            told = ("batch_size", "calls", "p50_s", "p95_s", "p99_s")
+            with self._understood(Do.PREDICT):
+                self._latencies.append(Latency(**{name: reply[name] for name in told}))
 
     def finish(self) -> None:
         self._finished = self._ask(Do.FINISH) or self._finished
@@ -235,15 +240,23 @@ class Seat:
             self._worker.tell(do, **details)
         except TrialError as error:
             self.fail(error.kind, str(error))
-        reply = self._hear(do)
+        reply = self._hear(do, limit_s(do, details, self._pace, self._conditions.timeout_s))
         self._turn = self._gpu.end() if self._gpu is not None else ()
         return reply
 
-    def _hear(self, do: Do) -> Message | None:
+    @contextmanager
+    def _understood(self, do: Do) -> Iterator[None]:
+        """An answer that has not what it should have is a failure of its trial, and of nothing else."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.fail(ProtocolError.kind, f"an answer to {do} that is none: {error!r}")
+
+    def _hear(self, do: Do, timeout_s: float) -> Message | None:
         if self.failure is not None or self._worker is None:
             return None
         try:
-            return self._worker.hear(do, timeout_s=self._conditions.timeout_s)
+            return self._worker.hear(do, timeout_s=timeout_s)
         except TrialError as error:
             self.fail(error.kind, str(error) + self._beside(error))
             self._finished = dict(error.facts)
@@ -265,6 +278,8 @@ class Seat:
         epoch: int,
         place: int,
     ) -> None:
+        if seconds(reply["wall_s"]) is None:
+            raise ValueError(f"a round of {reply['wall_s']} s")
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))
         gpu = None if self._gpu is None else summarised(watched)
         self._rounds.append(
@@ -308,6 +323,7 @@ class Seat:
             watched_s=self._finished.get("watched_s"),
             threads_worked=self._finished.get("threads_worked"),
             cores=self._cores,
+            pace=self.pace,
             allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},

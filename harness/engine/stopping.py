@@ -21,16 +21,18 @@ class Like(NamedTuple):
 
 
 class Budget:
-    """Seconds a run may measure for.
+    """Seconds a run may measure for, of which earlier sittings may have spent some.
 
     A match is started only when the longest one like it so far would still fit, so a run ends within its
     budget; the first match of each kind is always measured.
     """
 
-    def __init__(self, budget_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, budget_s: float, clock: Callable[[], float] = time.monotonic, *, spent_s: float = 0.0
+    ) -> None:
         self.budget_s = budget_s
         self._clock = clock
-        self._begin_s = clock()
+        self._begin_s = clock() - spent_s
         self._took_s: dict[Like, list[float]] = {}
 
     @property

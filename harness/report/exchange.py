@@ -32,9 +32,9 @@ from harness.store.frames import Frames
 SHAPE: Final = 1
 
 _RUN: Final = [
-    "run_id", "status", "stopped_because", "started_at", "wall_s", "trials_ok", "trials_failed", "hostname",
-    "cpu_model", "threads", *(one.version_column for one in registry.records()), "harness_version",
-    "git_commit", "command",
+    "run_id", "status", "stopped_because", "started_at", "wall_s", "trials_planned", "trials_ok",
+    "trials_failed", "hostname", "cpu_model", "threads", *(one.version_column for one in registry.records()),
+    "harness_version", "git_commit", "command",
 ]  # fmt: skip
 _WINGS: Final = ["replicates", "samples_per_s", "samples_per_s_low", "samples_per_s_high"]
 

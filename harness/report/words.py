@@ -107,8 +107,8 @@ def listed(items: Iterable[object]) -> str:
     return f"{', '.join(said[:-1])} and {said[-1]}"
 
 
-def plural(amount: int, noun: str) -> str:
-    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+def plural(amount: int, noun: str, many: str = "") -> str:
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {many or f'{noun}s'}"
 
 
 def interval(low: Any, high: Any, form: Callable[[Any], str] = ratio) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import pandas as pd
 
@@ -28,14 +28,16 @@ from harness.frameworks import registry
 from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
-from harness.sessions.proven import Proven
+from harness.sessions.proven import Proven, wanted_of
+from harness.sessions.resuming import Unfinished, require_same
 from harness.settings.config import Settings
-from harness.settings.grid import Plan, plan
+from harness.settings.grid import Match, Plan, plan
 from harness.store.frames import Frames
+from harness.store.holding import held
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.workload import MOST_EPOCHS, Mode
+from harness.work.workload import MOST_EPOCHS, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -120,40 +122,49 @@ def bench(
     command: str,
     servers: ForkServers,
     observer: BenchObserver,
+    unfinished: Unfinished | None = None,
 ) -> Run:
-    """Measure the certified cases, keep every trial, draw the page.
+    """Measure the certified cases, keep every match, draw the page.
 
     A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
     whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
     does not fail, it is one without a certificate. What time is left goes to each framework at its best,
     whose ways are certified then. A run that was interrupted, or that found the disk full, ends as any other:
-    what it measured is stored, marked and drawn.
+    what it measured is stored, marked and drawn. An `unfinished` one goes on.
+
+    Raises:
+        NotResumable: an unfinished run whose rest would be measured otherwise.
+        ResultsUnusable: an unfinished run that another process measures by now.
     """
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
-    # Who sits in the matches of all ways is not known before the pilots.
-    trials_planned = (
-        None if planned.best else sum(len(match.contenders) for match in planned.matches(MIN_REPLICATES))
-    )
-    run = rows.opening_row(settings, command, trials_planned=trials_planned)
-    run |= {"certificate_ids": list(proofs["certificate_id"])}
-    run |= footprint.columns(settings.frameworks, settings.device, settings.pass_env)
-    store.save_run(run)
-    proven = Proven(planned, proofs, data_root, store=store, run=run, servers=servers, observer=observer)
-    wanted, refused = proven.wanted()
-    with store.room():
-        outcome = measure(
-            replace(planned, cases=wanted, refused=refused),
-            run_id=run["run_id"],
-            data_root=data_root,
-            logs=store.logs,
-            certificates=proven.held,
-            servers=servers,
-            save=store.save_trial,
-            observer=observer,
-            prove=proven.more,
-        )
-    outcome = rows.close(store, run, outcome, began_s)
+    wanted, refused = wanted_of(planned, proofs)
+    planned = replace(planned, cases=wanted, refused=refused)
+    matches = planned_matches(planned)
+    if unfinished is None:
+        run = _opened(planned, matches, proofs, command)
+    else:
+        require_same(unfinished, proofs, matches)
+        run = rows.resumed_row(unfinished.run)
+    with held(store.folder, run["run_id"]):
+        store.clear(run["run_id"])
+        store.save_plan(run["run_id"], matches)
+        store.save_run(run)
+        proven = Proven(planned, proofs, data_root, store=store, run=run, servers=servers, observer=observer)
+        with store.room():
+            outcome = measure(
+                planned,
+                run_id=run["run_id"],
+                data_root=data_root,
+                logs=store.logs,
+                certificates=proven.held,
+                servers=servers,
+                save=store.save_match,
+                observer=observer,
+                prove=proven.more,
+                earlier=unfinished.measured if unfinished else None,
+            )
+        outcome = rows.close(store, run, outcome, began_s, earlier_s=unfinished.wall_s if unfinished else 0.0)
     frames = read(settings.results, [run["run_id"]])
     lacked_memory = frames.trials.loc[frames.trials["failure_kind"] == OutOfMemory.kind, "case_id"]
     return Run(
@@ -163,6 +174,26 @@ def bench(
         frames=frames,
         drawn=_drawn(frames, settings),
     )
+
+
+def planned_matches(planned: Plan) -> list[Match]:
+    """What a run is to measure. Who sits in a match of all ways a pilot finds; here it is all who may."""
+
+    def of_ways(case: Case, replicate: int) -> Match:
+        return Match(contenders=planned.ways(case), replicate=replicate, chosen=(0,))
+
+    return list(planned.matches(MIN_REPLICATES, of_ways if planned.best else None))
+
+
+def _opened(planned: Plan, matches: Sequence[Match], proofs: pd.DataFrame, command: str) -> dict[str, Any]:
+    """The row of a run that begins."""
+    settings = planned.settings
+    trials = None if planned.best else sum(len(match.contenders) for match in matches)
+    return {
+        **rows.opening_row(settings, command, trials_planned=trials),
+        "certificate_ids": list(proofs["certificate_id"]),
+        **footprint.columns(settings.frameworks, settings.device, settings.pass_env),
+    }
 
 
 def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: CalibrationObserver) -> pd.DataFrame:
@@ -183,7 +214,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
         run_id=calibration_id,
         data_root=data_root,
         logs=store.logs,
-        save=store.save_trial,
+        save=store.save_match,
         save_try=lambda attempts: store.save_attempts(attempts, where),
         observer=observer,
         usual=usual,

@@ -93,7 +93,7 @@ def explain(
             run_id=run["run_id"],
             data_root=data_root,
             logs=store.logs,
-            save=store.save_trial,
+            save=store.save_match,
             save_change=lambda change: store.save_change(change, where),
             observer=observer,
             beside=beside,

@@ -31,6 +31,25 @@ def provable(planned: Plan) -> list[Contender]:
     return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
 
 
+def wanted_of(planned: Plan, proofs: pd.DataFrame) -> tuple[tuple[Case, ...], frozenset[Contender]]:
+    """The cases that are to be measured, and the ways that are not to meet there.
+
+    One whose proof ran out of memory is wanted, so that its failure is on record.
+    """
+    if planned.settings.allow_mismatch:
+        return planned.cases, frozenset()
+    failed = _failed(proofs)
+    differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
+    unproven = set(zip(failed["case_id"], failed["framework"], strict=True))
+    refused = (one for one in planned.contenders() if (one.case.id, one.framework) in unproven)
+    wanted = tuple(case for case in planned.cases if case.id not in differing)
+    return wanted, frozenset(refused if planned.best else ())
+
+
+def _failed(proofs: pd.DataFrame) -> pd.DataFrame:
+    return proofs[~proofs["holds"].astype(bool)]
+
+
 class Proven:
     """What `prove` found, in the words of whoever measures; `run` is the row that tells its certificates."""
 
@@ -45,7 +64,6 @@ class Proven:
         servers: ForkServers,
         observer: ProofObserver,
     ) -> None:
-        self._planned = planned
         self._proofs = proofs
         self._conditions = _conditions(planned.settings, data_root, servers)
         self._store = store
@@ -63,22 +81,7 @@ class Proven:
     @property
     def failed(self) -> pd.DataFrame:
         """The certificates that do not hold."""
-        return self._proofs[~self._proofs["holds"].astype(bool)]
-
-    def wanted(self) -> tuple[tuple[Case, ...], frozenset[Contender]]:
-        """The cases that are to be measured, and the ways that are not to meet there.
-
-        One whose proof ran out of memory is wanted, so that its failure is on record.
-        """
-        planned = self._planned
-        if planned.settings.allow_mismatch:
-            return planned.cases, frozenset()
-        failed = self.failed
-        differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
-        unproven = set(zip(failed["case_id"], failed["framework"], strict=True))
-        refused = (one for one in planned.contenders() if (one.case.id, one.framework) in unproven)
-        wanted = tuple(case for case in planned.cases if case.id not in differing)
-        return wanted, frozenset(refused if planned.best else ())
+        return _failed(self._proofs)
 
     def more(self, contenders: Sequence[Contender]) -> Mapping[tuple[str, str], Certification]:
         """Certify others on the way.

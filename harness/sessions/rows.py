@@ -14,6 +14,7 @@ from harness.engine.ending import Outcome
 from harness.errors import NotStored
 from harness.measure import host, provenance
 from harness.settings.config import Settings
+from harness.store.reader import RUNNING
 from harness.store.writer import Store
 from harness.work.workload import Dataset
 
@@ -24,7 +25,7 @@ def opening_row(settings: Settings, command: str, *, trials_planned: int | None)
     return {
         **provenance.columns(threads=settings.threads, passed=settings.pass_env),
         "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
-        "status": "running",
+        "status": RUNNING,
         "started_at": now,
         "command": command,
         "preset": settings.preset.value,
@@ -33,6 +34,13 @@ def opening_row(settings: Settings, command: str, *, trials_planned: int | None)
         "threads": settings.threads,
         "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
     }
+
+
+def resumed_row(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a run that goes on, as it was opened; when it went on is told beside."""
+    ended = ("finished_at", "wall_s", "timed_s", "trials_ok", "trials_failed", "stopped_because")
+    resumed_at = [*(run["resumed_at"] or []), datetime.now(UTC)]
+    return {**run, **dict.fromkeys(ended), "status": RUNNING, "resumed_at": resumed_at}
 
 
 def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
@@ -49,10 +57,15 @@ def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
     }
 
 
-def close(store: Store, run: Mapping[str, Any], outcome: Outcome, began_s: float) -> Outcome:
-    """Store how a run ended and gather its files; a disk without room for that is how it ended, too."""
+def close(
+    store: Store, run: Mapping[str, Any], outcome: Outcome, began_s: float, *, earlier_s: float = 0.0
+) -> Outcome:
+    """Store how a run ended and gather its files; a disk without room for that is how it ended, too.
+
+    `began_s` is when this sitting did, on the monotonic clock, and `earlier_s` what earlier ones took.
+    """
     try:
-        store.save_run({**run, **closing_columns(outcome, time.monotonic() - began_s)})
+        store.save_run({**run, **closing_columns(outcome, time.monotonic() - began_s + earlier_s)})
         store.gather(str(run["run_id"]))
     except NotStored as error:
         because = outcome.stopped_because if outcome.status == "failed" else str(error)

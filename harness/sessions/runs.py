@@ -21,6 +21,7 @@ from harness.report.pages.comparison import Comparison
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.parsing import choice
+from harness.store.inspection import Found, inspect
 from harness.store.portable import SECTION, unpack
 from harness.store.reader import chosen, read, read_named, read_trials
 from harness.store.writer import Store
@@ -113,6 +114,20 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
     return text
 
 
+def check(results: Path) -> list[Found]:
+    """What is not as it should be in a results folder, and what of it was mended.
+
+    Raises:
+        ResultsUnusable: there is no such folder, or it cannot be written.
+    """
+    if not results.is_dir():
+        raise ResultsUnusable(f"RESULTS={results}: no such folder")
+    try:
+        return list(inspect(results))
+    except OSError as error:
+        raise ResultsUnusable(f"RESULTS={results}: cannot be mended ({error.strerror or error})") from error
+
+
 def bring_in(file: Path, results: Path) -> str:
     """The run that the pytest suite left in a JSON file, into a results folder; its identifier.
 
@@ -121,7 +136,7 @@ def bring_in(file: Path, results: Path) -> str:
     """
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsUnusable(f"FILE={file}: cannot be read ({error})") from error
     if not isinstance(held, dict) or SECTION not in held:
         raise ResultsUnusable(

@@ -81,7 +81,20 @@ def resolve(
         merged.update(layer)
     merged["preset"] = preset
     _require_nothing_for_the_listings(layers, merged["mode"])
-    return Settings(**{name: parse(_LABELS[name], merged[name]) for name, parse in _PARSERS.items()})
+    return Settings(**{name: parse(LABELS[name], merged[name]) for name, parse in _PARSERS.items()})
+
+
+def restored(kept: Mapping[str, Any]) -> Settings:
+    """Settings as a run has stored them.
+
+    Raises:
+        BadOption: one that is not allowed here, such as more threads than there are cores.
+        ValueError: other settings than this version has.
+    """
+    if set(kept) != set(_PARSERS):
+        names = ", ".join(sorted(set(kept) ^ set(_PARSERS)))
+        raise ValueError(f"other settings than this version has: {names}")
+    return Settings(**{name: parse(LABELS[name], _as_text(kept[name])) for name, parse in _PARSERS.items()})
 
 
 def _require_nothing_for_the_listings(layers: Sequence[Mapping[str, str]], modes: str) -> None:
@@ -95,7 +108,7 @@ def _require_nothing_for_the_listings(layers: Sequence[Mapping[str, str]], modes
     for name in ("batch_size", "eval_batch_size", "precision"):
         for layer in layers:
             if name in layer:
-                label = _LABELS[name]
+                label = LABELS[name]
                 raise BadOption(
                     label, layer[name], f"no {label} in mode article: its listings have their own"
                 )
@@ -111,7 +124,7 @@ def _from_file(path: Path) -> dict[str, str]:
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadOption(FILE_NAME, path, f"valid TOML ({error})") from error
     unknown = sorted(set(table) - set(_PARSERS))
     if unknown:
@@ -120,6 +133,8 @@ def _from_file(path: Path) -> dict[str, str]:
 
 
 def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -159,7 +174,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
 }
 
 # The name under which the user knows an option: the Makefile's variable.
-_LABELS: Final[dict[str, str]] = {name: name.upper() for name in _PARSERS} | {
+LABELS: Final[dict[str, str]] = {name: name.upper() for name in _PARSERS} | {
     "batch_size": "BATCH",
     "budget_s": "BUDGET",
     "round_s": "ROUND",

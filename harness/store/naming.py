@@ -12,7 +12,14 @@ from harness.settings import parsing
 
 LATEST: Final = "latest"
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]*")
+
 _LATEST: Final = re.compile(rf"{LATEST}(?:~(\d+))?")
+
+
+def is_plain(name: object) -> bool:
+    """Whether a name from outside is that of a file in a folder, and of nothing elsewhere."""
+    return isinstance(name, str) and _PLAIN.fullmatch(name) is not None
 
 
 def is_latest(name: str) -> bool:

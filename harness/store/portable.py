@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from harness.errors import ResultsUnusable
 from harness.store import certificates, migration
+from harness.store.naming import is_plain
 from harness.store.reader import read_tables
 from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.store.schema.measured import TIME
 from harness.store.writer import place
 
 # Under this key of a pytest-benchmark file.
@@ -50,12 +52,15 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> str:
         rows |= {name: migration.match_rows(rows[name]) for name in ("trials", "rounds")}
         tables = {name: _table(rows[name], schema) for name, schema in _TABLES.items()}
         findings = _table(migration.finding_rows(packed[certificates.FOLDER]), CERTIFICATES)
-    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError, pa.ArrowException) as error:
         raise ResultsUnusable(f"what it holds is no run of this project ({error!r})") from error
-    if Path(run_id).name != run_id or (folder / "runs" / f"{run_id}.parquet").exists():
+    names = findings.column("certificate_id").unique().to_pylist()
+    if not all(map(is_plain, [packed["run_id"], *names])):
+        raise ResultsUnusable("what it holds is no run of this project (a name that is none)")
+    if (folder / "runs" / f"{run_id}.parquet").exists():
         raise ResultsUnusable(f"run {run_id}: is in {folder} already; nothing was brought in")
     (folder / certificates.FOLDER).mkdir(parents=True, exist_ok=True)
-    for certificate_id in dict.fromkeys(findings.column("certificate_id").to_pylist()):
+    for certificate_id in names:
         mine = pc.equal(findings.column("certificate_id"), certificate_id)
         place(findings.filter(mine), folder / certificates.FOLDER / f"{certificate_id}.parquet")
     # The run last: what is listed is whole.
@@ -65,11 +70,19 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> str:
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: _told(value) for name, value in row.items()}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_told(one) for one in value]
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    lists = [field.name for field in schema if field.type == pa.list_(TIME)]
     for row in rows:
-        row.update({name: datetime.fromisoformat(row[name]) for name in times if row.get(name)})
+        row |= {name: datetime.fromisoformat(row[name]) for name in times if row.get(name)}
+        row |= {name: list(map(datetime.fromisoformat, row[name])) for name in lists if row.get(name)}
     return pa.Table.from_pylist(rows, schema=schema)

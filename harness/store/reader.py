@@ -14,7 +14,9 @@ from pyarrow import dataset
 from harness.errors import ResultsUnusable
 from harness.store import migration
 from harness.store.frames import Frames
-from harness.store.naming import LATEST, counted_back, is_latest, locate
+from harness.store.holding import is_held
+from harness.store.naming import LATEST, counted_back, is_latest, is_plain, locate
+from harness.store.parts import bundles, once, singles, whole
 from harness.store.schema import (
     ATTEMPTS,
     CALIBRATION,
@@ -29,10 +31,15 @@ from harness.store.schema import (
     SCHEMA_VERSION,
     TRIALS,
 )
-from harness.work.records import Role
+from harness.work.records import Role, Status
 from harness.work.workload import USUAL, Mode
 
 EVERYTHING: Final = "all"
+
+# What a run's row says when it has ended and while it is measured; what is read of one that nobody finished.
+FINISHED: Final = "finished"
+RUNNING: Final = "running"
+ABANDONED: Final = "abandoned"
 
 # More runs than these, the newest, are not named where one was not found.
 _MOST_NAMED: Final = 5
@@ -77,9 +84,9 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
             by a newer version.
     """
     ids = chosen(folder, wanted)
-    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
-    trials = _frame(_matches(_files(folder / "trials", ids), TRIALS))
-    rounds = _frame(_matches(_files(folder / "rounds", ids), REPORTED, REPEATED))
+    trials = _frame(_matches(folder / "trials", ids, TRIALS))
+    rounds = _frame(_matches(folder / "rounds", ids, REPORTED, REPEATED))
+    runs = _runs(folder, ids, trials)
 
     def where(chosen: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
         of_trials = trials[chosen].reset_index(drop=True)
@@ -125,12 +132,22 @@ def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
         ResultsUnusable: as `read`.
     """
     runs = _arrow([folder / "runs" / f"{run_id}.parquet"], RUNS)
+    trials, rounds = read_matches(folder, run_id)
     return {
         "runs": runs,
-        "trials": _matches(_files(folder / "trials", [run_id]), TRIALS),
-        "rounds": _matches(_files(folder / "rounds", [run_id]), ROUNDS),
+        "trials": trials,
+        "rounds": rounds,
         "certificates": _findings(folder, runs.to_pandas()),
     }
+
+
+def read_matches(folder: Path, run_id: str) -> tuple[pa.Table, pa.Table]:
+    """A run's trials and their rounds as they are on disk.
+
+    Raises:
+        ResultsUnusable: a damaged file, or one written by a newer version.
+    """
+    return _matches(folder / "trials", [run_id], TRIALS), _matches(folder / "rounds", [run_id], ROUNDS)
 
 
 def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -140,9 +157,8 @@ def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         ResultsUnusable: a folder without runs, or a file that cannot be read.
     """
     known = _known(folder)
-    trials = _frame(_matches(_files(folder / "trials", known), TRIALS))
-    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in known], RUNS))
-    return runs, trials[_compared(trials)].reset_index(drop=True)
+    trials = _frame(_matches(folder / "trials", known, TRIALS))
+    return _runs(folder, known, trials), trials[_compared(trials)].reset_index(drop=True)
 
 
 def _compared(trials: pd.DataFrame) -> pd.Series:
@@ -207,19 +223,32 @@ def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return rows.merge(places, on=_MACHINE)
 
 
-def _files(folder: Path, ids: list[str]) -> list[Path]:
-    """One file of a run that was gathered, else one a trial, each named after its run."""
-    found: list[Path] = []
-    for run_id in ids:
-        whole = folder / f"{run_id}.parquet"
-        found += [whole] if whole.is_file() else sorted(folder.glob(f"{run_id}-*.parquet"))
-    return found
+def _runs(folder: Path, ids: list[str], trials: pd.DataFrame) -> pd.DataFrame:
+    """The runs' rows; one that says running and that nobody measures was abandoned with its last trial."""
+    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
+    for number, run in runs[runs["status"].eq(RUNNING)].iterrows():
+        if is_held(folder, run["run_id"]):
+            continue
+        mine = trials[trials["run_id"] == run["run_id"]]
+        ends = mine["started_at"] + pd.to_timedelta(mine["wall_s"], unit="s")
+        at = ends.max().as_unit("us") if len(mine) else run["started_at"]
+        ok = int(mine["status"].eq(Status.OK).sum())
+        told = {
+            "status": ABANDONED,
+            "finished_at": at,
+            "trials_ok": ok,
+            "trials_failed": len(mine) - ok,
+            "stopped_because": f"it was abandoned{'' if pd.isna(at) else f' at {at:%Y-%m-%d %H:%M:%S} UTC'}",
+        }
+        runs.loc[number, list(told)] = pd.Series(told)
+    return runs
 
 
 def _findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
     """Findings of the runs' certificates, also of those that older versions wrote."""
     wanted = dict.fromkeys(name for names in runs["certificate_ids"] if names is not None for name in names)
-    paths = [path for name in wanted if (path := folder / "certificates" / f"{name}.parquet").is_file()]
+    paths = [folder / "certificates" / f"{name}.parquet" for name in wanted if is_plain(name)]
+    paths = [path for path in paths if path.is_file()]
     tables = []
     for path in paths:
         try:
@@ -236,10 +265,26 @@ def _frame(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _matches(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
-    """Trials or rounds, also those that older versions wrote; else as `_arrow`."""
+def _matches(folder: Path, ids: list[str], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
+    """The runs' trials or rounds, also those that older versions wrote; else as `_arrow`.
+
+    Of each match what counts where it is in several files (`store.parts`).
+    """
     both = pa.schema([*schema, *migration.OLD_COLUMNS.items()])
-    return migration.matches(_arrow(paths, both, repeated))
+
+    def table(paths: list[Path]) -> pa.Table:
+        return migration.matches(_arrow(paths, both, repeated))
+
+    alone, tables = list[Path](), list[pa.Table]()
+    for run_id in ids:
+        gathered = whole(folder, run_id)
+        kinds = (singles(folder, run_id), bundles(folder, run_id), [gathered] if gathered.is_file() else [])
+        several = [paths for paths in kinds if paths]
+        if len(several) == 1:
+            alone += several[0]
+        else:
+            tables += once([table(paths) for paths in several])
+    return pa.concat_tables([table(alone), *tables]).unify_dictionaries()
 
 
 def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
@@ -257,13 +302,13 @@ def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -
     files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
     try:
         table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise ResultsUnusable(_damaged(paths) or f"{paths[0].parent}: cannot be read ({error})") from error
     return _known_version(table, paths).unify_dictionaries()
 
 
 def _known_version(table: pa.Table, paths: list[Path]) -> pa.Table:
-    newest = max(table.column("schema_version").to_pylist(), default=0)
+    newest = max((version or 0 for version in table.column("schema_version").to_pylist()), default=0)
     if newest > SCHEMA_VERSION:
         raise ResultsUnusable(
             f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "

@@ -1,15 +1,12 @@
-"""Records become parquet files: typed, one file a trial until its run has ended, moved into place whole."""
+"""Records become parquet files: typed, one file a match at first, moved into place whole."""
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,9 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import NotStored, ResultsUnusable
-from harness.store.schema import ATTEMPTS, CHANGES, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
-from harness.work.records import AllocatorUse, Attempt, Change, Phase, Round, Startup, Trial
-from harness.work.workload import TEST_SAMPLES, Dataset
+from harness.settings.grid import Match
+from harness.store.columns import plan_rows, rows_of
+from harness.store.holding import is_held
+from harness.store.parts import MANY, next_bundle, once, parts_of, singles, whole
+from harness.store.schema import ATTEMPTS, CHANGES, PLANS, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
+from harness.work.records import Attempt, Change, Trial
+
+# Under this key every file carries the version of its columns.
+VERSION_KEY: Final = b"evenmatch_schema_version"
+
+# In the order in which they are written: a trial on disk always has its rounds.
+_TABLES: Final = {"rounds": ROUNDS, "trials": TRIALS}
 
 # A run's row takes a tenth of it.
 _ROOM_BYTES: Final = 2**18
@@ -46,7 +52,7 @@ class Store:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryFile(dir=self.folder / name):
                     pass
-            self._clear_gathered()
+            self.finish_gathering()
         except OSError as error:
             reason = error.strerror or str(error)
             raise ResultsUnusable(
@@ -69,32 +75,47 @@ class Store:
         with held:
             yield
 
-    def save_trial(self, trial: Trial) -> None:
-        """Write a trial and its rounds; the trial last, so that a trial on disk always has its rounds."""
-        name = f"{trial.trial_id}.parquet"
-        row, rounds = rows_of(trial)
-        write_table(self.folder / "rounds" / name, rounds, ROUNDS)
-        write_table(self.folder / "trials" / name, [row], TRIALS)
+    def save_match(self, trials: Sequence[Trial]) -> None:
+        """Write a match's trials and their rounds, in place of what there is of it.
+
+        The trials come last, so that a trial on disk always has its rounds.
+        """
+        name = f"{trials[0].match_id}.parquet"
+        rows = [rows_of(trial) for trial in trials]
+        write_table(self.folder / "rounds" / name, [one for _, rounds in rows for one in rounds], ROUNDS)
+        write_table(self.folder / "trials" / name, [row for row, _ in rows], TRIALS)
+        if len(singles(self.folder / "trials", trials[0].run_id)) >= MANY:
+            self._bundle(trials[0].run_id)
+
+    def _bundle(self, run_id: str) -> None:
+        """The files of many matches become one, while the run goes on."""
+        parts = []
+        for name, schema in _TABLES.items():
+            found = singles(self.folder / name, run_id)
+            _write_once(found, next_bundle(self.folder / name, run_id), schema)
+            parts += found
+        _remove(parts)
 
     def gather(self, run_id: str) -> None:
-        """The files of a run that has ended become one a table: thousands of small ones are slow to read.
+        """The files of a run that has ended become one a table.
 
         Raises:
-            NotStored: when the one cannot be written; the many are then still there.
+            NotStored: when the one cannot be written; the others are then still there.
         """
-        for name, schema in (("rounds", ROUNDS), ("trials", TRIALS)):
-            parts = sorted((self.folder / name).glob(f"{run_id}-*.parquet"))
-            if parts:
-                table = pa.concat_tables([pq.ParquetFile(part).read().cast(schema) for part in parts])
-                place(table, self.folder / name / f"{run_id}.parquet")
-        self._clear_gathered()
+        parts = []
+        for name, schema in _TABLES.items():
+            found, gathered = parts_of(self.folder / name, run_id), whole(self.folder / name, run_id)
+            if found:
+                _write_once([*found, *([gathered] if gathered.is_file() else [])], gathered, schema)
+            parts += found
+        _remove(parts)
 
-    def _clear_gathered(self) -> None:
-        """Remove the parts of what has been gathered, also where that was cut short."""
-        for name, run in product(("rounds", "trials"), (self.folder / "runs").glob("*.parquet")):
-            if (self.folder / name / run.name).is_file():
-                for part in (self.folder / name).glob(f"{run.stem}-*.parquet"):
-                    part.unlink()
+    def finish_gathering(self) -> None:
+        """Gather again what was cut short, but for runs that are being measured, or of another version."""
+        for run in (self.folder / "runs").glob("[!.]*.parquet"):
+            gathered = whole(self.folder / "rounds", run.stem)
+            if gathered.is_file() and _is_todays(gathered) and not is_held(self.folder, run.stem):
+                self.gather(run.stem)
 
     def save_attempts(self, attempts: Sequence[Attempt], where: Mapping[str, Any]) -> None:
         """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""
@@ -126,11 +147,14 @@ class Store:
         row = {"schema_version": SCHEMA_VERSION, **run}
         write_table(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
 
+    def clear(self, run_id: str) -> None:
+        """Remove what was half written when the process that measured a run was killed; the run is held."""
+        for path in self.folder.glob(f"*/.{run_id}*.parquet.*"):
+            path.unlink(missing_ok=True)
 
-def rows_of(trial: Trial) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A trial's row in the table of trials, and its rounds' rows in that of rounds."""
-    identity = _identity(trial)
-    return identity | _trial_columns(trial), [identity | _round_columns(one) for one in trial.rounds]
+    def save_plan(self, run_id: str, matches: Iterable[Match]) -> None:
+        """Write what a run is to measure, in its order, before it measures anything."""
+        write_table(self.folder / "plans" / f"{run_id}.parquet", plan_rows(run_id, matches), PLANS)
 
 
 def write_table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
@@ -148,13 +172,37 @@ def place(table: pa.Table, path: Path) -> None:
     Raises:
         NotStored: when the file cannot be written.
     """
-    table = table.replace_schema_metadata({"evenmatch_schema_version": str(SCHEMA_VERSION)})
+    with _placed(path, table.schema) as write:
+        write(table)
+
+
+def _write_once(sources: Sequence[Path], path: Path, schema: pa.Schema) -> None:
+    """What files hold in one, a file at a time; of a match what is in the first of them."""
+    with _placed(path, schema) as write:
+        for table in once(pq.ParquetFile(source).read().cast(schema) for source in sources):
+            write(table)
+
+
+@contextmanager
+def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write tables into a file that stands at `path` once the block has ended.
+
+    Raises:
+        NotStored: when the file cannot be written.
+    """
+    told = schema.with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
     # The leading dot keeps a half-written file out of every reader's sight.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, partial)
+        with partial.open("wb") as file:
+            with pq.ParquetWriter(file, told, write_page_checksum=True) as writer:
+                yield lambda table: writer.write_table(table.cast(told))
+            file.flush()
+            # Else a file may have its name before it has its content when the power goes.
+            os.fsync(file.fileno())
         partial.replace(path)
+        _settle(path.parent)
     except OSError as error:
         raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
@@ -162,169 +210,21 @@ def place(table: pa.Table, path: Path) -> None:
             partial.unlink()
 
 
-def _identity(trial: Trial) -> dict[str, Any]:
-    work = trial.case.workload
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": trial.run_id,
-        "match_id": trial.match_id,
-        "trial_id": trial.trial_id,
-        "role": trial.role.value,
-        "seat": trial.seat,
-        "contender": trial.contender.id,
-        "case_id": trial.case.id,
-        "framework": trial.framework,
-        "planted_share": trial.planted_share,
-        "device": trial.case.device,
-        "mode": trial.case.mode.value,
-        "update": trial.case.update.value,
-        "precision": work.precision.value,
-        "dataset": work.dataset.value,
-        "synthetic": work.dataset is Dataset.SYNTHETIC,
-        "batch_size": work.batch_size,
-        "epochs": work.epochs,
-        "replicate": trial.replicate,
-        "seed": trial.seed,
-    }
+def _remove(paths: Sequence[Path]) -> None:
+    """What is in another file by now; where that is cut short, nothing is lost, and is read once."""
+    for path in paths:
+        path.unlink()
 
 
-def _trial_columns(trial: Trial) -> dict[str, Any]:
-    work = trial.case.workload
-    train = [one for one in trial.rounds if one.phase is Phase.TRAIN]
-    evaluate = [one for one in trial.rounds if one.phase is Phase.EVALUATE]
-    failure = trial.failure
-    return {
-        "part": trial.part,
-        "chosen": trial.chosen,
-        "train_samples": work.train_samples,
-        "test_samples": TEST_SAMPLES,
-        "eval_batch_size": work.eval_batch_size,
-        "threads": trial.threads,
-        "status": trial.status.value,
-        "failure_kind": failure.kind if failure else None,
-        "failure_reason": failure.reason if failure else None,
-        "started_at": trial.started_at,
-        "wall_s": trial.wall_s,
-        "watched_s": trial.watched_s,
-        "threads_worked": trial.threads_worked,
-        "cores": trial.cores,
-        **_startup_columns(trial.startup),
-        "train_rounds": len(train),
-        "train_s": sum(one.wall_s for one in train) if train else None,
-        **_throughput_columns("train", train),
-        "train_warm_up_rounds": sum(one.warm_up for one in train),
-        "eval_rounds": len(evaluate),
-        **_throughput_columns("eval", evaluate),
-        **_latency_columns(trial),
-        **_final_columns(trial, train, evaluate),
-        "host_peak_bytes": trial.host_peak_bytes,
-        **_gpu_columns(trial),
-        **_allocator_columns(trial.allocator),
-        "parameter_count": trial.parameter_count,
-        "framework_version": trial.effective.get("version"),
-        "optimizer": trial.effective.get("optimizer"),
-        "data_sha256": trial.digests.get("data_sha256"),
-        "weights_sha256": trial.digests.get("weights_sha256"),
-        "order_sha256": trial.digests.get("order_sha256"),
-        "certificate_id": trial.certificate.id if trial.certificate else None,
-        "certified": trial.certificate.holds if trial.certificate else None,
-        "effective_json": json.dumps(trial.effective, sort_keys=True),
-        "log_path": trial.log_path,
-    }
+def _is_todays(path: Path) -> bool:
+    said = pq.read_schema(path).metadata or {}
+    return said.get(VERSION_KEY) == str(SCHEMA_VERSION).encode()
 
 
-def _final_columns(trial: Trial, train: list[Round], evaluate: list[Round]) -> dict[str, float | None]:
-    """What was learned in the end; null for a trial that was not to learn to the end."""
-    last = evaluate[-1] if evaluate and trial.whole else None
-    return {
-        "final_train_loss": train[-1].loss if last else None,
-        "final_test_loss": last.loss if last else None,
-        "final_accuracy": last.accuracy if last else None,
-    }
-
-
-def _startup_columns(startup: Startup | None) -> dict[str, float | None]:
-    if startup is None:
-        return dict.fromkeys(("import_s", "data_s", "build_s", "first_step_s", "startup_s"))
-    return {
-        "import_s": startup.import_s,
-        "data_s": startup.data_s,
-        "build_s": startup.build_s,
-        "first_step_s": startup.first_step_s,
-        "startup_s": startup.total_s,
-    }
-
-
-def _gpu_columns(trial: Trial) -> dict[str, Any]:
-    """`gpu_peak_bytes` is the process's; training's energy that of blocks, null where any block's is."""
-    if trial.gpu is None:
-        return {"gpu_peak_reason": trial.gpu_reason}
-    use = trial.gpu
-    energies_j = [one.energy_j for one in trial.energy]
-    known_j = [energy_j for energy_j in energies_j if energy_j is not None]
-    return {
-        "gpu_peak_bytes": use.process_peak_bytes,
-        "gpu_peak_reason": use.process_reason,
-        "gpu_device_peak_bytes": use.device_peak_bytes,
-        "gpu_left_bytes": use.left_bytes,
-        "gpu_name": use.name,
-        "gpu_uuid": use.uuid,
-        "gpu_energy_source": use.energy_source,
-        "gpu_train_energy_j": sum(known_j) if known_j and len(known_j) == len(energies_j) else None,
-        "gpu_energy_samples": sum(one.samples for one in trial.energy) if trial.energy else None,
-        "gpu_energy_s": sum(one.wall_s for one in trial.energy) if trial.energy else None,
-        "gpu_samples": use.samples,
-        "gpu_sample_s": use.sample_s,
-        "gpu_ended_because": use.ended_because,
-    }
-
-
-def _allocator_columns(use: AllocatorUse | None) -> dict[str, Any]:
-    if use is None:
-        return {"allocator_reason": "the trial ended before it could be asked"}
-    return {f"allocator_{name}": value for name, value in asdict(use).items()}
-
-
-def _latency_columns(trial: Trial) -> dict[str, float | None]:
-    """Percentiles at batch 1 and at the case's batch; null for what was not asked."""
-    wanted = {"one": 1, "batch": trial.case.workload.batch_size}
-    by_size = {one.batch_size: one for one in trial.latencies}
-    return {
-        f"latency_{name}_{column}": getattr(by_size.get(size), column, None)
-        for name, size in wanted.items()
-        for column in ("calls", "p50_s", "p95_s", "p99_s")
-    }
-
-
-def _throughput_columns(prefix: str, rounds: list[Round]) -> dict[str, float | None]:
-    """Median and quartiles after warm-up; one round has no spread, so its quartiles are null."""
-    speeds = [one.samples_per_s for one in rounds if not one.warm_up]
-    quartiles = statistics.quantiles(speeds, n=4, method="inclusive") if len(speeds) > 1 else None
-    return {
-        f"{prefix}_samples_per_s": statistics.median(speeds) if speeds else None,
-        f"{prefix}_samples_per_s_q1": quartiles[0] if quartiles else None,
-        f"{prefix}_samples_per_s_q3": quartiles[2] if quartiles else None,
-    }
-
-
-def _round_columns(one: Round) -> dict[str, Any]:
-    return {
-        "phase": one.phase.value,
-        "round_index": one.index,
-        "epoch": one.epoch,
-        "place": one.place,
-        "samples": one.samples,
-        "steps": one.steps,
-        "started_s": one.started_s,
-        "wall_s": one.wall_s,
-        "cpu_s": one.cpu_s,
-        "idle_cpu_s": one.idle_cpu_s,
-        "samples_per_s": one.samples_per_s,
-        "loss": one.loss,
-        "accuracy": one.accuracy,
-        "warm_up": one.warm_up,
-        "disturbed_by": one.disturbed_by,
-        **(asdict(one.disturbance) if one.disturbance else {}),
-        **({f"gpu_{name}": value for name, value in asdict(one.gpu).items()} if one.gpu else {}),
-        "device_s": one.device_s,
-    }
+def _settle(folder: Path) -> None:
+    """Have the folder's names on disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -19,9 +19,12 @@ from harness.report.pages import context
 from harness.report.sentences.answer import all_answers, learned
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
+from harness.report.sentences.unfinished import resuming
 from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
+from harness.store.inspection import Found
+from harness.store.reader import FINISHED
 from harness.terminal.console import answering, following
 from harness.work.workload import Dataset
 
@@ -48,16 +51,32 @@ def show_calibration(attempts: pd.DataFrame) -> None:
 def show_run(run: Run, results: Path, *, as_json: bool) -> None:
     """The answer, as the page gives it, and where the page is; as JSON for other programs."""
     outcome = run.outcome
-    if as_json:
-        show_text(exchange.as_json(exchange.document([run.frames], results=results, page=run.drawn.page)))
-        show_failure(run.drawn)
-    else:
-        show_report(run.frames, run.drawn)
+    _show(run.frames, run.drawn, results, as_json=as_json)
     following().print(
         f"run {run.run_id}: {outcome.trials_ok} trials ok, {outcome.trials_failed} failed; "
         f"it ended because {escape(outcome.stopped_because)}",
         soft_wrap=True,
     )
+    if outcome.status != FINISHED:
+        following().print(f"go on with: {escape(resuming(run.run_id, results))}", soft_wrap=True)
+
+
+def show_finished(frames: Frames, drawn: Drawn, results: Path, *, as_json: bool) -> None:
+    """The answer of a run that was to go on and that misses nothing."""
+    _show(frames, drawn, results, as_json=as_json)
+    (run,) = frames.runs.to_dict("records")
+    following().print(
+        f"run {escape(run['run_id'])}: nothing is missing; it ended because {escape(run['stopped_because'])}",
+        soft_wrap=True,
+    )
+
+
+def _show(frames: Frames, drawn: Drawn, results: Path, *, as_json: bool) -> None:
+    if as_json:
+        show_text(exchange.as_json(exchange.document([frames], results=results, page=drawn.page)))
+        show_failure(drawn)
+    else:
+        show_report(frames, drawn)
 
 
 def show_text(text: str) -> None:
@@ -136,6 +155,15 @@ def show_checks(checks: list[Check]) -> None:
         mark = {"ok": "ok", "warn": "!", "missing": "--"}[check.state]
         table.add_row(mark, escape(check.name), escape(check.said), escape(check.disables or ""))
     answering().print(table)
+
+
+def show_inspection(results: Path, found: Sequence[Found]) -> None:
+    """A line a thing that is not as it should be, or that there is none."""
+    for one in found:
+        mark = "mended" if one.mended else "harm" if one.is_harm else "note"
+        answering().print(f"{mark}: {escape(words.plain(one.says))}", soft_wrap=True)
+    if not any(one.is_harm for one in found):
+        answering().print(f"{escape(str(results))}: nothing that was measured is lost, double or unreadable")
 
 
 def show_imported(run_id: str, results: Path) -> None:

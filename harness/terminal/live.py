@@ -18,12 +18,17 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from harness.analysis.statistics import MIN_REPLICATES, Judgement
 from harness.analysis.verdicts import called
 from harness.engine.foresight import Need
+from harness.measure import host, load
 from harness.parity.certificate import Certificate
 from harness.report import words
+from harness.sessions.resuming import Unfinished
 from harness.settings.grid import Match, Plan
 from harness.terminal.console import following, redraws
 from harness.work.contender import Contender
 from harness.work.records import Attempt, Role, Trial
+
+# More processes that disturb than these are not named.
+_MOST_OTHERS: Final = 3
 
 # What a run does with the time that is left.
 _THEN: Final = "; then, where time is left, each at its best"
@@ -115,8 +120,11 @@ class ProofDisplay(_Proofs):
 class RunDisplay(_Proofs):
     """Follows a run; an `Observer`, and a `ProofObserver` of what is proven in its course."""
 
-    def __init__(self, plan: Plan, console: Console | None = None) -> None:
+    def __init__(
+        self, plan: Plan, unfinished: Unfinished | None = None, console: Console | None = None
+    ) -> None:
         self._console = console or following()
+        self._unfinished = unfinished
         self._live = redraws(self._console)
         self._begin_s = time.monotonic()
         self._plan = plan
@@ -189,8 +197,9 @@ class RunDisplay(_Proofs):
 
     def _opening(self) -> str:
         settings, cases = self._plan.settings, len(self._plan.cases)
+        there = "" if self._unfinished is None else _going_on(self._unfinished)
         return (
-            f"{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
+            f"{there}{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
             f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
             f"{100 * settings.within:g} % or {_duration(settings.budget_s)} are spent"
             f"{_THEN if self._plan.rivalled(MIN_REPLICATES) else ''}"
@@ -219,6 +228,30 @@ class CalibrationDisplay(RunDisplay):
         )
         left = _duration(elapsed_s / done * (tries - done))
         self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}")
+
+
+def say(sentence: str) -> None:
+    """Something the user should know before a command goes on."""
+    following().print(escape(words.plain(sentence)), soft_wrap=True)
+
+
+def say_load() -> None:
+    """Who keeps the machine's cores busy beside what is to be measured; nothing where nobody does."""
+    cores = words.plural(host.usable_cores(), "core")
+    for one in load.others()[:_MOST_OTHERS]:
+        say(
+            f"a process of user {one.user} ({one.name}) takes {one.cores:.1f} of {cores}, which will disturb "
+            "what is measured"
+        )
+
+
+def _going_on(unfinished: Unfinished) -> str:
+    measured = unfinished.measured
+    return (
+        f"run {escape(unfinished.run_id)} goes on: {words.plural(measured.trials_done, 'trial')} of "
+        f"{words.plural(measured.matches, 'match', 'matches')} are there, measured in "
+        f"{_duration(measured.spent_s)}\n"
+    )
 
 
 def _named(match: Match) -> str:

@@ -5,12 +5,19 @@ What could not be measured is None with a reason beside it, never 0 and never a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from harness.work.contender import Contender
 from harness.work.workload import Case
+
+# The kind of a failure that is nobody's: its trial had not finished when the run was ended.
+INTERRUPTED: Final = "interrupted"
+# And of one that was not begun, for a contender of its match had failed too often.
+SKIPPED: Final = "skipped"
 
 
 class Phase(StrEnum):
@@ -220,8 +227,9 @@ class Trial:
     `gpu_reason`, and `energy` has the blocks in which the card's energy was measured. `watched_s` is the
     part of `wall_s` in which the program was held against the reference, and `threads_worked` how many
     threads its process kept busy after start-up. `cores` are those that its match shared, comma-
-    separated; None where none were chosen for it. `chosen` says in a match of all ways whether the pilot
-    found this its framework's fastest; None elsewhere.
+    separated; None where none were chosen for it. `pace` is what its worker said, before the first round,
+    that a sample of training and a pass over the test set take: `train_sample_s` and `evaluate_s`. `chosen`
+    says in a match of all ways whether the pilot found this its framework's fastest; None elsewhere.
     """
 
     run_id: str
@@ -254,6 +262,7 @@ class Trial:
     watched_s: float | None = None
     threads_worked: int | None = None
     cores: str | None = None
+    pace: Mapping[str, float | None] | None = None
     allocator: AllocatorUse | None = None
     energy: tuple[EnergyBlock, ...] = ()
 

@@ -61,9 +61,9 @@ def run(settled, tmp_path, synthetic_root, forked_matches, monkeypatch):
         store.prepare()
         trials, observer = [], Silent()
 
-        def save(trial):
-            store.save_trial(trial)
-            trials.append(trial)
+        def save(match):
+            store.save_match(match)
+            trials.extend(match)
 
         calibrate(
             plan(settings).cases[0],

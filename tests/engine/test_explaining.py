@@ -85,7 +85,7 @@ def run(tmp_path, synthetic_root, forked_matches, monkeypatch):
             run_id="20260101T000000-aaaa",
             data_root=synthetic_root,
             logs=store.logs,
-            save=trials.append,
+            save=trials.extend,
             save_change=lambda change: store.save_change(change, PLACE),
             observer=observer,
             beside=beside,

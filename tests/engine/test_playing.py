@@ -152,13 +152,17 @@ def test_one_that_fails_does_not_leave_the_other_training_without_end(run):
 
 def test_the_rounds_of_a_kind_of_match_are_settled_by_the_first_in_which_all_start(run):
     known = Known()
+
+    def settled():
+        return known.pace(TWO, [], all_said=False)
+
     run({"epoch_s": 0.1, "events": {"start": "raise"}}, {"epoch_s": 0.1}, known=known)
-    assert known.paces == {}
+    assert settled().epoch_s is None
     run({"epoch_s": 0.1}, {"epoch_s": 0.1}, known=known)
-    settled = dict(known.paces)
+    found = settled()
     first, _ = run({"epoch_s": 0.1}, {"epoch_s": 0.1}, known=known)
     a, _ = run({"epoch_s": 0.02}, {"epoch_s": 0.02}, known=known)
-    assert known.paces == settled
+    assert settled() == found
     assert a.rounds[0].samples == first.rounds[0].samples
 
 
@@ -227,8 +231,7 @@ def test_ratios_of_four_contenders_close_as_they_are_stored(run, tmp_path):
     store.save_run({"run_id": "run", "status": "finished"})
     for replicate in range(3):
         match = replace(FOUR, replicate=replicate)
-        for trial in run({"train_s": 0.002}, {"train_s": 0.003}, match, enough_s=0.05):
-            store.save_trial(trial)
+        store.save_match(run({"train_s": 0.002}, {"train_s": 0.003}, match, enough_s=0.05))
     frames = read(store.folder)
     found = effects(frames.trials, frames.rounds)
     names = [one.id for one in FOUR.contenders]

@@ -15,9 +15,19 @@ import pytest
 from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
-from harness.errors import OutOfMemory, ProtocolError, WorkerDied, WorkerFailed, WorkerSilent, WrongDevice
+from harness.errors import (
+    LogTooLong,
+    OutOfMemory,
+    ProtocolError,
+    WorkerDied,
+    WorkerFailed,
+    WorkerSilent,
+    WrongDevice,
+)
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
 from harness.worker.protocol import Do, dump_spec, parse, parse_spec
+
+ROOT = Path(__file__).parents[2]
 
 SLOW = "tests.engine.slow_to_leave"
 
@@ -186,3 +196,60 @@ def test_a_silent_worker_is_given_up_after_its_deadline_and_ended(start, synthet
             worker.ask(Do.TRAIN, timeout_s=0.3, epoch=0, first=0, last=1000)
         worker.kill()
     assert worker._process.poll() is not None
+
+
+class Rude(WorkerProcess):
+    module = "tests.engine.rude"
+
+
+@pytest.fixture
+def rude(tmp_path):
+    """A function that gives a worker which is rude in the named manner."""
+
+    def begin(manner):
+        made = environment(framework="tensorflow", device="cpu", threads=1, compile_cache=tmp_path)
+        return Rude(made | {"PYTHONPATH": str(ROOT), "RUDE": manner}, tmp_path / "log")
+
+    return begin
+
+
+def test_a_second_answer_is_noticed_before_anything_else_is_asked(rude):
+    with rude("twice") as worker:
+        worker.ask(Do.PLAN, timeout_s=60)
+        with pytest.raises(ProtocolError, match="it said more than it was asked for, before train"):
+            worker.ask(Do.TRAIN, timeout_s=60)
+        worker.kill()
+
+
+@pytest.mark.parametrize(
+    ("manner", "said"),
+    [
+        ("a list", "not a JSON object"),
+        ("no words", "not JSON"),
+        ("a number", "neither ok nor error in the answer to plan"),
+        ("without end", "an answer of more than 16 MiB"),
+    ],
+)
+def test_an_answer_that_is_none_is_a_protocol_error(rude, manner, said):
+    with rude(manner) as worker:
+        with pytest.raises(ProtocolError, match=said):
+            worker.ask(Do.PLAN, timeout_s=60)
+        worker.kill()
+
+
+def test_a_worker_that_prints_without_end_is_ended_and_its_log_is_cut(rude, tmp_path):
+    with rude("printing") as worker:
+        with pytest.raises(LogTooLong, match="it printed more than 16 MiB; its log says: noise"):
+            worker.ask(Do.PLAN, timeout_s=60)
+        worker.kill()
+    assert (tmp_path / "log").stat().st_size == 1 << 24
+
+
+@pytest.mark.parametrize(("event", "error"), [("kill", WorkerDied), ("hang", WorkerSilent)])
+def test_what_a_killed_or_silent_worker_printed_last_is_told(start, synthetic_root, event, error):
+    with start(events={"evaluate 1": "chatter", "train 1": event}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        worker.ask(Do.EVALUATE, timeout_s=60, passes=1)
+        with pytest.raises(error, match="its log says: noise"):
+            worker.ask(Do.TRAIN, timeout_s=1.0, epoch=0, first=0, last=1000)
+        worker.kill()

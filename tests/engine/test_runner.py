@@ -50,7 +50,15 @@ class Silent:
 def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
     """Measure a small plan; scripts are given by framework."""
 
-    def measure(scripts=None, observer=None, *, roles=frozenset({Role.COMPARISON}), prove=None, **given):
+    def measure(
+        scripts=None,
+        observer=None,
+        *,
+        roles=frozenset({Role.COMPARISON}),
+        prove=None,
+        earlier=None,
+        **given,
+    ):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             script = (scripts or {}).get(framework.lower(), {})
@@ -61,10 +69,10 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
         store.prepare()
         trials = []
 
-        def save(trial):
-            store.save_trial(trial)
-            if trial.role in roles:
-                trials.append(trial)
+        def save(match):
+            store.save_match(match)
+            if match[0].role in roles:
+                trials.extend(match)
 
         outcome = runner.measure(
             plan(settings),
@@ -76,6 +84,7 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
             save=save,
             observer=observer or Silent(),
             prove=prove,
+            earlier=earlier,
         )
         return outcome, trials
 
@@ -304,6 +313,47 @@ def test_a_run_of_which_nothing_fits_says_so(run):
     assert outcome.stopped_because == "every case ran out of memory"
 
 
+def test_a_contender_that_only_ever_fails_is_set_aside_and_its_case_is_on_record_as_skipped(run):
+    scripts = {"pytorch": {"events": {"start 500": "raise"}}}
+    outcome, trials = run(scripts, epochs="1", replicates="5", batch_size="100,500")
+    assert Counter(
+        (one.case.workload.batch_size, one.framework, one.failure and one.failure.kind) for one in trials
+    ) == {
+        (100, "tensorflow", None): 5,
+        (100, "pytorch", None): 5,
+        (500, "tensorflow", None): 3,
+        (500, "pytorch", "raised"): 3,
+        (500, "tensorflow", "skipped"): 1,
+        (500, "pytorch", "skipped"): 1,
+    }
+    (skipped,) = {one.failure.reason for one in trials if one.failure and one.failure.kind == "skipped"}
+    assert skipped.startswith(
+        "pytorch/synthetic-cpu-loop-fp32-b500-e1-n1000 failed 3 times, never finished, and was"
+    )
+    assert "scripted to fail" in skipped
+    assert outcome.stopped_because.startswith(
+        "every case that could be measured has its 5 replicates; pytorch/"
+    )
+    assert "was set aside (raised: " in outcome.stopped_because
+
+
+def test_one_that_has_finished_once_may_fail_as_often_as_it_likes(run, monkeypatch):
+    class Breaking(Silent):
+        def judged(self, match, so_far):
+            if match.role is Role.COMPARISON:
+                script = {"events": {"start": "raise"}}
+                monkeypatch.setenv("EVENMATCH_SCRIPT_PYTORCH", json.dumps(script))
+
+    _, trials = run(observer=Breaking(), epochs="1", replicates="6")
+    assert Counter(one.failure and one.failure.kind for one in trials) == {None: 7, "raised": 5}
+
+
+def test_a_framework_that_fails_at_every_start_does_not_use_up_the_budget(run):
+    outcome, trials = run({"tensorflow": {"events": {"start": "exit"}}}, replicates="50", epochs="1")
+    assert Counter(one.failure and one.failure.kind for one in trials) == {"died": 3, None: 3, "skipped": 2}
+    assert outcome.stopped_because.startswith("no case could be measured; tensorflow/")
+
+
 def test_memory_that_runs_out_after_a_whole_match_does_not_end_the_case(run, monkeypatch):
     class Tightening(Silent):
         def judged(self, match, so_far):
@@ -337,9 +387,10 @@ def test_every_trial_is_on_disk_and_read_back_with_its_rounds(run, tmp_path):
     )
     assert len(frames.controls) == 2
     assert set(frames.control_rounds["role"]) == {"control"}
-    assert len(frames.learned) == 4
+    # The third failure is the last: of the second seed nothing is tried.
+    assert Counter(frames.learned["failure_kind"].dropna()) == {"died": 1, "skipped": 2}
     learned = frames.learned[frames.learned["status"] == "ok"]
-    assert list(learned["framework"]) == ["tensorflow"] * 2
+    assert list(learned["framework"]) == ["tensorflow"]
     assert (learned["final_accuracy"] == 0.97).all()
     assert set(frames.learned_rounds["trial_id"]) == set(learned["trial_id"])
 

@@ -167,7 +167,7 @@ def test_a_worker_works_in_a_folder_of_its_own_which_is_gone_afterwards(tmp_path
     conditions = environment(framework="tensorflow", device="cpu", threads=1, compile_cache=tmp_path)
     with WorkerProcess(conditions, tmp_path / "worker.log") as worker:
         folder = Path(psutil.Process(worker.pid).cwd())
-        assert folder.name.startswith("evenmatch-worker-")
+        assert folder.name.startswith("evenmatch-held-worker-")
         assert list(folder.iterdir()) == []
     assert not folder.exists()
 

@@ -16,10 +16,11 @@ from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
 from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
+from harness.store.columns import rows_of
 from harness.store.frames import Frames
 from harness.store.reader import read
 from harness.store.schema import ROUNDS, TRIALS
-from harness.store.writer import Store, rows_of, write_table
+from harness.store.writer import Store, write_table
 from harness.work.listings import PYTORCH
 from harness.work.program import Update
 from harness.work.records import EnergyBlock, Failure, GpuUse, Phase, Role, Round, Startup, Trial
@@ -59,14 +60,14 @@ RUN = {
 
 
 class EndedRun(Store):
-    """Writes a run's trials as `gather` leaves them, without the file a trial that it gathers first."""
+    """Writes a run's trials as `gather` leaves them, without the file a match that it gathers first."""
 
     def __init__(self, folder):
         super().__init__(folder)
         self._rows = []
 
-    def save_trial(self, trial):
-        self._rows.append(rows_of(trial))
+    def save_match(self, trials):
+        self._rows += map(rows_of, trials)
 
     def save_run(self, run):
         super().save_run(run)
@@ -119,9 +120,9 @@ def build(
             speeds=speeds,
             seeds=seeds,
         )
-        store.save_trial(one)
         name = f"{one.match_id}-learning"
-        store.save_trial(replace(one, role=Role.LEARNING, match_id=name, trial_id=f"{name}-{framework}"))
+        learned = replace(one, role=Role.LEARNING, match_id=name, trial_id=f"{name}-{framework}")
+        store.save_match([one, learned])
     for case, replicate, seat in product(cases[:1], range(replicates), range(2)):
         one = trial(
             run_id=described["run_id"],
@@ -135,7 +136,8 @@ def build(
             seeds=seeds,
         )
         name = f"{one.match_id}-control"
-        store.save_trial(replace(one, role=Role.CONTROL, seat=seat, match_id=name, trial_id=f"{name}-{seat}"))
+        named = {"match_id": name, "trial_id": f"{name}-{seat}"}
+        store.save_match([replace(one, role=Role.CONTROL, seat=seat, **named)])
     store.save_run(described | {"certificate_ids": ids})
     return read(folder)
 
@@ -184,7 +186,7 @@ def build_ways(folder, *, took=WAYS, chosen=CHOSEN, replicates=6, batch_sizes=(6
             match_id = f"{RUN_ID}-b{batch_size}-ways-r{replicate}"
             told = {"match_id": match_id, "trial_id": f"{match_id}-{name.replace(' ', '-')}"}
             seat = list(took).index(name)
-            store.save_trial(replace(one, role=Role.WAYS, seat=seat, chosen=name in chosen, **told))
+            store.save_match([replace(one, role=Role.WAYS, seat=seat, chosen=name in chosen, **told)])
     store.save_run(RUN | {"certificate_ids": ids, "command": "harness bench --mode best"})
     return read(folder)
 

@@ -70,7 +70,7 @@ def test_a_case_that_is_too_large_for_both_is_a_failure_and_nothing_else(run):
 
 
 class Witnessing(Silent):
-    """Does something once five trials are done: two matches, and half of a third."""
+    """Does something once five trials are done: of the third match one has been told, and all is stored."""
 
     def __init__(self, then):
         super().__init__()
@@ -108,30 +108,32 @@ def test_a_page_that_cannot_be_drawn_costs_neither_data_nor_answer(run, tmp_path
         assert "Traceback" in (tmp_path / "results" / "logs" / "page.log").read_text()
 
 
-def test_a_disk_that_fills_up_ends_the_run_which_says_so_and_still_reports(run, tmp_path, monkeypatch):
-    write = pq.write_table
+def no_room_for(word, monkeypatch):
+    """From now on no file whose path has this word in it can be written."""
+    write = pq.ParquetWriter.write_table
 
-    def full(table, where):
-        if "trials" in str(where):
+    def full(writer, table):
+        if word in str(writer.where):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(table, where)
+        write(writer, table)
 
-    done = run(observer=Witnessing(lambda: monkeypatch.setattr(pq, "write_table", full)), holds=True)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+
+
+def test_a_disk_that_fills_up_ends_the_run_which_says_so_and_still_reports(run, tmp_path, monkeypatch):
+    done = run(observer=Witnessing(lambda: no_room_for("/trials/", monkeypatch)), holds=True)
     assert status(done, tmp_path) == "failed"
     assert done.outcome.stopped_because.endswith("cannot be written (No space left on device)")
-    assert len(done.frames.trials) + len(done.frames.controls) == 5
+    assert len(done.frames.trials) + len(done.frames.controls) == 6
     assert done.drawn.page.is_file()
     assert not list((tmp_path / "results").rglob(".*"))
 
 
 def test_a_disk_without_room_for_the_last_word_still_has_an_answer(run, tmp_path, monkeypatch):
-    def full(table, where):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    done = run(observer=Witnessing(lambda: monkeypatch.setattr(pq, "write_table", full)), holds=True)
+    done = run(observer=Witnessing(lambda: no_room_for("", monkeypatch)), holds=True)
     assert done.outcome.status == "failed"
     assert "No space left on device" in done.outcome.stopped_because
-    assert len(done.frames.trials) + len(done.frames.controls) == 5
+    assert len(done.frames.trials) + len(done.frames.controls) == 6
 
 
 def test_an_interrupt_between_two_trials_ends_the_run_as_one_within_them(run, tmp_path):
@@ -140,5 +142,5 @@ def test_an_interrupt_between_two_trials_ends_the_run_as_one_within_them(run, tm
 
     done = run(observer=Witnessing(interrupt), holds=True)
     assert status(done, tmp_path) == "interrupted"
-    assert len(done.frames.trials) + len(done.frames.controls) == 5
+    assert len(done.frames.trials) + len(done.frames.controls) == 6
     assert done.drawn.page.is_file()

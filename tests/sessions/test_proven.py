@@ -9,7 +9,7 @@ import pytest
 
 from harness.engine.proving import MEMORY
 from harness.errors import NotStored
-from harness.sessions.proven import Proven
+from harness.sessions.proven import Proven, wanted_of
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.presets import FRAMEWORKS
@@ -60,7 +60,7 @@ def proven(tmp_path, monkeypatch):
 def test_a_case_of_which_one_side_does_other_work_is_not_wanted(proven):
     planned, found = proven("dropout")
     small, large = planned.cases
-    assert found.wanted() == ((small,), frozenset())
+    assert wanted_of(planned, found._proofs) == ((small,), frozenset())
     assert list(found.failed["case_id"]) == [large.id]
     assert not found.held[large.id, "pytorch"].holds
     assert found.held[large.id, "tensorflow"].holds
@@ -69,12 +69,12 @@ def test_a_case_of_which_one_side_does_other_work_is_not_wanted(proven):
 @pytest.mark.parametrize(("check", "given"), [(MEMORY, {}), ("dropout", {"allow_mismatch": "yes"})])
 def test_one_that_lacked_memory_or_may_differ_is_wanted(proven, check, given):
     planned, found = proven(check, **given)
-    assert found.wanted() == (planned.cases, frozenset())
+    assert wanted_of(planned, found._proofs) == (planned.cases, frozenset())
 
 
 def test_a_way_that_does_other_work_does_not_meet_the_others(proven):
     planned, found = proven(MEMORY, mode="best")
-    wanted, refused = found.wanted()
+    wanted, refused = wanted_of(planned, found._proofs)
     assert wanted == planned.cases
     assert {one.framework for one in refused} == {"pytorch"}
     assert {one.case.workload.batch_size for one in refused} == {500}

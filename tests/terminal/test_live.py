@@ -20,7 +20,7 @@ def said(tmp_path):
     def of(need):
         console = Console(file=io.StringIO(), width=200)
         planned = plan(config.resolve({"batch_size": "64,512"}, {}, tmp_path))
-        RunDisplay(planned, console).falls_short(need, 240.0)
+        RunDisplay(planned, console=console).falls_short(need, 240.0)
         return console.file.getvalue()
 
     return of

@@ -16,6 +16,7 @@ from harness.report.pages import context
 from harness.report.pages.context import Page, Section, Table
 from harness.report.sentences.cases import cases, labelled
 from harness.report.sentences.ratios import Answer
+from harness.report.sentences.unfinished import unfinished
 from harness.store.frames import Frames
 from harness.work.records import Phase
 
@@ -60,7 +61,7 @@ def answers(compared: Comparison) -> list[Answer]:
 
 def notes(compared: Comparison) -> list[str]:
     """What a reader must know before any number of a comparison."""
-    said = []
+    said = list(unfinished(pd.concat([compared.a.runs, compared.b.runs]).drop_duplicates("run_id")))
     run_a, run_b = compared.ids
     if run_a == run_b:
         said.append("Both sides are the same run, so nothing can differ.")

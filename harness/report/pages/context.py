@@ -13,6 +13,7 @@ from harness.analysis.of_trials import pair_of
 from harness.frameworks import registry
 from harness.report import words
 from harness.report.sentences.ratios import Answer
+from harness.report.sentences.unfinished import unfinished
 from harness.store.frames import Frames
 from harness.work.workload import FULL_TRAIN_SAMPLES
 
@@ -135,13 +136,7 @@ def warnings(frames: Frames) -> tuple[str, ...]:
             f"{words.plural(len(frames.runs), 'run')} are read as one though they differ in "
             f"{words.listed(apart)}: their replicates are mixed, so a ratio belongs to no one of them."
         )
-    cut = frames.runs[frames.runs["status"] != "finished"]
-    said += [
-        f"Run {words.plain(run['run_id'])} did not finish "
-        f"({words.plain(run['stopped_because'] or 'it was ended from outside')})."
-        for run in cut.to_dict("records")
-    ]
-    return tuple(said)
+    return (*said, *unfinished(frames.runs))
 
 
 def subject(frames: Frames) -> str:
@@ -188,6 +183,7 @@ def environment(frames: Frames) -> pd.DataFrame:
     rows = [
         ("run", run["run_id"]),
         ("started", f"{run['started_at']:%Y-%m-%d %H:%M:%S} UTC"),
+        ("went on", _times(run["resumed_at"])),
         ("ended because", run["stopped_because"]),
         ("host", run["hostname"]),
         ("system", run["os"]),
@@ -230,6 +226,12 @@ def _joined(run: pd.Series, names: Iterable[str]) -> str:
         words.MISSING if pd.isna(value) else f"{value:g}" if isinstance(value, float) else str(value)
         for value in values
     )
+
+
+def _times(found: Sequence[Any] | None) -> str | None:
+    """Moments, listed; None where there are none."""
+    moments = [] if found is None else [pd.Timestamp(one) for one in found]
+    return words.listed(f"{one:%Y-%m-%d %H:%M:%S} UTC" for one in moments) or None
 
 
 def _yes(value: Any) -> str | None:

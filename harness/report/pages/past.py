@@ -14,6 +14,7 @@ from harness.report.figures import timelines
 from harness.report.pages import context
 from harness.report.pages.context import Page, Section
 from harness.report.sentences.ratios import Answer
+from harness.report.sentences.unfinished import unfinished
 
 
 def answers(past: History) -> list[Answer]:
@@ -29,7 +30,7 @@ def notes(past: History) -> list[str]:
             f"{words.plural(past.left_out, 'run')} left out: measured on another machine or with other "
             "threads or frameworks than the latest."
         )
-    return said
+    return [*said, *unfinished(past.runs)]
 
 
 def page(past: History, command: str) -> Page:

@@ -20,12 +20,13 @@ History of `SCHEMA_VERSION`:
         that are compared, which are as long as they are worth: a round has no training time until then;
         how much of a run was timed
     7   which cores the contenders of a match shared; what workers lose beside others
+    8   the plan of a run, the paces by which its rounds were cut, and when it went on after an interruption
 """
 
 from typing import Final
 
 from harness.store.schema.found import ATTEMPTS, CERTIFICATES, CHANGES, RESIDENTS
-from harness.store.schema.measured import REPEATED, REPORTED, ROUNDS, RUNS, TRIALS
+from harness.store.schema.measured import PLANS, REPEATED, REPORTED, ROUNDS, RUNS, TRIALS
 
 __all__ = [
     "ATTEMPTS",
@@ -33,6 +34,7 @@ __all__ = [
     "CERTIFICATES",
     "CHANGES",
     "EXPLANATIONS",
+    "PLANS",
     "REPEATED",
     "REPORTED",
     "RESIDENTS",
@@ -42,7 +44,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
 # and in which it is told what workers lose beside others.

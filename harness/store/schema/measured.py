@@ -55,6 +55,8 @@ TRIALS: Final = pa.schema(
         ("started_at", TIME),
         ("wall_s", pa.float64()),
         ("watched_s", pa.float64()),
+        ("paced_sample_s", pa.float64()),
+        ("paced_evaluate_s", pa.float64()),
         ("import_s", pa.float64()),
         ("data_s", pa.float64()),
         ("build_s", pa.float64()),
@@ -167,8 +169,9 @@ REPEATED: Final = (
 )
 
 # One row a run: where, with what and how it was measured. Of `wall_s`, which begins when the certificates are
-# there, `timed_s` are rounds that tell a speed. `status` is running, finished, interrupted or
-# failed (the disk was full); a run that still says running after its process has gone was killed.
+# there, `timed_s` are rounds that tell a speed. `status` is running, finished, interrupted or failed (the
+# disk was full). One that says running and that nobody measures is read as abandoned (`store.reader`).
+# `resumed_at` are the times at which an unfinished run went on.
 RUNS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),
@@ -176,6 +179,7 @@ RUNS: Final = pa.schema(
         ("status", pa.string()),
         ("started_at", TIME),
         ("finished_at", TIME),
+        ("resumed_at", pa.list_(TIME)),
         ("wall_s", pa.float64()),
         ("timed_s", pa.float64()),
         ("command", pa.string()),
@@ -214,5 +218,21 @@ RUNS: Final = pa.schema(
         ("config_json", pa.string()),
         ("environment_json", pa.string()),
         ("packages_json", pa.string()),
+    ]
+)
+
+# One row a match of a run's plan, in its order, written before anything is measured. Of a match of all ways
+# `contenders` are those that may sit in it: who does is found by a pilot.
+PLANS: Final = pa.schema(
+    [
+        ("schema_version", pa.int16()),
+        ("run_id", pa.string()),
+        ("place", pa.int32()),
+        ("match_id", pa.string()),
+        ("role", pa.string()),
+        ("case_id", pa.string()),
+        ("contenders", pa.list_(pa.string())),
+        ("replicate", pa.int32()),
+        ("seed", pa.int64()),
     ]
 )

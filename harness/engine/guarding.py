@@ -1,0 +1,64 @@
+"""The process that ends what this one has begun, should this one be gone (`worker.guardian`)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import harness.worker
+
+_GUARDIAN: Final = Path(harness.worker.__file__).with_name("guardian.py").absolute()
+
+
+class Guardian:
+    """Begun with the first process that it is told of; where there is none, workers end with their pipes."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._told: int | None = None
+        self._of: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begun(self, pid: int) -> None:
+        """The leader of a group of processes that is not to outlive this one."""
+        self._tell(f"+{pid}\n")
+
+    def ended(self, pid: int) -> None:
+        self._tell(f"-{pid}\n")
+
+    def _tell(self, line: str) -> None:
+        with self._lock, suppress(OSError):
+            # After a fork it is the other process's.
+            if self._told is None or self._of != os.getpid():
+                self._process, self._told = _start()
+                self._of = os.getpid()
+            os.write(self._told, line.encode("ascii"))
+
+
+def _start() -> tuple[subprocess.Popen[bytes], int]:
+    """A guardian in a session of its own, which Ctrl-C does not reach, and where to write to it."""
+    theirs, ours = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_GUARDIAN), str(theirs)],
+            pass_fds=(theirs,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return process, ours
+
+
+GUARDIAN: Final = Guardian()

@@ -1,0 +1,214 @@
+"""What a run knows so far, and what that leaves to do: what is wanted still, what it takes, why it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from harness.analysis.statistics import MIN_REPLICATES, Judgement, judge
+from harness.engine.ending import Tally
+from harness.engine.foresight import Need, verdict_need, width_need
+from harness.engine.known import Known
+from harness.engine.playing import COMPARING
+from harness.engine.ratios import Ratios
+from harness.engine.stopping import Budget, Like, Target
+from harness.errors import OutOfMemory
+from harness.settings.grid import Match, Plan, between
+from harness.settings.lineup import Lineup
+from harness.work.records import INTERRUPTED, SKIPPED, Role, Trial
+from harness.work.workload import USUAL, Case
+
+# What is asked beside the usual loops where all ways meet.
+_AT_BEST: Final = "at best"
+
+# Failures that are no reason to set anybody aside: nobody's, and that of a case which is tried once anyhow.
+_NO_REASON: Final = frozenset({INTERRUPTED, SKIPPED, OutOfMemory.kind})
+
+# A contender that has failed so often and never finished is not tried again.
+_MOST_FAILURES: Final = 3
+
+
+class Standing:
+    """How a run stands; told of every match, measured now or in an earlier sitting, in the same order."""
+
+    def __init__(self, plan: Plan, *, spent_s: float) -> None:
+        self.plan = plan
+        self.budget = Budget(plan.settings.budget_s, spent_s=spent_s)
+        self.known = Known()
+        self.tally = Tally()
+        self.lineups: dict[Case, Lineup] = {}
+        self.out_of_time = False
+        # Cases that ran out of memory, and contenders that always fail with what they said last.
+        self.too_large: set[str] = set()
+        self.set_aside: dict[str, str] = {}
+        self._target = Target(plan.settings.within)
+        self._failures: Counter[str] = Counter()
+        self._finished: set[str] = set()
+        # The kind of the matches that tell each case's speed.
+        self._kinds = {case: case.id for case in plan.cases}
+
+    def count(self, trials: Sequence[Trial]) -> None:
+        """Count the trials of a match, and set aside a contender that has only ever failed."""
+        failed = {}
+        for trial in trials:
+            self.tally.count(trial)
+            if trial.failure is None:
+                self._finished.add(trial.contender.id)
+            elif trial.failure.kind not in _NO_REASON and trial.role is not Role.PILOT:
+                failed[trial.contender.id] = f"{trial.failure.kind}: {trial.failure.reason}"
+        self._failures.update(failed.keys())
+        for name, said in failed.items():
+            if self._failures[name] >= _MOST_FAILURES and name not in self._finished:
+                self.set_aside.setdefault(name, said)
+
+    def learn(self, match: Match, trials: Sequence[Trial], took_s: float, *, unproven: bool) -> str | None:
+        """Know what a match took and said; the name under which its ratio is judged, if it has one.
+
+        `unproven` says that a certificate of its case does not hold, nor is that allowed.
+        """
+        self.budget.record(like(match), took_s)
+        if match.role is Role.LEARNING:
+            return None
+        if self.plan.best and match.role is Role.WAYS:
+            self._kinds[match.case] = match.kind
+        if match.role is not Role.CONTROL and (unproven or self._lacked_memory(match, trials)):
+            self.too_large.add(match.case.id)
+        measured = Ratios(trials)
+        if match.chosen:
+            one, other = match.chosen
+            at_best = measured.log_ratio(one, other)
+            if at_best is not None:
+                self._target.record(f"{match.case.id} {_AT_BEST}", at_best)
+        log_ratio = measured.log_ratio(0, 1)
+        if log_ratio is None:
+            return None
+        name = match.kind if match.role is Role.CONTROL else match.case.id
+        self._target.record(name, log_ratio)
+        self.known.look(match.kind, trials, took_s)
+        return name
+
+    def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
+        """Whether memory ran out in a case before any match of it was whole: so another would end, too."""
+        lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
+        return lacked and not self._target.log_ratios(match.case.id)
+
+    def judged(self, name: str) -> Judgement:
+        """What all replicates so far say of what is judged under a name (`learn`)."""
+        return judge(self._target.log_ratios(name))
+
+    def trimmed(self, match: Match) -> Match:
+        """A match of all ways without those set aside that are neither a usual loop nor chosen."""
+        if match.role is not Role.WAYS:
+            return match
+        kept = [
+            one
+            for seat, one in enumerate(match.contenders)
+            if one.case.way == USUAL or seat in match.chosen or one.id not in self.set_aside
+        ]
+        if len(kept) == len(match.contenders):
+            return match
+        return replace(match, contenders=tuple(kept), shared=min(match.shared, len(kept) - 1))
+
+    def lacking(self, match: Match) -> str | None:
+        """Why a match cannot be whole: one of its contenders was set aside."""
+        gone = [one.id for one in match.contenders if one.id in self.set_aside]
+        if not gone:
+            return None
+        said = self.set_aside[gone[0]]
+        return f"{gone[0]} failed {_MOST_FAILURES} times, never finished, and was set aside ({said})"
+
+    def wanted(self, match: Match) -> bool:
+        """A case until it is precise enough or cannot be measured, the control as long as any is wanted.
+
+        How fast a case is says nothing about what is learned.
+        """
+        if self.lacking(match):
+            return False
+        if match.role is Role.LEARNING:
+            return self.can_be_measured(match.case)
+        cases = self.plan.cases if match.role is Role.CONTROL else [match.case]
+        return not all(self._settled(case) for case in cases)
+
+    def can_be_measured(self, case: Case) -> bool:
+        """Whether it fits into memory, and both usual loops do not always fail."""
+        loops = between(case, 0, self.plan.settings.frameworks)
+        return case.id not in self.too_large and self.lacking(loops) is None
+
+    def _settled(self, case: Case) -> bool:
+        """Whether no more is to be learned of a case."""
+        return not self.can_be_measured(case) or all(map(self._target.reached, self._asked(case)))
+
+    def _asked(self, case: Case) -> list[str]:
+        """What of a case has to be known well enough: what is written alike, and where ways meet the best."""
+        return [case.id, f"{case.id} {_AT_BEST}"] if case in self.lineups else [case.id]
+
+    def _asked_first(self, case: Case) -> list[str]:
+        return self._asked(case) if self.plan.best else [case.id]
+
+    def _measurable(self) -> list[Case]:
+        return [case for case in self.plan.cases if self.can_be_measured(case)]
+
+    def needs(self, to_come: Sequence[Match], told: Collection[float | None]) -> list[Need]:
+        """What verdicts take, and to know as well as wanted, as far as can be told and was not yet."""
+        cases = self._measurable()
+        if (
+            self.plan.settings.replicates < MIN_REPLICATES
+            or not cases
+            or {None, self._target.within} <= set(told)
+        ):
+            return []
+        wanted = [one for one in to_come if self.wanted(one)]
+        judged = [one.role in COMPARING and one.replicate < MIN_REPLICATES for one in wanted]
+        before = len(judged) - judged[::-1].index(True) if any(judged) else 0
+        verdicts = verdict_need(
+            self.budget, len(cases), MIN_REPLICATES, [like(one) for one in wanted[:before]]
+        )
+        return [one for one in (verdicts, self._width_need()) if one is not None and one.within not in told]
+
+    def _width_need(self) -> Need | None:
+        """What it takes to know as well as wanted all that the run was asked, not what it asks beside."""
+        asked = {self._kinds[case]: self._asked_first(case) for case in self._measurable()}
+        return width_need(self.budget, self._target, asked)
+
+    def because(self, *, asks_beside: bool) -> str:
+        """Why the run has ended; `asks_beside` says whether it asks of each framework at its best, too."""
+        aside = "".join(f"; {name} was set aside ({said})" for name, said in self.set_aside.items())
+        return f"{self._ended(asks_beside=asks_beside)}{aside}"
+
+    def _ended(self, *, asks_beside: bool) -> str:
+        settings, cases, fitting = self.plan.settings, self.plan.cases, self._measurable()
+        if not cases:
+            return "no case had a certificate that holds"
+        if not fitting:
+            return "no case could be measured" if self.set_aside else "every case ran out of memory"
+        precise = sum(all(map(self._target.reached, self._asked_first(case))) for case in fitting)
+        target = f"known within {100 * settings.within:g} %"
+        which = " that could be measured" if self.set_aside else " that fits into memory"
+        every = f"every case{which * (len(fitting) < len(cases))}"
+        if precise == len(fitting):
+            return f"{every} is {target}{self._beside() if asks_beside else ''}"
+        if self.out_of_time:
+            because = f"the time budget of {settings.budget_s:g} s was spent"
+        else:
+            because = f"{every} has its {settings.replicates} replicate{'s' * (settings.replicates != 1)}"
+        if settings.replicates < MIN_REPLICATES:
+            return because
+        need = self._width_need()
+        takes = (
+            f": that takes about {need.replicates} replicates, {need.needs_s / 60:.3g} min" if need else ""
+        )
+        return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}{takes}"
+
+    def _beside(self) -> str:
+        """What is to be said, of each at its best, of a run that was asked something else."""
+        if not self.lineups and self.plan.rivalled(MIN_REPLICATES):
+            return "; too little of the budget was left to ask how fast each is at its best"
+        known = all(self._settled(case) for case in self.lineups)
+        return "" if known else "; how fast each is at its best is not"
+
+
+def like(match: Match) -> Like:
+    """What a match is like, for how long it takes."""
+    return Like(match.kind, len(match.contenders))

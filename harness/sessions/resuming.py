@@ -1,0 +1,136 @@
+"""A run that was not finished goes on: found, and refused where its rest would be measured otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.analysis.comparable import differing
+from harness.errors import NotResumable, ResultsUnusable
+from harness.measure import provenance
+from harness.settings.config import Settings, restored
+from harness.settings.grid import Match
+from harness.store.columns import plan_rows
+from harness.store.earlier import Measured
+from harness.store.holding import is_held
+from harness.store.naming import locate
+from harness.store.reader import EVERYTHING, FINISHED, chosen, read_tables
+from harness.store.schema import SCHEMA_VERSION
+
+# What a machine may have more or less of after it was started again.
+_MAY_DIFFER: Final = {"memory_bytes"}
+
+# More differences than these are counted only.
+_MOST_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A run of a results folder as it was left: its row, its settings, and what it has measured."""
+
+    run: dict[str, Any]
+    settings: Settings
+    measured: Measured
+
+    @property
+    def run_id(self) -> str:
+        return str(self.run["run_id"])
+
+    @property
+    def wall_s(self) -> float:
+        """What earlier sittings took; of one that was killed, what its matches did."""
+        return float(self.run["wall_s"] or self.measured.spent_s)
+
+    @property
+    def is_finished(self) -> bool:
+        return bool(self.run["status"] == FINISHED)
+
+
+def find(name: str, asked: Settings) -> Unfinished:
+    """The run that `name` means (`store.naming.locate`), with its own settings but for folders, as `asked`.
+
+    Raises:
+        NotResumable: an unfinished run of another machine or version, naming what differs.
+        ResultsUnusable: a run that is not there, or that another process is measuring.
+        BadOption: settings that are not allowed here.
+    """
+    folder, named = locate(asked.results, name)
+    if named == EVERYTHING:
+        raise ResultsUnusable(f"run {named}: several runs; name one")
+    (run_id,) = chosen(folder, [named])
+    if is_held(folder, run_id):
+        raise ResultsUnusable(f"run {run_id}: another process is measuring it")
+    (run,) = read_tables(folder, run_id)["runs"].to_pylist()
+    try:
+        settings = restored(json.loads(run["config_json"] or "{}"))
+    except ValueError as error:
+        raise NotResumable(f"run {run_id}: cannot go on: {error}") from error
+    settings = replace(
+        settings,
+        results=folder,
+        reports=asked.reports,
+        data_dir=asked.data_dir or settings.data_dir,
+    )
+    found = Unfinished(run=run, settings=settings, measured=Measured(folder, run_id))
+    if not found.is_finished:
+        _refuse(run_id, list(_elsewhere(run, settings)))
+    return found
+
+
+def require_same(unfinished: Unfinished, proofs: pd.DataFrame, matches: Sequence[Match]) -> None:
+    """Certificates and plan have to be those with which the run began.
+
+    Raises:
+        NotResumable: naming what differs.
+    """
+    known = set(unfinished.run["certificate_ids"] or [])
+    others = [
+        f"the certificate of {proof['framework']} for {proof['case_id']} is another"
+        for proof in proofs.to_dict("records")
+        if proof["certificate_id"] not in known
+    ]
+    _refuse(
+        unfinished.run_id, [*others, *_other_plan(unfinished.settings.results, unfinished.run_id, matches)]
+    )
+
+
+def _elsewhere(run: dict[str, Any], settings: Settings) -> Iterator[str]:
+    """In what machine, versions and variables are not those with which a run began."""
+    now = provenance.columns(threads=settings.threads, passed=settings.pass_env)
+    now |= {"schema_version": SCHEMA_VERSION, "threads": settings.threads}
+    for row in differing({name: run[name] for name in now}, now).to_dict("records"):
+        if row["what"] not in _MAY_DIFFER:
+            yield f"{row['what']}: {row['a']} then, {row['b']} now"
+
+
+def _refuse(run_id: str, found: Sequence[str]) -> None:
+    if found:
+        more = f"; and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        raise NotResumable(
+            f"run {run_id}: cannot go on, for its rest would be measured otherwise: "
+            f"{'; '.join(found[:_MOST_NAMED])}{more}"
+        )
+
+
+def _other_plan(results: Path, run_id: str, matches: Sequence[Match]) -> Iterator[str]:
+    """The first match in which the stored plan is not the one that is made now."""
+    path = results / "plans" / f"{run_id}.parquet"
+    try:
+        stored = pq.ParquetFile(path).read().to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        yield f"its plan cannot be read ({error})"
+        return
+    made = plan_rows(run_id, matches)
+    if len(stored) != len(made):
+        yield f"plan: {len(stored)} matches then, {len(made)} now"
+    for then, now in zip(stored, made, strict=False):
+        if then != now:
+            yield f"plan, match {now['place'] + 1}: {then['match_id']} then, {now['match_id']} now"
+            return

@@ -1,0 +1,111 @@
+"""What an unfinished run has measured already, as records again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from harness.settings.grid import Match
+from harness.store.parts import match_names
+from harness.store.reader import read_matches
+from harness.work.records import INTERRUPTED, Failure, Phase, Role, Round, Trial
+
+_ROUND: Final = (
+    "trial_id", "phase", "round_index", "epoch", "place", "samples", "steps", "started_s", "wall_s", "cpu_s",
+    "idle_cpu_s", "loss", "accuracy", "warm_up",
+)  # fmt: skip
+
+
+class Measured:
+    """The matches of a run that are on disk; the engine's `Earlier`.
+
+    Its trials hold what decides how a run goes on: rounds, paces, failures and how long they took. The rest
+    of what was measured is on disk alone.
+    """
+
+    def __init__(self, folder: Path, run_id: str) -> None:
+        """Read the run.
+
+        Raises:
+            ResultsUnusable: as `store.reader.read`.
+        """
+        found, rounds = read_matches(folder, run_id)
+        names = match_names(found).to_pylist()
+        trials = found.to_pandas().assign(match=names).sort_values(["part", "seat"])
+        self._trials = {str(name): rows.to_dict("records") for name, rows in trials.groupby("match")}
+        self._rounds = dict(iter(rounds.select(_ROUND).to_pandas().groupby("trial_id")))
+        self._run_id = run_id
+        whole = [rows for rows in self._trials.values() if _is_whole(rows)]
+        self.matches = len(whole)
+        self.trials_done = sum(map(len, whole))
+        self.spent_s = sum(map(_lasted_s, whole))
+
+    def trials(self, match: Match) -> tuple[Trial, ...]:
+        """A match's trials, by part and seat; none where it has not been measured to its end."""
+        rows = self._trials.get(f"{self._run_id}-{match.id}", [])
+        if not _is_whole(rows):
+            return ()
+        return tuple(self._trial(row, match) for row in rows)
+
+    def _trial(self, row: dict[str, Any], match: Match) -> Trial:
+        failed = not pd.isna(row["failure_kind"])
+        paces = {"train_sample_s": row["paced_sample_s"], "evaluate_s": row["paced_evaluate_s"]}
+        said = {name: None if pd.isna(pace) else float(pace) for name, pace in paces.items()}
+        return Trial(
+            run_id=row["run_id"],
+            match_id=row["match_id"],
+            trial_id=row["trial_id"],
+            role=Role(row["role"]),
+            seat=int(row["seat"]),
+            part=int(row["part"]),
+            chosen=None if pd.isna(row["chosen"]) else bool(row["chosen"]),
+            case=match.contenders[int(row["seat"])].case,
+            framework=row["framework"],
+            planted_share=row["planted_share"],
+            replicate=int(row["replicate"]),
+            seed=int(row["seed"]),
+            threads=int(row["threads"]),
+            started_at=row["started_at"].to_pydatetime(),
+            wall_s=row["wall_s"],
+            startup=None,
+            rounds=self._rounds_of(row["trial_id"]),
+            latencies=(),
+            parameter_count=None,
+            host_peak_bytes=None,
+            gpu=None,
+            gpu_reason=row["gpu_peak_reason"],
+            effective={},
+            digests={},
+            certificate=None,
+            failure=Failure(kind=row["failure_kind"], reason=row["failure_reason"]) if failed else None,
+            log_path=row["log_path"],
+            # A worker that has not started has said nothing.
+            pace=None if pd.isna(row["startup_s"]) else said,
+        )
+
+    def _rounds_of(self, trial_id: str) -> tuple[Round, ...]:
+        if trial_id not in self._rounds:
+            return ()
+        return tuple(
+            Round(
+                phase=Phase(row["phase"]),
+                index=row["round_index"],
+                **{name: row[name] for name in _ROUND[3:-2]},
+                accuracy=None if pd.isna(row["accuracy"]) else row["accuracy"],
+                warm_up=row["warm_up"],
+            )
+            for row in self._rounds[trial_id].to_dict("records")
+        )
+
+
+def _is_whole(rows: list[dict[str, Any]]) -> bool:
+    """Whether a match was measured to its end, be it that of a contender which failed."""
+    return bool(rows) and all(row["failure_kind"] != INTERRUPTED for row in rows)
+
+
+def _lasted_s(rows: list[dict[str, Any]]) -> float:
+    begun = min(row["started_at"] for row in rows)
+    ended = max(row["started_at"] + pd.Timedelta(seconds=row["wall_s"]) for row in rows)
+    return float((ended - begun).total_seconds())
