@@ -131,11 +131,14 @@ class Run:
             return [self._stop.most] * len(log_ratios)
         clock = Clock()
         budget, target = Budget(self._stop.budget_s, clock), Target(self._stop.within)
-        measured = dict.fromkeys(self._cases, 0)
+        measured, controls = dict.fromkeys(self._cases, 0), 0
         for role, case, kind in self._matches:
             late = role is Role.LEARNING and budget.is_spent
-            if late or not budget.allows(Like(kind)) or not self._wanted(role, case, target):
+            open_control = role is Role.CONTROL and controls < MIN_REPLICATES
+            wanted = open_control or self._wanted(role, case, target)
+            if late or not budget.allows(Like(kind)) or not wanted:
                 continue
+            controls += role is Role.CONTROL
             match_s = LEARNING_S if role is Role.LEARNING else self._control_s
             if role is Role.COMPARISON:
                 place = self._cases.index(case), measured[case]

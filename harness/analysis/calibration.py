@@ -10,8 +10,11 @@ import pandas as pd
 from scipy.special import stdtrit
 from scipy.stats import binomtest
 
-from harness.analysis.statistics import Verdict
+from harness.analysis.statistics import CAUTION, Verdict
 from harness.analysis.usual import IN_TURNS, Says
+
+# The error that a verdict is allowed, see `statistics.judge_family`.
+_ALPHA: Final = 0.05
 
 # A difference counts as resolved where so large a share of tries would find it.
 POWER: Final = 0.9
@@ -102,7 +105,8 @@ def _interval_columns(bounded: pd.DataFrame, share: float) -> dict[str, Any]:
     half_width = ((bounded["ratio_high"] / bounded["ratio_low"]).pow(0.5) - 1).median()
     freedom = int(bounded["replicates"].median()) - 1
     error = math.sqrt((bounded["ratio"].map(math.log) - math.log1p(share)).pow(2).mean())
-    reach = float(stdtrit(freedom, 0.975) + stdtrit(freedom, POWER))
+    called = 1 - _ALPHA / CAUTION / 2
+    reach = float(stdtrit(freedom, called) + stdtrit(freedom, POWER))
     minutes = bounded["measured_s"].mean() / 60
     return {
         "covered": covered,

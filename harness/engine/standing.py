@@ -120,16 +120,23 @@ class Standing:
         return f"{gone[0]} failed {_MOST_FAILURES} times, never finished, and was set aside ({said})"
 
     def wanted(self, match: Match) -> bool:
-        """A case until it is precise enough or cannot be measured, the control as long as any is wanted.
+        """A case until it is precise enough or cannot be measured, what it learns whatever its speed.
 
-        How fast a case is says nothing about what is learned.
+        The control as long as any case is wanted, and until it can be judged itself.
         """
         if self.lacking(match):
             return False
         if match.role is Role.LEARNING:
             return self.can_be_measured(match.case)
-        cases = self.plan.cases if match.role is Role.CONTROL else [match.case]
-        return not all(self._settled(case) for case in cases)
+        if match.role is not Role.CONTROL:
+            return not self._settled(match.case)
+        return not all(map(self._settled, self.plan.cases)) or self._leaves_control_open(match)
+
+    def _leaves_control_open(self, match: Match) -> bool:
+        """Whether cases can be called by now, and the control has too few replicates for that."""
+        told = len(self._target.log_ratios(match.kind))
+        judges = self.plan.settings.replicates >= MIN_REPLICATES and bool(self._measurable())
+        return judges and told < MIN_REPLICATES
 
     def can_be_measured(self, case: Case) -> bool:
         """Whether it fits into memory, and both usual loops do not always fail."""

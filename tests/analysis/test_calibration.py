@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import beta
 
 from harness.analysis.calibration import calibration
-from harness.analysis.statistics import judge
+from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
 
@@ -85,12 +85,11 @@ def test_what_a_minute_resolves_is_found_nine_times_in_ten():
     """Tries with known noise, each a minute long: the difference that it claims to find, it does find."""
     rng = np.random.default_rng(0)
     spread, rows = 0.02, []
-    for sample in rng.normal(0, spread, (400, 5)):
+    for sample in rng.normal(0, spread, (400, MIN_REPLICATES)):
         interval = judge(sample).interval
         rows.append({"ratio": interval.estimate, "ratio_low": interval.low, "ratio_high": interval.high})
     made = attempts(["inconclusive"] * len(rows), try_s=60.0).assign(**pd.DataFrame(rows).to_dict("list"))
     resolved = calibration(made)["resolved_share"].iloc[0]
-    found = [
-        judge(sample).p_difference <= 0.05 for sample in rng.normal(np.log1p(resolved), spread, (2000, 5))
-    ]
+    measured = rng.normal(np.log1p(resolved), spread, (2000, MIN_REPLICATES))
+    found = [judge(sample).p_difference_adjusted <= 0.05 for sample in measured]
     assert 0.85 < np.mean(found) < 0.95

@@ -285,7 +285,7 @@ def test_a_worker_that_hangs_is_ended_with_its_step_and_nothing_is_left_of_it(
     checked = list(check(steps, conditions, Watcher(), budget_s=600))
     silent, after = (one.outcome for one in checked)
     assert silent.state is State.FAILED
-    assert re.fullmatch(r"no answer to start within [5-8](\.\d)? s", silent.sentence)
+    assert re.fullmatch(r"no answer to start within [5-8](\.\d)? s; its log says: nothing", silent.sentence)
     assert after.sentence == "fine"
     assert not [one for one in psutil.Process().children() if "harness.worker" in one.cmdline()]
 
