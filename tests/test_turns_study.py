@@ -54,8 +54,8 @@ def test_a_run_ends_two_replicates_after_it_is_narrow_or_when_its_time_is_spent(
     assert ended(Stop(most=8), took_s=10.0, spread=1.0) == [8]
     assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=0.001) == [8]
     assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=1.0) == [20]
-    # Six replicates, three controls and three trainings leave time for three more and two controls.
-    assert ended(Stop(within=0.02, budget_s=180), took_s=10.0, spread=1.0) == [9]
+    # Six replicates, three controls and three trainings leave time for two more and three controls.
+    assert ended(Stop(within=0.02, budget_s=180), took_s=10.0, spread=1.0) == [8]
     assert ended(Stop(cases=2, within=0.02, budget_s=300), took_s=18.0, spread=1.0) == [6, 6]
 
 

@@ -161,8 +161,9 @@ class Plan:
 
         The others follow replicate by replicate, cases and every other time a control in random order, so a
         slow drift of the machine is shared by them, and a run that is cut short has measured them evenly.
-        When each case has `judged` replicates, `SEEDS` whole trainings of each come. The order follows from
-        the seed alone. `of` makes a case's match of a replicate, the two frameworks' where it is not given.
+        When each case has `judged` replicates, `SEEDS` whole trainings of each come, and a control each time
+        until it has as many. The order follows from the seed alone. `of` makes a case's match of a replicate,
+        the two frameworks' where it is not given.
         """
         if not self.cases:
             return
@@ -175,7 +176,9 @@ class Plan:
         for replicate in range(replicates):
             cases = self.cases[1:] if replicate < soon else self.cases
             matches = [of(case, replicate) for case in cases]
-            if replicate % _A_CONTROL == 0:
+            # Once cases can be called, each time until the control can, too.
+            missing = judged <= replicate < judged + judged // _A_CONTROL
+            if replicate % _A_CONTROL == 0 or missing:
                 matches.append(self._control(replicate))
             yield from shuffler.sample(matches, len(matches))
             if replicate + 1 == min(replicates, judged):

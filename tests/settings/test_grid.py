@@ -57,6 +57,12 @@ def test_every_other_replicate_holds_a_control_of_one_framework_by_turns(tmp_pat
     assert {match.kind for match in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
 
 
+def test_once_cases_can_be_called_a_control_comes_each_time_until_it_can_be_too(tmp_path):
+    matches = planned(tmp_path, batch_size="32", replicates="13").matches(6)
+    controls = [match.replicate for match in matches if match.role is Role.CONTROL]
+    assert controls == [0, 2, 4, 6, 7, 8, 10, 12]
+
+
 def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
     assert list(replace(planned(tmp_path), cases=()).matches(AFTER)) == []
 
