@@ -94,7 +94,7 @@ setup: $(READY) ## Make .venv with the pinned packages; does nothing when it is 
 	@:
 
 # What is done about another measurement on this machine: options without a value.
-BESIDE = $(if $(WAIT),--wait) $(if $(FORCE),--force)
+BESIDE = $(if $(filter yes,$(WAIT)),--wait) $(if $(filter yes,$(FORCE)),--force)
 
 bench: $(READY) ## Measure, store and draw
 	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS)) $(BESIDE)

@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import Annotated, Final
 
@@ -28,6 +29,11 @@ _COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history,
 _ENDING: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
+
+# Two signals within so little are one that was sent twice.
+_AT_ONCE_S: Final = 0.5
+
+_heeds_ctrl_c: Final = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 # The exit status of what was ended by Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -74,9 +80,11 @@ def _end_as_interrupted() -> None:
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # Once: `timeout` signals the process and then its group, and the second would end the ending.
     for number in _ENDING:
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, signal.SIG_IGN)
     # But who presses Ctrl-C again wants no ending at all: the guardian ends the workers, and no file is torn.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
+    again_s = time.monotonic() + _AT_ONCE_S
+    if _heeds_ctrl_c:
+        signal.signal(signal.SIGINT, lambda *_: time.monotonic() < again_s or os._exit(_INTERRUPTED))
     raise KeyboardInterrupt
 
 

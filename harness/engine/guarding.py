@@ -37,7 +37,11 @@ class Guardian:
             if self._told is None or self._of != os.getpid():
                 self._process, self._told = _start()
                 self._of = os.getpid()
-            os.write(self._told, line.encode("ascii"))
+            try:
+                os.write(self._told, line.encode("ascii"))
+            except BrokenPipeError:
+                # It was killed; the next process that is begun has another.
+                self._told = None
 
 
 def _start() -> tuple[subprocess.Popen[bytes], int]:

@@ -37,6 +37,18 @@ def limit_s(do: Do, details: Mapping[str, Any], pace: Pace | None, timeout_s: fl
     return timeout_s if said_s is None else min(timeout_s, max(_LEAST_S, _TIMES_ITS_PACE * said_s))
 
 
+def require_numbers(reply: Mapping[str, Any], *names: str) -> None:
+    """Refuse what should be a number and is none; None is what could not be measured.
+
+    Raises:
+        TypeError: naming it.
+        KeyError: it is not there.
+    """
+    for name in names:
+        if not isinstance(reply[name], (int, float, type(None))):
+            raise TypeError(f"{name} is {reply[name]!r}")
+
+
 def seconds(value: Any) -> float | None:
     """A time as a worker tells it; None where it is no number above 0."""
     known = isinstance(value, (int, float)) and math.isfinite(value) and value > 0

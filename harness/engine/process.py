@@ -134,8 +134,9 @@ class WorkerProcess:
         """
         reply = parse(self._read_line(do, timeout_s))
         if "error" in reply:
-            failure = _FAILURES.get(reply.get("kind", ""), WorkerFailed)
-            raise failure(reply["error"], reply.get("facts"))
+            facts = reply.get("facts")
+            failure = _FAILURES.get(str(reply.get("kind", "")), WorkerFailed)
+            raise failure(str(reply["error"]), facts if isinstance(facts, dict) else None)
         if not isinstance(reply.get("ok"), dict):
             raise ProtocolError(f"neither ok nor error in the answer to {do}")
         return dict(reply["ok"])
@@ -164,7 +165,11 @@ class WorkerProcess:
         return True
 
     def _require_short_log(self) -> None:
-        if self.log_path.stat().st_size > _MOST_LOG_BYTES:
+        try:
+            log_bytes = self.log_path.stat().st_size
+        except OSError:  # somebody has removed it
+            return
+        if log_bytes > _MOST_LOG_BYTES:
             said = last_words(self.log_path)
             raise LogTooLong(f"it printed more than {_MOST_LOG_BYTES >> 20} MiB; its log says: {said}")
 
@@ -249,9 +254,12 @@ def begun(
 
 def last_words(log: Path) -> str:
     """The last line of a log, cut where it is long."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
+    except OSError:  # somebody has removed it
+        lines = []
     return lines[-1][:300] if lines else "nothing"
 
 

@@ -146,7 +146,8 @@ class _Run:
         if why is None or match.kind in self._skipped:
             return
         self._skipped.add(match.kind)
-        if self._earlier.trials(match):
+        if trials := self._earlier.trials(match):
+            self._standing.count(trials)
             return
         seats = [Seat(number, match, self._conditions) for number in match.seats]
         for seat in seats:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from harness.engine.conditions import Conditions
 from harness.engine.cores import keep
 from harness.engine.joining import joined
-from harness.engine.limits import limit_s, pace_of, seconds
+from harness.engine.limits import limit_s, pace_of, require_numbers, seconds
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.surroundings import environment
@@ -139,6 +139,7 @@ class Seat:
             self._gpu.end()
         if reply is not None:
             with self._understood(Do.START):
+                require_numbers(reply["startup"], *reply["startup"])
                 self._startup = Startup(**reply["startup"])
                 self._pace = pace_of(reply)
                 self._started = reply
@@ -209,7 +210,12 @@ class Seat:
                 self._latencies.append(Latency(**{name: reply[name] for name in told}))
 
     def finish(self) -> None:
-        self._finished = self._ask(Do.FINISH) or self._finished
+        said = self._ask(Do.FINISH)
+        if said is not None:
+            with self._understood(Do.FINISH):
+                require_numbers(said, "host_peak_bytes", "watched_s", "threads_worked")
+                self._finished = said | {"digests": dict(said["digests"])}
+                _allocator(said.get("allocator"))
 
     def fail(self, kind: str, reason: str) -> None:
         self.failure = self.failure or Failure(kind=kind, reason=reason)
@@ -278,6 +284,7 @@ class Seat:
         epoch: int,
         place: int,
     ) -> None:
+        require_numbers(reply, "samples", "steps", "started_s", "cpu_s", "idle_cpu_s", "loss", "accuracy")
         if seconds(reply["wall_s"]) is None:
             raise ValueError(f"a round of {reply['wall_s']} s")
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))

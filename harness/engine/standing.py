@@ -40,7 +40,7 @@ class Standing:
         self.tally = Tally()
         self.lineups: dict[Case, Lineup] = {}
         self.out_of_time = False
-        # Cases that ran out of memory, and contenders that always fail with what they said last.
+        # What ran out of memory, a case or a control, and contenders that always fail with their last words.
         self.too_large: set[str] = set()
         self.set_aside: dict[str, str] = {}
         self._target = Target(plan.settings.within)
@@ -73,8 +73,8 @@ class Standing:
             return None
         if self.plan.best and match.role is Role.WAYS:
             self._kinds[match.case] = match.kind
-        if match.role is not Role.CONTROL and (unproven or self._lacked_memory(match, trials)):
-            self.too_large.add(match.case.id)
+        if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
+            self.too_large.add(_told_under(match))
         measured = Ratios(trials)
         if match.chosen:
             one, other = match.chosen
@@ -84,7 +84,7 @@ class Standing:
         log_ratio = measured.log_ratio(0, 1)
         if log_ratio is None:
             return None
-        name = match.kind if match.role is Role.CONTROL else match.case.id
+        name = _told_under(match)
         self._target.record(name, log_ratio)
         self.known.look(match.kind, trials, took_s)
         return name
@@ -92,7 +92,7 @@ class Standing:
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
-        return lacked and not self._target.log_ratios(match.case.id)
+        return lacked and not self._target.log_ratios(_told_under(match))
 
     def judged(self, name: str) -> Judgement:
         """What all replicates so far say of what is judged under a name (`learn`)."""
@@ -136,7 +136,7 @@ class Standing:
         """Whether cases can be called by now, and the control has too few replicates for that."""
         told = len(self._target.log_ratios(match.kind))
         judges = self.plan.settings.replicates >= MIN_REPLICATES and bool(self._measurable())
-        return judges and told < MIN_REPLICATES
+        return judges and told < MIN_REPLICATES and match.kind not in self.too_large
 
     def can_be_measured(self, case: Case) -> bool:
         """Whether it fits into memory, and both usual loops do not always fail."""
@@ -214,6 +214,11 @@ class Standing:
             return "; too little of the budget was left to ask how fast each is at its best"
         known = all(self._settled(case) for case in self.lineups)
         return "" if known else "; how fast each is at its best is not"
+
+
+def _told_under(match: Match) -> str:
+    """The name under which a match's ratio is known: matches of all ways tell that of their case, too."""
+    return match.kind if match.role is Role.CONTROL else match.case.id
 
 
 def like(match: Match) -> Like:

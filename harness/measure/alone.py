@@ -111,7 +111,7 @@ def _owner(descriptor: int) -> str:
     try:
         said = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
         told = {name: "".join(c for c in str(said[name]) if c.isprintable())[:_MOST_SHOWN] for name in _SAID}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another measurement is going on"
     return (
         f"another measurement is going on: `{told['command']}` of {told['user']}, process {told['pid']}, "

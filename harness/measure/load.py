@@ -29,18 +29,16 @@ def others(window_s: float = _WINDOW_S, least_cores: float = LEAST_CORES) -> lis
     Not this process, those that it came from, and those that it began; nor what a container does not see.
     """
     own = _own()
-    before = {(one.pid, one.create_time()): _used_s(one) for one in _processes(own)}
+    before = dict(filter(None, map(_used, _processes(own))))
     begin_s = time.monotonic()
     time.sleep(window_s)
-    now = _processes(own)
     took_s = time.monotonic() - begin_s
     found = []
-    for one in now:
-        used_s = _used_s(one)
-        used_before_s = before.get((one.pid, one.create_time()))
-        if used_s is None or used_before_s is None:
+    for one in _processes(own):
+        told = _used(one)
+        if told is None or told[0] not in before:
             continue
-        cores = (used_s - used_before_s) / took_s
+        cores = (told[1] - before[told[0]]) / took_s
         if cores >= least_cores:
             found.append(Load(user=_told(one, "username"), name=_told(one, "name"), cores=cores))
     return sorted(found, key=lambda one: -one.cores)
@@ -58,13 +56,13 @@ def _processes(but: set[int]) -> list[psutil.Process]:
     return [one for one in psutil.process_iter() if one.pid not in but]
 
 
-def _used_s(process: psutil.Process) -> float | None:
-    """Processor seconds so far; None where it has gone or does not say."""
+def _used(process: psutil.Process) -> tuple[tuple[int, float], float] | None:
+    """Which process it is, and its processor seconds so far; None where it has gone or does not say."""
     try:
         times = process.cpu_times()
+        return (process.pid, process.create_time()), float(times.user + times.system)
     except psutil.Error:
         return None
-    return float(times.user + times.system)
 
 
 def _told(process: psutil.Process, what: str) -> str:

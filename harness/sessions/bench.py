@@ -29,7 +29,7 @@ from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.sessions.proven import Proven, wanted_of
-from harness.sessions.resuming import Unfinished, require_same
+from harness.sessions.resuming import Unfinished, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Match, Plan, plan
 from harness.store.frames import Frames
@@ -147,6 +147,8 @@ def bench(
         require_same(unfinished, proofs, matches)
         run = rows.resumed_row(unfinished.run)
     with held(store.folder, run["run_id"]):
+        if unfinished is not None:
+            require_untouched(unfinished)
         store.clear(run["run_id"])
         store.save_plan(run["run_id"], matches)
         store.save_run(run)

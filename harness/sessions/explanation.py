@@ -17,6 +17,7 @@ from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.grid import require, require_adam
 from harness.store.frames import Frames
+from harness.store.holding import held
 from harness.store.reader import read, read_changes
 from harness.store.schema import EXPLANATIONS
 from harness.store.writer import Store
@@ -81,24 +82,25 @@ def explain(
     store, began_s = Store(settings.results / EXPLANATIONS), time.monotonic()
     store.prepare()
     run = rows.opening_row(settings, command, trials_planned=None)
-    store.save_run(run)
     work = a.case.workload
     where = {name: run[name] for name in (*bench.PLACE, "threads")}
     where |= {"dataset": work.dataset.value, "epochs": work.epochs, "train_samples": work.train_samples}
-    with store.room():
-        outcome = explaining.explain(
-            a,
-            b,
-            settings,
-            run_id=run["run_id"],
-            data_root=data_root,
-            logs=store.logs,
-            save=store.save_match,
-            save_change=lambda change: store.save_change(change, where),
-            observer=observer,
-            beside=beside,
-        )
-    outcome = rows.close(store, run, outcome, began_s)
+    with held(store.folder, run["run_id"]):
+        store.save_run(run)
+        with store.room():
+            outcome = explaining.explain(
+                a,
+                b,
+                settings,
+                run_id=run["run_id"],
+                data_root=data_root,
+                logs=store.logs,
+                save=store.save_match,
+                save_change=lambda change: store.save_change(change, where),
+                observer=observer,
+                beside=beside,
+            )
+        outcome = rows.close(store, run, outcome, began_s)
     changes = read_changes(settings.results, run["run_id"])
     frames = replace(read(store.folder, [run["run_id"]]), changes=changes)
     return Explanation(run_id=run["run_id"], outcome=outcome, frames=frames, drawn=_drawn(frames, settings))

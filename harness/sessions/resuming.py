@@ -24,8 +24,9 @@ from harness.store.naming import locate
 from harness.store.reader import EVERYTHING, FINISHED, chosen, read_tables
 from harness.store.schema import SCHEMA_VERSION
 
-# What a machine may have more or less of after it was started again.
-_MAY_DIFFER: Final = {"memory_bytes"}
+# What a machine may have more or less of after it was started again; and a page that the run has drawn, or a
+# note beside it, makes a checkout dirty.
+_MAY_DIFFER: Final = {"memory_bytes", "git_dirty"}
 
 # More differences than these are counted only.
 _MOST_NAMED: Final = 5
@@ -67,10 +68,13 @@ def find(name: str, asked: Settings) -> Unfinished:
     (run_id,) = chosen(folder, [named])
     if is_held(folder, run_id):
         raise ResultsUnusable(f"run {run_id}: another process is measuring it")
-    (run,) = read_tables(folder, run_id)["runs"].to_pylist()
+    found = read_tables(folder, run_id)["runs"].to_pylist()
+    if len(found) != 1:
+        raise NotResumable(f"run {run_id}: cannot go on: its file has {len(found)} rows, where a run has one")
+    (run,) = found
     try:
         settings = restored(json.loads(run["config_json"] or "{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotResumable(f"run {run_id}: cannot go on: {error}") from error
     settings = replace(
         settings,
@@ -78,10 +82,21 @@ def find(name: str, asked: Settings) -> Unfinished:
         reports=asked.reports,
         data_dir=asked.data_dir or settings.data_dir,
     )
-    found = Unfinished(run=run, settings=settings, measured=Measured(folder, run_id))
-    if not found.is_finished:
+    unfinished = Unfinished(run=run, settings=settings, measured=Measured(folder, run_id))
+    if not unfinished.is_finished:
         _refuse(run_id, list(_elsewhere(run, settings)))
-    return found
+    return unfinished
+
+
+def require_untouched(unfinished: Unfinished) -> None:
+    """Nobody may have gone on with the run since it was found; it is held by now.
+
+    Raises:
+        ResultsUnusable: somebody has.
+    """
+    rows = read_tables(unfinished.settings.results, unfinished.run_id)["runs"].to_pylist()
+    if rows != [unfinished.run]:
+        raise ResultsUnusable(f"run {unfinished.run_id}: another process has gone on with it meanwhile")
 
 
 def require_same(unfinished: Unfinished, proofs: pd.DataFrame, matches: Sequence[Match]) -> None:

@@ -91,7 +91,8 @@ def restored(kept: Mapping[str, Any]) -> Settings:
         BadOption: one that is not allowed here, such as more threads than there are cores.
         ValueError: other settings than this version has.
     """
-    if set(kept) != set(_PARSERS):
+    if not isinstance(kept, dict) or set(kept) != set(_PARSERS):
+        kept = kept if isinstance(kept, dict) else {}
         names = ", ".join(sorted(set(kept) ^ set(_PARSERS)))
         raise ValueError(f"other settings than this version has: {names}")
     return Settings(**{name: parse(LABELS[name], _as_text(kept[name])) for name, parse in _PARSERS.items()})

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from harness.errors import NotResumable
 from harness.settings.grid import Match
 from harness.store.parts import match_names
 from harness.store.reader import read_matches
@@ -43,10 +44,21 @@ class Measured:
         self.spent_s = sum(map(_lasted_s, whole))
 
     def trials(self, match: Match) -> tuple[Trial, ...]:
-        """A match's trials, by part and seat; none where it has not been measured to its end."""
+        """A match's trials, by part and seat; none where it has not been measured to its end.
+
+        Raises:
+            NotResumable: others sat in it.
+        """
         rows = self._trials.get(f"{self._run_id}-{match.id}", [])
         if not _is_whole(rows):
             return ()
+        for row in rows:
+            seat = int(row["seat"])
+            if seat not in match.seats or row["contender"] != match.contenders[seat].id:
+                raise NotResumable(
+                    f"run {self._run_id}: cannot go on: in {match.id} seat {seat} was {row['contender']}'s, "
+                    "and is another's now that another certificate holds"
+                )
         return tuple(self._trial(row, match) for row in rows)
 
     def _trial(self, row: dict[str, Any], match: Match) -> Trial:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.errors import NotStored, ResultsUnusable
 from harness.store import certificates
-from harness.store.holding import is_held
+from harness.store.holding import held, is_held
+from harness.store.naming import is_plain
 from harness.store.parts import match_names, parts_of
 from harness.store.reader import FINISHED, read_tables, run_ids
 from harness.store.schema import CALIBRATION, EXPLANATIONS, SCHEMA_VERSION
@@ -53,18 +56,22 @@ def inspect(folder: Path) -> Iterator[Found]:
                 yield from _not_gathered(place)
                 yield from _orphans(place)
                 for run_id in run_ids(place):
-                    yield from _of_run(place, run_id)
+                    # What a run that is being measured has is not whole from one moment to the next.
+                    if not is_held(place, run_id):
+                        yield from _of_run(place, run_id)
 
 
 def _left_over(folder: Path) -> Iterator[Found]:
     for path in sorted(folder.glob("*/.*.parquet.*")):
-        if time.time() - path.stat().st_mtime > _HALF_WRITTEN_S:
-            path.unlink()
-            yield Found(says=f"{path}: half written, removed", mended=True)
+        # Whoever writes it may have finished by now.
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _HALF_WRITTEN_S:
+                path.unlink()
+                yield Found(says=f"{path}: half written, removed", mended=True)
     for path in sorted(folder.glob("runs/.*.lock")):
         run_id = path.name.removeprefix(".").removesuffix(".lock")
-        if not is_held(folder, run_id):
-            path.unlink()
+        # Holding it removes it, and nobody else can begin to in between.
+        with suppress(ResultsUnusable, NotStored), held(folder, run_id):
             yield Found(says=f"{path}: the lock of a process that has gone, removed", mended=True)
 
 
@@ -107,25 +114,36 @@ def _is_of(path: Path, run_id: str) -> bool:
 
 
 def _of_run(folder: Path, run_id: str) -> Iterator[Found]:
-    tables = read_tables(folder, run_id)
-    (run,) = tables["runs"].to_pylist()
+    try:
+        tables = read_tables(folder, run_id)
+    except ResultsUnusable as error:
+        yield Found(says=str(error), is_harm=True)
+        return
+    rows = tables["runs"].to_pylist()
+    if len(rows) != 1:
+        yield Found(says=f"run {run_id}: its file has {len(rows)} rows, where a run has one", is_harm=True)
+        return
+    (run,) = rows
     trials = tables["trials"].select(["trial_id", "status"]).to_pandas()
     timed = set(tables["rounds"].column("trial_id").unique().to_pylist())
     finished = trials.loc[trials["status"] == Status.OK, "trial_id"].unique()
     for says, names in (
         ("there twice", list(trials.loc[trials["trial_id"].duplicated(), "trial_id"])),
         ("without its rounds", [one for one in finished if one not in timed]),
-        ("rounds without their trial", sorted(timed - set(trials["trial_id"]))),
         ("a certificate that the run names is not here", _without_file(folder, run["certificate_ids"])),
     ):
         if names:
             yield Found(says=f"run {run_id}: {_named(names)}: {says}", is_harm=True)
-    if run["status"] not in {None, FINISHED} and not is_held(folder, run_id):
+    if bare_rounds := sorted(timed - set(trials["trial_id"])):
+        # Killed between the two; a match is no more than its trials.
+        yield Found(says=f"run {run_id}: {_named(bare_rounds)}: rounds without their trial")
+    if run["status"] not in {None, FINISHED}:
         yield Found(says=f"run {run_id}: not finished{_missing(folder, run_id, tables['trials'])}")
 
 
 def _without_file(folder: Path, ids: list[str] | None) -> list[str]:
-    return [one for one in ids or [] if not (folder / certificates.FOLDER / f"{one}.parquet").is_file()]
+    place = folder / certificates.FOLDER
+    return [one for one in ids or [] if not (is_plain(one) and (place / f"{one}.parquet").is_file())]
 
 
 def _missing(folder: Path, run_id: str, trials: pa.Table) -> str:

@@ -25,12 +25,12 @@ _BUNDLE: Final = "-~"
 
 def singles(folder: Path, run_id: str) -> list[Path]:
     """The files of one match each."""
-    return sorted(path for path in folder.glob(f"{run_id}-*.parquet") if not _is_bundle(path, run_id))
+    return sorted(path for path in _of_run(folder, run_id) if not _is_bundle(path, run_id))
 
 
 def bundles(folder: Path, run_id: str) -> list[Path]:
-    """The files of many matches each."""
-    return sorted(path for path in folder.glob(f"{run_id}-*.parquet") if _is_bundle(path, run_id))
+    """The files of many matches each, the newest first."""
+    return sorted((path for path in _of_run(folder, run_id) if _is_bundle(path, run_id)), reverse=True)
 
 
 def next_bundle(folder: Path, run_id: str) -> Path:
@@ -60,6 +60,13 @@ def once(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         names = match_names(table)
         yield table.filter(pc.invert(pc.is_in(names, value_set=seen))) if len(seen) else table
         seen = pa.concat_arrays([seen, pc.unique(names)])
+
+
+def _of_run(folder: Path, run_id: str) -> Iterator[Path]:
+    """Files whose names begin with the run's, but for those of a run whose own name does."""
+    for path in folder.glob(f"{run_id}-*.parquet"):
+        if not (folder.parent / "runs" / path.name).exists():
+            yield path
 
 
 def _is_bundle(path: Path, run_id: str) -> bool:

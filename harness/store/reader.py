@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +43,9 @@ ABANDONED: Final = "abandoned"
 
 # More runs than these, the newest, are not named where one was not found.
 _MOST_NAMED: Final = 5
+
+# So often files are looked for, while a run that goes on makes one of many.
+_TRIES: Final = 3
 
 # A calibration says something about runs on the same machine only.
 _MACHINE: Final = ["hostname", "cpu_model", "cpu_usable"]
@@ -275,11 +278,29 @@ def _matches(folder: Path, ids: list[str], schema: pa.Schema, repeated: Sequence
     def table(paths: list[Path]) -> pa.Table:
         return migration.matches(_arrow(paths, both, repeated))
 
+    listed: list[Path] = []
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return _listed(folder, ids, table, listed)
+        except ResultsUnusable:
+            # A run that goes on may have bundled files since they were listed.
+            if not tries_left or all(path.is_file() for path in listed):
+                raise
+            listed.clear()
+    raise AssertionError
+
+
+def _listed(
+    folder: Path, ids: list[str], table: Callable[[list[Path]], pa.Table], listed: list[Path]
+) -> pa.Table:
+    """The tables of the runs' files, each match once; `listed` are told the files that are read."""
     alone, tables = list[Path](), list[pa.Table]()
     for run_id in ids:
         gathered = whole(folder, run_id)
-        kinds = (singles(folder, run_id), bundles(folder, run_id), [gathered] if gathered.is_file() else [])
+        many = ([one] for one in bundles(folder, run_id))
+        kinds = (singles(folder, run_id), *many, [gathered] if gathered.is_file() else [])
         several = [paths for paths in kinds if paths]
+        listed += [path for paths in several for path in paths]
         if len(several) == 1:
             alone += several[0]
         else:

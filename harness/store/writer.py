@@ -115,7 +115,9 @@ class Store:
         for run in (self.folder / "runs").glob("[!.]*.parquet"):
             gathered = whole(self.folder / "rounds", run.stem)
             if gathered.is_file() and _is_todays(gathered) and not is_held(self.folder, run.stem):
-                self.gather(run.stem)
+                # One that cannot be gathered is read as it is, and named by `inspection`.
+                with suppress(NotStored):
+                    self.gather(run.stem)
 
     def save_attempts(self, attempts: Sequence[Attempt], where: Mapping[str, Any]) -> None:
         """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""
@@ -149,8 +151,7 @@ class Store:
 
     def clear(self, run_id: str) -> None:
         """Remove what was half written when the process that measured a run was killed; the run is held."""
-        for path in self.folder.glob(f"*/.{run_id}*.parquet.*"):
-            path.unlink(missing_ok=True)
+        _remove(list(self.folder.glob(f"*/.{run_id}*.parquet.*")))
 
     def save_plan(self, run_id: str, matches: Iterable[Match]) -> None:
         """Write what a run is to measure, in its order, before it measures anything."""
@@ -205,6 +206,8 @@ def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None
         _settle(path.parent)
     except OSError as error:
         raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
+    except pa.ArrowException as error:
+        raise NotStored(f"{path}: cannot be written ({error})") from error
     finally:
         with suppress(OSError):
             partial.unlink()
@@ -213,11 +216,16 @@ def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None
 def _remove(paths: Sequence[Path]) -> None:
     """What is in another file by now; where that is cut short, nothing is lost, and is read once."""
     for path in paths:
-        path.unlink()
+        with suppress(OSError):
+            path.unlink()
 
 
 def _is_todays(path: Path) -> bool:
-    said = pq.read_schema(path).metadata or {}
+    """Whether a file can be read, and is of this version."""
+    try:
+        said = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return False
     return said.get(VERSION_KEY) == str(SCHEMA_VERSION).encode()
 
 

@@ -66,7 +66,8 @@ def show_finished(frames: Frames, drawn: Drawn, results: Path, *, as_json: bool)
     _show(frames, drawn, results, as_json=as_json)
     (run,) = frames.runs.to_dict("records")
     following().print(
-        f"run {escape(run['run_id'])}: nothing is missing; it ended because {escape(run['stopped_because'])}",
+        f"run {escape(run['run_id'])}: nothing is missing; it ended because "
+        f"{escape(str(run['stopped_because']))}",
         soft_wrap=True,
     )
 

@@ -11,6 +11,7 @@ ANSWERS = {
     "a list": b"[1]\n",
     "no words": b"\xff\xfe\n",
     "a number": b'{"ok": 3}\n',
+    "an error of no kind": b'{"error": ["x"], "kind": [], "facts": 5}\n',
 }
 
 

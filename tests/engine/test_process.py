@@ -237,6 +237,22 @@ def test_an_answer_that_is_none_is_a_protocol_error(rude, manner, said):
         worker.kill()
 
 
+def test_an_error_may_be_said_in_any_words(rude):
+    with rude("an error of no kind") as worker:
+        with pytest.raises(WorkerFailed) as failed:
+            worker.ask(Do.PLAN, timeout_s=60)
+        worker.kill()
+    assert failed.value.facts == {}
+
+
+def test_a_log_that_somebody_has_removed_is_no_matter(start, synthetic_root, tmp_path):
+    with start(events={"train 1": "kill"}) as worker:
+        worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+        (tmp_path / "worker.log").unlink()
+        with pytest.raises(WorkerDied, match="its log says: nothing"):
+            worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
+
+
 def test_a_worker_that_prints_without_end_is_ended_and_its_log_is_cut(rude, tmp_path):
     with rude("printing") as worker:
         with pytest.raises(LogTooLong, match="it printed more than 16 MiB; its log says: noise"):

@@ -6,6 +6,7 @@ import getpass
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from harness.measure import load
@@ -32,6 +33,19 @@ def test_a_process_that_keeps_a_core_busy_is_named_with_its_user(busy):
     assert found
     assert found[0].user == getpass.getuser()
     assert 0.2 <= found[0].cores < 2
+
+
+def test_a_process_that_ends_meanwhile_is_nobody(monkeypatch):
+    listed = load._processes
+
+    def ending(but):
+        with subprocess.Popen(["sleep", "60"]) as short:
+            found = [*listed(but), psutil.Process(short.pid)]
+            short.kill()
+        return found
+
+    monkeypatch.setattr(load, "_processes", ending)
+    load.others(window_s=0.0)
 
 
 def test_what_this_process_has_begun_is_its_own():

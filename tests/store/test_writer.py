@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import ResultsUnusable
 from harness.settings.grid import between
-from harness.store import writer
+from harness.store import reader, writer
 from harness.store.holding import held
 from harness.store.reader import read, run_ids
 from harness.store.schema import CALIBRATION, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
@@ -401,3 +401,56 @@ def test_where_bundling_was_cut_short_a_match_is_read_once(store, monkeypatch):
     monkeypatch.undo()
     store.gather("r1")
     assert len(pd.read_parquet(store.folder / "trials")) == 2
+
+
+def test_a_match_in_two_bundles_is_read_once_as_it_was_measured_last(store, monkeypatch):
+    """The last of a sitting, bundled as it was cut short, and the run killed before it was gathered."""
+    monkeypatch.setattr(writer, "MANY", 2)
+    store.save_run({"run_id": "r1"})
+    other = replace(trial(), match_id="r1-a", trial_id="r1-a-pytorch")
+    store.save_match([other])
+    store.save_match([interrupted(trial())])
+    store.save_match([trial()])
+    store.save_match([replace(trial(), match_id="r1-z", trial_id="r1-z-pytorch")])
+    assert len(list((store.folder / "trials").iterdir())) == 2
+    for _ in range(2):
+        frames = read(store.folder, ["r1"])
+        assert sorted(frames.trials["trial_id"]) == ["r1-a-pytorch", "r1-m-pytorch", "r1-z-pytorch"]
+        assert set(frames.trials["status"]) == {"ok"}
+        store.gather("r1")
+
+
+def test_a_run_whose_name_begins_with_anothers_keeps_its_files(store):
+    for run_id in ("r1", "r1-b"):
+        store.save_run({"run_id": run_id})
+        store.save_match([trial(run_id=run_id)])
+        store.gather(run_id)
+    Store(store.folder).prepare()
+    assert sorted(path.name for path in (store.folder / "trials").iterdir()) == ["r1-b.parquet", "r1.parquet"]
+    assert read(store.folder, ["r1"]).trials["run_id"].tolist() == ["r1"]
+
+
+def test_a_damaged_file_of_an_old_run_keeps_nobody_from_measuring(store):
+    store.save_run({"run_id": "r1"})
+    store.save_match([trial()])
+    store.gather("r1")
+    (store.folder / "rounds" / "r1.parquet").write_bytes(b"")
+    Store(store.folder).prepare()
+    (store.folder / "rounds" / "r1.parquet").write_bytes(b"PAR1 and no more")
+    Store(store.folder).prepare()
+
+
+def test_a_reader_looks_again_where_files_were_bundled_since_it_listed_them(store, monkeypatch):
+    store.save_run({"run_id": "r1"})
+    for name in ("r1-m", "r1-n"):
+        store.save_match([replace(trial(), match_id=name, trial_id=f"{name}-pytorch")])
+    listed = reader.singles
+
+    def then_bundled(folder, run_id):
+        found = listed(folder, run_id)
+        monkeypatch.setattr(reader, "singles", listed)
+        store.gather("r1")
+        return found
+
+    monkeypatch.setattr(reader, "singles", then_bundled)
+    assert len(read(store.folder, ["r1"]).trials) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -38,5 +39,5 @@ def _did_not_finish(run: pd.Series) -> str:
 
 def resuming(run_id: str, results: Path | None = None) -> str:
     """The command that goes on with a run, of the usual results folder where none is given."""
-    folder = "" if results in {None, Path(DEFAULTS["results"])} else f" --results {results}"
+    folder = "" if results in {None, Path(DEFAULTS["results"])} else f" --results {shlex.quote(str(results))}"
     return f"{_BENCH} --resume {run_id}{folder}"
