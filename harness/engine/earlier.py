@@ -6,8 +6,6 @@ decided is stored: it is decided again, in the same order, by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
 from typing import Protocol
 
 from harness.settings.grid import Match
@@ -20,6 +18,9 @@ class Earlier(Protocol):
     @property
     def spent_s(self) -> float: ...
 
+    def took_s(self, match: Match) -> float:
+        """What a match took; 0 where it has not been measured to its end."""
+
     def trials(self, match: Match) -> tuple[Trial, ...]:
         """A match's trials, by part and seat; none where it has not been measured to its end."""
 
@@ -29,11 +30,8 @@ class Nothing:
 
     spent_s = 0.0
 
+    def took_s(self, match: Match) -> float:  # noqa: ARG002  (the contract's)
+        return 0.0
+
     def trials(self, match: Match) -> tuple[Trial, ...]:  # noqa: ARG002  (the contract's)
         return ()
-
-
-def lasted_s(trials: Sequence[Trial]) -> float:
-    """Seconds from the first worker's start to the last one's end."""
-    ended = max(trial.started_at + timedelta(seconds=trial.wall_s) for trial in trials)
-    return (ended - min(trial.started_at for trial in trials)).total_seconds()

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from harness.analysis.statistics import MIN_REPLICATES, Judgement
 from harness.engine import choosing
 from harness.engine.conditions import Conditions
-from harness.engine.earlier import Earlier, Nothing, lasted_s
+from harness.engine.earlier import Earlier, Nothing
 from harness.engine.ending import Outcome, ended
 from harness.engine.foresight import Need
 from harness.engine.forking import ForkServers
@@ -187,7 +187,8 @@ class _Run:
             ways = len(self._plan.ways(case))
             seats = seats_needed(ways, loops, MIN_REPLICATES) + seats_a_proof * (ways - loops)
             needed_s = seats * (budget.longest_s(Like(case.id, loops)) or 0.0) / loops
-            begun = bool(self._earlier.trials(self._pilot(case)))
+            # Who sat in its pilot is not known before the proofs.
+            begun = self._earlier.took_s(self._pilot(case)) > 0
             if self._standing.can_be_measured(case) and (begun or 0 < needed_s <= left_s):
                 found.append(case)
                 left_s -= needed_s
@@ -224,7 +225,7 @@ class _Run:
         standing = self._standing
         standing.count(trials)
         standing.known.recall(match, trials)
-        standing.learn(match, trials, lasted_s(trials), unproven=self._is_unproven(match))
+        standing.learn(match, trials, self._earlier.took_s(match), unproven=self._is_unproven(match))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
         """The trials of a match, each on disk, also where it was interrupted."""

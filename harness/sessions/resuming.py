@@ -20,8 +20,7 @@ from harness.settings.grid import Match
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured
 from harness.store.holding import is_held
-from harness.store.naming import locate
-from harness.store.reader import EVERYTHING, FINISHED, chosen, read_tables
+from harness.store.reader import FINISHED, read_tables, the_one
 from harness.store.schema import SCHEMA_VERSION
 
 # What a machine may have more or less of after it was started again; and a page that the run has drawn, or a
@@ -62,10 +61,7 @@ def find(name: str, asked: Settings) -> Unfinished:
         ResultsUnusable: a run that is not there, or that another process is measuring.
         BadOption: settings that are not allowed here.
     """
-    folder, named = locate(asked.results, name)
-    if named == EVERYTHING:
-        raise ResultsUnusable(f"run {named}: several runs; name one")
-    (run_id,) = chosen(folder, [named])
+    folder, run_id = the_one(asked.results, name)
     if is_held(folder, run_id):
         raise ResultsUnusable(f"run {run_id}: another process is measuring it")
     found = read_tables(folder, run_id)["runs"].to_pylist()

@@ -43,15 +43,22 @@ class Measured:
         self.trials_done = sum(map(len, whole))
         self.spent_s = sum(map(_lasted_s, whole))
 
+    def took_s(self, match: Match) -> float:
+        """Seconds from a match's first start to its last end; 0 where it has not been measured to its end."""
+        rows = self._whole(match)
+        return _lasted_s(rows) if rows else 0.0
+
+    def _whole(self, match: Match) -> list[dict[str, Any]]:
+        rows = self._trials.get(f"{self._run_id}-{match.id}", [])
+        return rows if _is_whole(rows) else []
+
     def trials(self, match: Match) -> tuple[Trial, ...]:
         """A match's trials, by part and seat; none where it has not been measured to its end.
 
         Raises:
             NotResumable: others sat in it.
         """
-        rows = self._trials.get(f"{self._run_id}-{match.id}", [])
-        if not _is_whole(rows):
-            return ()
+        rows = self._whole(match)
         for row in rows:
             seat = int(row["seat"])
             if seat not in match.seats or row["contender"] != match.contenders[seat].id:

@@ -122,10 +122,21 @@ def read_named(results: Path, name: str) -> Frames:
     Raises:
         ResultsUnusable: as `read`, and a path that names no run.
     """
-    folder, run = locate(results, name)
-    if run == EVERYTHING:
-        raise ResultsUnusable(f"run {run}: several runs; name one")
-    return read(folder, [run])
+    folder, run_id = the_one(results, name)
+    return read(folder, [run_id])
+
+
+def the_one(results: Path, name: str) -> tuple[Path, str]:
+    """The results folder and the identifier of the one run that `name` means (see `naming.locate`).
+
+    Raises:
+        ResultsUnusable: a name of several runs, of none that is there, or a path that names none.
+    """
+    folder, named = locate(results, name)
+    if named == EVERYTHING:
+        raise ResultsUnusable(f"run {named}: several runs; name one")
+    (run_id,) = chosen(folder, [named])
+    return folder, run_id
 
 
 def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:

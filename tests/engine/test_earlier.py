@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harness.engine.earlier import Nothing, lasted_s
+from harness.engine.earlier import Nothing
 from harness.engine.known import Known
 from harness.engine.stopping import Budget
 from harness.settings.grid import between
@@ -116,13 +115,6 @@ def test_a_budget_knows_what_was_spent_before_it_began():
 
 def test_a_run_that_begins_has_nothing():
     assert Nothing().trials(between(Case(workload=Workload(), device="cpu", mode=Mode.LOOP), 0)) == ()
-
-
-def test_a_match_lasts_from_its_first_start_to_its_last_end():
-    begin = datetime(2026, 11, 29, 12, tzinfo=UTC)
-    one = replace(trial(), started_at=begin, wall_s=5.0)
-    other = replace(trial(), started_at=begin + timedelta(seconds=1), wall_s=7.0)
-    assert lasted_s([one, other]) == 8.0
 
 
 def test_paces_of_earlier_matches_are_settled_by_the_first_in_which_all_have_spoken():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from harness.errors import NotResumable
 from harness.settings.grid import between
 from harness.store.earlier import Measured
 from harness.store.writer import Store
@@ -86,3 +88,21 @@ def test_the_parts_that_memory_made_of_a_match_come_back_in_their_order(store):
 def test_a_match_of_another_replicate_is_not_there(store):
     store.save_match(both())
     assert Measured(store.folder, "r1").trials(replace(MATCH, replicate=1)) == ()
+
+
+def test_a_match_took_from_its_first_start_to_its_last_end(store):
+    begin = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    one = measured(0, started_at=begin, wall_s=5.0)
+    store.save_match([one, measured(1, started_at=begin + timedelta(seconds=1), wall_s=7.0)])
+    found = Measured(store.folder, "r1")
+    assert (found.took_s(MATCH), found.spent_s) == (8.0, 8.0)
+    assert found.took_s(replace(MATCH, replicate=1)) == 0.0
+
+
+def test_a_match_in_which_others_sat_is_there_and_cannot_be_gone_on_with(store):
+    store.save_match(both())
+    found = Measured(store.folder, "r1")
+    turned = replace(MATCH, contenders=MATCH.contenders[::-1])
+    assert found.took_s(turned) > 0
+    with pytest.raises(NotResumable, match=r"seat 0 was tensorflow/.*'s, and is another's now"):
+        found.trials(turned)
