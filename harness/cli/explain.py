@@ -28,6 +28,7 @@ from harness.cli.options import (
 )
 from harness.settings.presets import EXPLANATION_DEFAULTS
 from harness.work.changes import EXAMPLE
+from harness.work.records import RunStatus
 
 
 def explain(
@@ -89,7 +90,7 @@ def explain(
                 a, b, settings, data_root, command=typed(), observer=display, beside=beside
             )
     show_explanation(found, settings.results, as_json=json)
-    if found.outcome.status == "interrupted":
+    if found.outcome.status is RunStatus.INTERRUPTED:
         raise typer.Exit(130)
-    if found.outcome.trials_ok == 0 or found.outcome.status == "failed" or found.drawn.failure is not None:
+    if found.outcome.failed or found.drawn.failure is not None:
         raise typer.Exit(1)

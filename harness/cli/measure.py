@@ -46,6 +46,7 @@ from harness.cli.options import (
 from harness.errors import CertificateFailed
 from harness.settings.config import Settings
 from harness.settings.presets import CALIBRATION_DEFAULTS
+from harness.work.records import RunStatus
 
 if TYPE_CHECKING:
     from harness.sessions.resuming import Unfinished
@@ -162,11 +163,11 @@ def _bench(settings: Settings, unfinished: Unfinished | None, *, as_json: bool) 
                 unfinished=unfinished,
             )
     show_run(run, settings.results, as_json=as_json)
-    if run.outcome.status == "interrupted":
+    if run.outcome.status is RunStatus.INTERRUPTED:
         raise typer.Exit(130)
     if run.uncertified and not settings.allow_mismatch:
         raise typer.Exit(CertificateFailed.exit_code)
-    if run.outcome.trials_ok == 0 or run.outcome.status == "failed" or run.drawn.failure is not None:
+    if run.outcome.failed or run.drawn.failure is not None:
         raise typer.Exit(1)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from harness.settings.grid import Match
 from harness.work.records import Trial
+from harness.work.tally import Tally
 
 
 class Earlier(Protocol):
@@ -17,6 +18,9 @@ class Earlier(Protocol):
 
     @property
     def spent_s(self) -> float: ...
+
+    def tally(self) -> Tally:
+        """All that is on disk, also of a match that was cut short."""
 
     def took_s(self, match: Match) -> float:
         """What a match took; 0 where it has not been measured to its end."""
@@ -29,6 +33,9 @@ class Nothing:
     """A run that begins."""
 
     spent_s = 0.0
+
+    def tally(self) -> Tally:
+        return Tally()
 
     def took_s(self, match: Match) -> float:  # noqa: ARG002  (the contract's)
         return 0.0

@@ -6,36 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.errors import NotStored
-from harness.work.records import Role, Trial
+from harness.work.records import RunStatus
+from harness.work.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended, in the words of the `runs` table: `status` is finished, interrupted or failed.
+    """How a run ended, in the words of the `runs` table.
 
     `timed_s` are the seconds of all rounds that tell a speed.
     """
 
-    status: str
+    status: RunStatus
     trials_ok: int
     trials_failed: int
     timed_s: float
     stopped_because: str
 
-
-@dataclass(slots=True)
-class Tally:
-    """Trials so far, and the seconds of the rounds that tell a speed."""
-
-    ok: int = 0
-    failed: int = 0
-    timed_s: float = 0.0
-
-    def count(self, trial: Trial) -> None:
-        self.ok += trial.failure is None
-        self.failed += trial.failure is not None
-        if trial.role is not Role.LEARNING:
-            self.timed_s += sum(one.wall_s for one in trial.rounds)
+    @property
+    def failed(self) -> bool:
+        """Whether what was measured could not be stored, or there is nothing."""
+        return self.status is RunStatus.FAILED or self.trials_ok == 0
 
 
 def ended(work: Callable[[], None], because: Callable[[], str], tally: Tally) -> Outcome:
@@ -43,17 +34,18 @@ def ended(work: Callable[[], None], because: Callable[[], str], tally: Tally) ->
 
     `tally` is kept while the work goes on.
     """
-    status, stopped_because = "finished", None
+    status, stopped_because = RunStatus.FINISHED, None
     try:
         work()
     except KeyboardInterrupt:
-        status, stopped_because = "interrupted", "it was interrupted"
+        status, stopped_because = RunStatus.INTERRUPTED, "it was interrupted"
     except NotStored as error:
-        status, stopped_because = "failed", str(error)
+        status, stopped_because = RunStatus.FAILED, str(error)
+    counted = tally.total()
     return Outcome(
         status=status,
-        trials_ok=tally.ok,
-        trials_failed=tally.failed,
-        timed_s=tally.timed_s,
+        trials_ok=counted.ok,
+        trials_failed=counted.failed,
+        timed_s=counted.timed_s,
         stopped_because=stopped_because or because(),
     )

@@ -22,7 +22,7 @@ import pandas as pd
 
 from harness.analysis.closing import LEAST, MOST, Closing, closing
 from harness.engine.conditions import Conditions
-from harness.engine.ending import Outcome, Tally, ended
+from harness.engine.ending import Outcome, ended
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import Interrupted, Observer, run_match
@@ -34,6 +34,7 @@ from harness.settings.grid import Match
 from harness.work.changes import WHOLE, Leg, asides, level, orders, walk
 from harness.work.contender import Contender
 from harness.work.records import Change, Phase, Trial
+from harness.work.tally import Tally
 from harness.work.workload import Adam
 
 _WALK: Final = "walk"
@@ -207,8 +208,8 @@ class _Walks:
     def keep(self, trials: tuple[Trial, ...]) -> None:
         if trials:
             self.save(trials)
+            self.tally.count(trials)
         for trial in trials:
-            self.tally.count(trial)
             self.observer.trial_done(trial)
 
 

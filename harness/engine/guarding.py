@@ -22,7 +22,6 @@ class Guardian:
         self._lock = Lock()
         self._told: int | None = None
         self._of: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
 
     def begun(self, pid: int) -> None:
         """The leader of a group of processes that is not to outlive this one."""
@@ -35,7 +34,7 @@ class Guardian:
         with self._lock, suppress(OSError):
             # After a fork it is the other process's.
             if self._told is None or self._of != os.getpid():
-                self._process, self._told = _start()
+                self._told = _start()
                 self._of = os.getpid()
             try:
                 os.write(self._told, line.encode("ascii"))
@@ -44,8 +43,8 @@ class Guardian:
                 self._told = None
 
 
-def _start() -> tuple[subprocess.Popen[bytes], int]:
-    """A guardian in a session of its own, which Ctrl-C does not reach, and where to write to it."""
+def _start() -> int:
+    """Where to write to a guardian, which is in a session of its own that Ctrl-C does not reach."""
     theirs, ours = os.pipe()
     try:
         process = subprocess.Popen(
@@ -62,7 +61,9 @@ def _start() -> tuple[subprocess.Popen[bytes], int]:
         raise
     finally:
         os.close(theirs)
-    return process, ours
+    # It outlives this process, which is what it is for, and what `Popen` would warn of.
+    process.returncode = 0
+    return ours
 
 
 GUARDIAN: Final = Guardian()

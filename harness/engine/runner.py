@@ -98,7 +98,7 @@ class _Run:
         self._save = save
         self._observer = observer
         self._earlier = earlier
-        self._standing = Standing(plan, spent_s=earlier.spent_s)
+        self._standing = Standing(plan, spent_s=earlier.spent_s, tally=earlier.tally())
         self._foreseen: set[float | None] = set()
         self._skipped: set[str] = set()
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES, Judgement, judge
-from harness.engine.ending import Tally
 from harness.engine.foresight import Need, verdict_need, width_need
 from harness.engine.known import Known
 from harness.engine.playing import COMPARING
@@ -18,6 +17,7 @@ from harness.errors import OutOfMemory
 from harness.settings.grid import Match, Plan, between
 from harness.settings.lineup import Lineup
 from harness.work.records import INTERRUPTED, SKIPPED, Role, Trial
+from harness.work.tally import Tally
 from harness.work.workload import USUAL, Case
 
 # What is asked beside the usual loops where all ways meet.
@@ -33,11 +33,11 @@ _MOST_FAILURES: Final = 3
 class Standing:
     """How a run stands; told of every match, measured now or in an earlier sitting, in the same order."""
 
-    def __init__(self, plan: Plan, *, spent_s: float) -> None:
+    def __init__(self, plan: Plan, *, spent_s: float, tally: Tally) -> None:
         self.plan = plan
         self.budget = Budget(plan.settings.budget_s, spent_s=spent_s)
         self.known = Known()
-        self.tally = Tally()
+        self.tally = tally
         self.lineups: dict[Case, Lineup] = {}
         self.out_of_time = False
         # What ran out of memory, a case or a control, and contenders that always fail with their last words.
@@ -52,8 +52,9 @@ class Standing:
     def count(self, trials: Sequence[Trial]) -> None:
         """Count the trials of a match, and set aside a contender that has only ever failed."""
         failed = {}
+        if trials:
+            self.tally.count(trials)
         for trial in trials:
-            self.tally.count(trial)
             if trial.failure is None:
                 self._finished.add(trial.contender.id)
             elif trial.failure.kind not in _NO_REASON and trial.role is not Role.PILOT:

@@ -8,7 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,9 @@ from harness.errors import MachineInUse
 # Memory that containers may share, and what is left to those without it.
 _SHARED: Final = Path("/dev/shm")  # noqa: S108  (the same file for all, on purpose)
 _NAME: Final = "evenmatch.lock"
+
+# Locked in common by all that measure beside whoever has the first, and that may outlast it.
+_BESIDE: Final = "evenmatch-beside.lock"
 
 # What the file says of its owner, at most so many bytes of it, of which so many characters each are shown.
 _SAID: Final = ("user", "pid", "since", "command")
@@ -38,60 +41,68 @@ def alone(command: str, *, wait: bool, force: bool, notice: Callable[[str], None
     Raises:
         MachineInUse: somebody else measures, and that is not to be waited for.
     """
-    try:
-        descriptor = _opened(_place())
-    except OSError as error:
-        notice(f"whether anybody else measures cannot be told ({error.strerror or error})")
+    with ExitStack() as held:
+        try:
+            first, beside = (held.enter_context(_opened(_place() / name)) for name in (_NAME, _BESIDE))
+        except OSError as error:
+            notice(f"whether anybody else measures cannot be told ({error.strerror or error})")
+        else:
+            # On a file system without locks nobody can be waited for.
+            with suppress(OSError):
+                _lock(first, beside, command, wait=wait, force=force, notice=notice)
         yield
-        return
-    try:
-        if _locked(descriptor, wait=wait, force=force, notice=notice):
-            _sign(descriptor, command)
-        yield
-    finally:
-        os.close(descriptor)
 
 
-def _locked(descriptor: int, *, wait: bool, force: bool, notice: Callable[[str], None]) -> bool:
-    """Whether the lock is ours now; see `alone`."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        found = _owner(descriptor)
-        if force:
-            notice(f"{found}: both will be disturbed")
-            return False
-        if not wait:
-            raise MachineInUse(
-                f"{found}; two at once spoil both: --wait waits for its end, --force measures all the same"
-            ) from None
-        notice(f"waiting: {found}")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        # A file system without locks.
-        return False
-    return True
+def _lock(
+    first: int, beside: int, command: str, *, wait: bool, force: bool, notice: Callable[[str], None]
+) -> None:
+    """Have the machine, or a share of it with `force`; see `alone`."""
+    for descriptor in (first, beside):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            found = _owner(descriptor)
+            if force:
+                notice(f"{found}: both will be disturbed")
+                fcntl.flock(beside, fcntl.LOCK_SH)
+                _sign(beside, command)
+                return
+            if not wait:
+                raise MachineInUse(
+                    f"{found}; two at once spoil both: --wait waits for its end, --force measures all the "
+                    "same"
+                ) from None
+            notice(f"waiting: {found}")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _sign(first, command)
+    # Else those that are to measure beside this one would wait for its end.
+    fcntl.flock(beside, fcntl.LOCK_UN)
 
 
 def _place() -> Path:
     told = os.environ.get(PLACE_VARIABLE)
     if told:
-        return Path(told) / _NAME
+        return Path(told)
     shared = _SHARED.is_dir() and os.access(_SHARED, os.W_OK)
-    return (_SHARED if shared else Path(tempfile.gettempdir())) / _NAME
+    return _SHARED if shared else Path(tempfile.gettempdir())
 
 
-def _opened(path: Path) -> int:
-    """The lock's file, for any user to lock.
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A lock's file, for any user to lock.
 
     In a folder that all may write to, Linux lets nobody make a file anew that is another's.
     """
-    with suppress(FileNotFoundError):
-        return os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    with suppress(OSError):
-        os.fchmod(descriptor, 0o666)
-    return descriptor
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with suppress(OSError):
+            os.fchmod(descriptor, 0o666)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _sign(descriptor: int, command: str) -> None:

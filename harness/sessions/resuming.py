@@ -20,8 +20,10 @@ from harness.settings.grid import Match
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured
 from harness.store.holding import is_held
-from harness.store.reader import FINISHED, read_tables, the_one
+from harness.store.reader import the_one
 from harness.store.schema import SCHEMA_VERSION
+from harness.store.tables import read_tables
+from harness.work.records import RunStatus
 
 # What a machine may have more or less of after it was started again; and a page that the run has drawn, or a
 # note beside it, makes a checkout dirty.
@@ -50,7 +52,7 @@ class Unfinished:
 
     @property
     def is_finished(self) -> bool:
-        return bool(self.run["status"] == FINISHED)
+        return bool(self.run["status"] == RunStatus.FINISHED)
 
 
 def find(name: str, asked: Settings) -> Unfinished:

@@ -14,8 +14,8 @@ from harness.engine.ending import Outcome
 from harness.errors import NotStored
 from harness.measure import host, provenance
 from harness.settings.config import Settings
-from harness.store.reader import RUNNING
 from harness.store.writer import Store
+from harness.work.records import RunStatus
 from harness.work.workload import Dataset
 
 
@@ -25,7 +25,7 @@ def opening_row(settings: Settings, command: str, *, trials_planned: int | None)
     return {
         **provenance.columns(threads=settings.threads, passed=settings.pass_env),
         "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
-        "status": RUNNING,
+        "status": RunStatus.RUNNING,
         "started_at": now,
         "command": command,
         "preset": settings.preset.value,
@@ -40,7 +40,7 @@ def resumed_row(run: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a run that goes on, as it was opened; when it went on is told beside."""
     ended = ("finished_at", "wall_s", "timed_s", "trials_ok", "trials_failed", "stopped_because")
     resumed_at = [*(run["resumed_at"] or []), datetime.now(UTC)]
-    return {**run, **dict.fromkeys(ended), "status": RUNNING, "resumed_at": resumed_at}
+    return {**run, **dict.fromkeys(ended), "status": RunStatus.RUNNING, "resumed_at": resumed_at}
 
 
 def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
@@ -60,14 +60,23 @@ def closing_columns(outcome: Outcome, wall_s: float) -> dict[str, Any]:
 def close(
     store: Store, run: Mapping[str, Any], outcome: Outcome, began_s: float, *, earlier_s: float = 0.0
 ) -> Outcome:
-    """Store how a run ended and gather its files; a disk without room for that is how it ended, too.
+    """Gather a run's files and store how it ended; a disk without room for either is how it ended, too.
 
-    `began_s` is when this sitting did, on the monotonic clock, and `earlier_s` what earlier ones took.
+    `began_s` is when this sitting did, on the monotonic clock, and `earlier_s` what earlier ones took. A run
+    says that it has finished when its files are those of one that has.
     """
     try:
-        store.save_run({**run, **closing_columns(outcome, time.monotonic() - began_s + earlier_s)})
         store.gather(str(run["run_id"]))
     except NotStored as error:
-        because = outcome.stopped_because if outcome.status == "failed" else str(error)
-        return replace(outcome, status="failed", stopped_because=because)
+        outcome = _lacked_room(outcome, error)
+    try:
+        store.save_run({**run, **closing_columns(outcome, time.monotonic() - began_s + earlier_s)})
+    except NotStored as error:
+        outcome = _lacked_room(outcome, error)
     return outcome
+
+
+def _lacked_room(outcome: Outcome, error: NotStored) -> Outcome:
+    """How a run ended whose last words could not be stored; one that had failed before says why it did."""
+    because = outcome.stopped_because if outcome.status is RunStatus.FAILED else str(error)
+    return replace(outcome, status=RunStatus.FAILED, stopped_because=because)

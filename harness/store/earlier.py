@@ -10,8 +10,9 @@ import pandas as pd
 from harness.errors import NotResumable
 from harness.settings.grid import Match
 from harness.store.parts import match_names
-from harness.store.reader import read_matches
-from harness.work.records import INTERRUPTED, Failure, Phase, Role, Round, Trial
+from harness.store.tables import read_matches
+from harness.work.records import INTERRUPTED, Failure, Phase, Role, Round, Status, Trial
+from harness.work.tally import Counted, Tally
 
 _ROUND: Final = (
     "trial_id", "phase", "round_index", "epoch", "place", "samples", "steps", "started_s", "wall_s", "cpu_s",
@@ -30,7 +31,7 @@ class Measured:
         """Read the run.
 
         Raises:
-            ResultsUnusable: as `store.reader.read`.
+            ResultsUnusable: as `store.tables.read_tables`.
         """
         found, rounds = read_matches(folder, run_id)
         names = match_names(found).to_pylist()
@@ -42,6 +43,16 @@ class Measured:
         self.matches = len(whole)
         self.trials_done = sum(map(len, whole))
         self.spent_s = sum(map(_lasted_s, whole))
+
+    def tally(self) -> Tally:
+        """All that is on disk, also of a match that was cut short."""
+        return Tally({name: self._counted(rows) for name, rows in self._trials.items()})
+
+    def _counted(self, rows: list[dict[str, Any]]) -> Counted:
+        ok = sum(row["status"] == Status.OK for row in rows)
+        turned = (row["trial_id"] for row in rows if row["role"] != Role.LEARNING)
+        timed_s = sum(float(self._rounds[one]["wall_s"].sum()) for one in turned if one in self._rounds)
+        return Counted(ok, len(rows) - ok, timed_s)
 
     def took_s(self, match: Match) -> float:
         """Seconds from a match's first start to its last end; 0 where it has not been measured to its end."""

@@ -22,10 +22,11 @@ from harness.store import certificates
 from harness.store.holding import held, is_held
 from harness.store.naming import is_plain
 from harness.store.parts import match_names, parts_of
-from harness.store.reader import FINISHED, read_tables, run_ids
+from harness.store.reader import run_ids
 from harness.store.schema import CALIBRATION, EXPLANATIONS, SCHEMA_VERSION
+from harness.store.tables import read_tables
 from harness.store.writer import VERSION_KEY, Store
-from harness.work.records import Status
+from harness.work.records import RunStatus, Status
 
 _OF_RUNS: Final = ("plans", "trials", "rounds")
 
@@ -137,7 +138,7 @@ def _of_run(folder: Path, run_id: str) -> Iterator[Found]:
     if bare_rounds := sorted(timed - set(trials["trial_id"])):
         # Killed between the two; a match is no more than its trials.
         yield Found(says=f"run {run_id}: {_named(bare_rounds)}: rounds without their trial")
-    if run["status"] not in {None, FINISHED}:
+    if run["status"] not in {None, RunStatus.FINISHED}:
         yield Found(says=f"run {run_id}: not finished{_missing(folder, run_id, tables['trials'])}")
 
 

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from harness.errors import ResultsUnusable
 from harness.store import certificates, migration
 from harness.store.naming import is_plain
-from harness.store.reader import read_tables
 from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.schema.measured import TIME
+from harness.store.tables import read_tables
 from harness.store.writer import place
 
 # Under this key of a pytest-benchmark file.

@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import dataset
 
 from harness.errors import ResultsUnusable
 from harness.store import migration
 from harness.store.frames import Frames
 from harness.store.holding import is_held
-from harness.store.naming import LATEST, counted_back, is_latest, is_plain, locate
-from harness.store.parts import bundles, once, singles, whole
+from harness.store.naming import LATEST, counted_back, is_latest, locate
 from harness.store.schema import (
     ATTEMPTS,
     CALIBRATION,
-    CERTIFICATES,
     CHANGES,
     EXPLANATIONS,
     REPEATED,
     REPORTED,
     RESIDENTS,
-    ROUNDS,
     RUNS,
-    SCHEMA_VERSION,
     TRIALS,
 )
-from harness.work.records import Role, Status
+from harness.store.tables import findings, matches, one_table
+from harness.work.records import Role, RunStatus, Status
 from harness.work.workload import USUAL, Mode
 
 EVERYTHING: Final = "all"
 
-# What a run's row says when it has ended and while it is measured; what is read of one that nobody finished.
-FINISHED: Final = "finished"
-RUNNING: Final = "running"
-ABANDONED: Final = "abandoned"
-
 # More runs than these, the newest, are not named where one was not found.
 _MOST_NAMED: Final = 5
-
-# So often files are looked for, while a run that goes on makes one of many.
-_TRIES: Final = 3
 
 # A calibration says something about runs on the same machine only.
 _MACHINE: Final = ["hostname", "cpu_model", "cpu_usable"]
@@ -87,8 +74,8 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
             by a newer version.
     """
     ids = chosen(folder, wanted)
-    trials = _frame(_matches(folder / "trials", ids, TRIALS))
-    rounds = _frame(_matches(folder / "rounds", ids, REPORTED, REPEATED))
+    trials = _frame(matches(folder / "trials", ids, TRIALS))
+    rounds = _frame(matches(folder / "rounds", ids, REPORTED, REPEATED))
     runs = _runs(folder, ids, trials)
 
     def where(chosen: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -105,7 +92,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         rounds=compared_rounds,
         learned=learned,
         learned_rounds=learned_rounds,
-        certificates=_findings(folder, runs).to_pandas(),
+        certificates=findings(folder, runs).to_pandas(),
         controls=controls,
         control_rounds=control_rounds,
         ways=ways,
@@ -139,31 +126,6 @@ def the_one(results: Path, name: str) -> tuple[Path, str]:
     return folder, run_id
 
 
-def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
-    """A run's tables as they are on disk, by the names of their folders.
-
-    Raises:
-        ResultsUnusable: as `read`.
-    """
-    runs = _arrow([folder / "runs" / f"{run_id}.parquet"], RUNS)
-    trials, rounds = read_matches(folder, run_id)
-    return {
-        "runs": runs,
-        "trials": trials,
-        "rounds": rounds,
-        "certificates": _findings(folder, runs.to_pandas()),
-    }
-
-
-def read_matches(folder: Path, run_id: str) -> tuple[pa.Table, pa.Table]:
-    """A run's trials and their rounds as they are on disk.
-
-    Raises:
-        ResultsUnusable: a damaged file, or one written by a newer version.
-    """
-    return _matches(folder / "trials", [run_id], TRIALS), _matches(folder / "rounds", [run_id], ROUNDS)
-
-
 def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All runs of a results folder and their trials as in `Frames.trials`, oldest run first, without rounds.
 
@@ -171,7 +133,7 @@ def read_trials(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         ResultsUnusable: a folder without runs, or a file that cannot be read.
     """
     known = _known(folder)
-    trials = _frame(_matches(folder / "trials", known, TRIALS))
+    trials = _frame(matches(folder / "trials", known, TRIALS))
     return _runs(folder, known, trials), trials[_compared(trials)].reset_index(drop=True)
 
 
@@ -199,7 +161,7 @@ def read_attempts(folder: Path, calibration_id: str = "") -> pd.DataFrame:
     """Tries of the calibrations in a results folder, of one or of all; empty where there are none."""
     pattern = f"{calibration_id}*.parquet"
     return _frame(
-        migration.attempts(_arrow(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS))
+        migration.attempts(one_table(sorted((folder / CALIBRATION / "attempts").glob(pattern)), ATTEMPTS))
     )
 
 
@@ -216,12 +178,12 @@ def read_changes(folder: Path, explanation_id: str = LATEST) -> pd.DataFrame:
     if explanation_id == LATEST:
         newest = max((path.name for path in changes.glob("[!.]*.parquet")), default="")
         explanation_id = newest.removesuffix(".parquet").rsplit("-", 2)[0]
-    return _frame(_arrow(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES))
+    return _frame(one_table(sorted(changes.glob(f"{explanation_id}-*.parquet")), CHANGES))
 
 
 def _read_residents(folder: Path) -> pd.DataFrame:
     """All measurements of what workers lose beside others; empty where there are none."""
-    return _frame(_arrow(sorted((folder / CALIBRATION / "residents").glob("[!.]*.parquet")), RESIDENTS))
+    return _frame(one_table(sorted((folder / CALIBRATION / "residents").glob("[!.]*.parquet")), RESIDENTS))
 
 
 def _latest(residents: pd.DataFrame) -> pd.DataFrame:
@@ -239,8 +201,8 @@ def _of_this_machine(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def _runs(folder: Path, ids: list[str], trials: pd.DataFrame) -> pd.DataFrame:
     """The runs' rows; one that says running and that nobody measures was abandoned with its last trial."""
-    runs = _frame(_arrow([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
-    for number, run in runs[runs["status"].eq(RUNNING)].iterrows():
+    runs = _frame(one_table([folder / "runs" / f"{run_id}.parquet" for run_id in ids], RUNS))
+    for number, run in runs[runs["status"].eq(RunStatus.RUNNING)].iterrows():
         if is_held(folder, run["run_id"]):
             continue
         mine = trials[trials["run_id"] == run["run_id"]]
@@ -248,7 +210,7 @@ def _runs(folder: Path, ids: list[str], trials: pd.DataFrame) -> pd.DataFrame:
         at = ends.max().as_unit("us") if len(mine) else run["started_at"]
         ok = int(mine["status"].eq(Status.OK).sum())
         told = {
-            "status": ABANDONED,
+            "status": RunStatus.ABANDONED.value,
             "finished_at": at,
             "trials_ok": ok,
             "trials_failed": len(mine) - ok,
@@ -258,107 +220,7 @@ def _runs(folder: Path, ids: list[str], trials: pd.DataFrame) -> pd.DataFrame:
     return runs
 
 
-def _findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
-    """Findings of the runs' certificates, also of those that older versions wrote."""
-    wanted = dict.fromkeys(name for names in runs["certificate_ids"] if names is not None for name in names)
-    paths = [folder / "certificates" / f"{name}.parquet" for name in wanted if is_plain(name)]
-    paths = [path for path in paths if path.is_file()]
-    tables = []
-    for path in paths:
-        try:
-            found = migration.findings(pq.ParquetFile(path).read())
-            tables.append(_known_version(found.select(CERTIFICATES.names).cast(CERTIFICATES), [path]))
-        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
-            raise ResultsUnusable(f"{path}: cannot be read ({error})") from error
-    return pa.concat_tables([CERTIFICATES.empty_table(), *tables])
-
-
 def _frame(table: pa.Table) -> pd.DataFrame:
     # A table's memory goes as its columns are converted: a million rounds are not held twice.
     frame: pd.DataFrame = table.to_pandas(self_destruct=True, split_blocks=True)
     return frame
-
-
-def _matches(folder: Path, ids: list[str], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
-    """The runs' trials or rounds, also those that older versions wrote; else as `_arrow`.
-
-    Of each match what counts where it is in several files (`store.parts`).
-    """
-    both = pa.schema([*schema, *migration.OLD_COLUMNS.items()])
-
-    def table(paths: list[Path]) -> pa.Table:
-        return migration.matches(_arrow(paths, both, repeated))
-
-    listed: list[Path] = []
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            return _listed(folder, ids, table, listed)
-        except ResultsUnusable:
-            # A run that goes on may have bundled files since they were listed.
-            if not tries_left or all(path.is_file() for path in listed):
-                raise
-            listed.clear()
-    raise AssertionError
-
-
-def _listed(
-    folder: Path, ids: list[str], table: Callable[[list[Path]], pa.Table], listed: list[Path]
-) -> pa.Table:
-    """The tables of the runs' files, each match once; `listed` are told the files that are read."""
-    alone, tables = list[Path](), list[pa.Table]()
-    for run_id in ids:
-        gathered = whole(folder, run_id)
-        many = ([one] for one in bundles(folder, run_id))
-        kinds = (singles(folder, run_id), *many, [gathered] if gathered.is_file() else [])
-        several = [paths for paths in kinds if paths]
-        listed += [path for paths in several for path in paths]
-        if len(several) == 1:
-            alone += several[0]
-        else:
-            tables += once([table(paths) for paths in several])
-    return pa.concat_tables([table(alone), *tables]).unify_dictionaries()
-
-
-def _arrow(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()) -> pa.Table:
-    """The files as one table in the schema's columns, null where a file was written before a column was.
-
-    `repeated` columns hold few different words: they become categories, which take a byte or two a row.
-
-    Raises:
-        ResultsUnusable: a damaged file, or one written by a newer version.
-    """
-    words = pa.dictionary(pa.int32(), pa.string())
-    wanted = pa.schema([field.with_type(words) if field.name in repeated else field for field in schema])
-    if not paths:
-        return wanted.empty_table()
-    files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
-    try:
-        table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()
-    except (OSError, pa.ArrowException) as error:
-        raise ResultsUnusable(_damaged(paths) or f"{paths[0].parent}: cannot be read ({error})") from error
-    return _known_version(table, paths).unify_dictionaries()
-
-
-def _known_version(table: pa.Table, paths: list[Path]) -> pa.Table:
-    newest = max((version or 0 for version in table.column("schema_version").to_pylist()), default=0)
-    if newest > SCHEMA_VERSION:
-        raise ResultsUnusable(
-            f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "
-            "update it"
-        )
-    return table
-
-
-def _damaged(paths: list[Path]) -> str | None:
-    """The first file that is no parquet file, and what is wrong with it."""
-    for path in paths:
-        try:
-            pq.read_metadata(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            return f"{path}: cannot be read ({error})"
-    return None
-
-
-def _newest(paths: list[Path]) -> Path:
-    """The file with the newest schema."""
-    return max(paths, key=lambda path: pq.read_table(path, columns=["schema_version"]).column(0)[0].as_py())

@@ -28,7 +28,7 @@ VERSION_KEY: Final = b"evenmatch_schema_version"
 _TABLES: Final = {"rounds": ROUNDS, "trials": TRIALS}
 
 # A run's row takes a tenth of it.
-_ROOM_BYTES: Final = 2**18
+ROOM_BYTES: Final = 2**18
 
 
 class Store:
@@ -69,7 +69,7 @@ class Store:
         try:
             # It has no name: it ends with the process, whatever ends that.
             held = tempfile.TemporaryFile(dir=self.folder / "runs", buffering=0)  # noqa: SIM115  (closed below)
-            held.write(os.urandom(_ROOM_BYTES))
+            held.write(os.urandom(ROOM_BYTES))
         except OSError as error:
             raise NotStored(f"{self.folder}: cannot be written ({error.strerror or error})") from error
         with held:
@@ -195,7 +195,9 @@ def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None
     # The leading dot keeps a half-written file out of every reader's sight.
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _settle(path.parent.parent)
         with partial.open("wb") as file:
             with pq.ParquetWriter(file, told, write_page_checksum=True) as writer:
                 yield lambda table: writer.write_table(table.cast(told))

@@ -24,8 +24,8 @@ from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
 from harness.store.inspection import Found
-from harness.store.reader import FINISHED
 from harness.terminal.console import answering, following
+from harness.work.records import RunStatus
 from harness.work.workload import Dataset
 
 # With what is said after them, more would not fit on a screen of 24 lines.
@@ -57,7 +57,7 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
         f"it ended because {escape(outcome.stopped_because)}",
         soft_wrap=True,
     )
-    if outcome.status != FINISHED:
+    if outcome.status is not RunStatus.FINISHED:
         following().print(f"go on with: {escape(resuming(run.run_id, results))}", soft_wrap=True)
 
 

@@ -46,6 +46,16 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class RunStatus(StrEnum):
+    """How a run stands, or ended: no row says `ABANDONED`, it is read of one that says it is running."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
     """What else happened on the machine during a round; None where the system does not say.

@@ -12,8 +12,8 @@ from harness.engine.known import Known
 from harness.engine.stopping import Budget
 from harness.settings.grid import between
 from harness.store.earlier import Measured
-from harness.store.reader import read_matches
-from harness.work.records import Phase, Role
+from harness.store.tables import read_matches
+from harness.work.records import Phase, Role, Status
 from harness.work.workload import Case, Mode, Workload
 from tests.engine.test_runner import Silent, run  # noqa: F401  (a fixture)
 from tests.store.test_writer import trial
@@ -104,6 +104,35 @@ def test_what_was_spent_before_counts(run, tmp_path):  # noqa: F811
     assert len(kinds) == len(set(kinds))
     assert "the time budget" in outcome.stopped_because
     assert (stored(tmp_path)["role"] == Role.COMPARISON).sum() < 8
+
+
+@pytest.mark.slow
+def test_what_is_on_disk_is_counted_also_of_a_match_that_there_is_no_time_to_measure_again(run, tmp_path):  # noqa: F811
+    run(SCRIPTS, Ending(5, after_turns=1), roles=ALL, **PLAN)
+    cut_short = stored(tmp_path)
+    assert cut_short["failure_kind"].notna().any()
+    left = Measured(tmp_path / "results", "run")
+    rest = Ending(99, after_turns=0)
+    outcome, _ = run(SCRIPTS, rest, roles=ALL, earlier=left, **PLAN | {"budget_s": str(left.spent_s)})
+    found, rounds = (one.to_pandas() for one in read_matches(tmp_path / "results", "run"))
+    assert found["failure_kind"].notna().any()
+    assert (outcome.trials_ok, outcome.trials_failed) == (
+        (found["status"] == Status.OK).sum(),
+        (found["status"] == Status.FAILED).sum(),
+    )
+    told = rounds.merge(found[["trial_id", "role"]], on="trial_id", suffixes=("", "_of_trial"))
+    assert outcome.timed_s == pytest.approx(told.loc[told["role"] != Role.LEARNING, "wall_s"].sum())
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_before_it_goes_on_has_what_it_had(run, tmp_path):  # noqa: F811
+    run(SCRIPTS, Ending(3, after_turns=1), roles=ALL, **PLAN)
+    before = stored(tmp_path)
+    left = Measured(tmp_path / "results", "run")
+    outcome, _ = run(SCRIPTS, Ending(1, after_turns=0), roles=ALL, earlier=left, **PLAN)
+    assert outcome.trials_ok >= (before["status"] == Status.OK).sum()
+    found = stored(tmp_path)
+    assert outcome.trials_ok + outcome.trials_failed == len(found)
 
 
 def test_a_budget_knows_what_was_spent_before_it_began():

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,8 @@ class Place:
         runs, plan, trials, rounds = (
             pd.concat(tables[name]) for name in ("runs", "plans", "trials", "rounds")
         )
+        # A plan comes before its run, which there was no room for.
+        plan = plan[plan["run_id"].isin(runs["run_id"])]
         whole = trials[trials["failure_kind"].isna()]
         hidden = [str(path) for path in results.rglob(".*")]
         return [
@@ -155,6 +158,36 @@ def break_worker(place: Place, after_s: float, chance: random.Random) -> bool:
                 killed = True
     process.wait(_TIMEOUT_S)
     return killed
+
+
+@contextmanager
+def small_disk(folder: Path, size_bytes: int) -> Iterator[Callable[[int], None]]:
+    """An empty disk of so many bytes at a folder while the block runs; what is yielded gives it another size.
+
+    It is a file system in memory, for which one needs the right to mount.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def mount(*options: str) -> None:
+        subprocess.run(["mount", *options, "tmpfs", folder], check=True)
+
+    mount("-t", "tmpfs", "-o", f"size={size_bytes}")
+    try:
+        yield lambda size_bytes: mount("-o", f"remount,size={size_bytes}")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def break_disk(place: Place) -> list[str]:
+    """Measure where there may not be room enough; what is not as it should be of how that ends."""
+    status = place.finish(*ASKED)
+    full = "No space left on device" in place.said
+    allowed = {1, 2} if full else {0}
+    return [
+        *(f"it ended with {status}: {place.said[-500:]}" for _ in range(status not in allowed)),
+        *("a traceback: " + place.said[-500:] for _ in range("Traceback" in place.said)),
+        *(f"lives on: {one}" for one in place.left()),
+    ]
 
 
 def go_on(place: Place) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import subprocess
+from contextlib import ExitStack
 
 import pytest
 
 from harness.store.reader import read
-from tests.faults.breaking import ASKED, Place, break_parent, break_worker, go_on
+from tests.faults.breaking import ASKED, Place, break_disk, break_parent, break_worker, go_on, small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +31,31 @@ def test_a_worker_that_is_killed_is_a_failure_on_record_and_the_run_goes_on(plac
     assert break_worker(place, 4.0, random.Random(1))
     frames = read(place.folder / place.results)
     assert frames.runs["status"].tolist() == ["finished"]
+    assert place.wrong() == []
+
+
+@pytest.fixture
+def disk(place):
+    """Makes a small disk of the results folder."""
+    with ExitStack() as mounted:
+
+        def make(size_bytes):
+            try:
+                return mounted.enter_context(small_disk(place.folder / place.results, size_bytes))
+            except (OSError, subprocess.CalledProcessError) as error:
+                pytest.skip(f"a small disk cannot be mounted here: {error}")
+
+        yield make
+
+
+# Room for the folders, for some matches, and for all but the last words.
+@pytest.mark.parametrize("size_bytes", [1 << 16, 600_000])
+def test_a_run_that_finds_its_disk_full_says_so_and_goes_on_when_there_is_room(place, disk, size_bytes):
+    resize = disk(size_bytes)
+    assert break_disk(place) == []
+    assert "No space left on device" in place.said
+    resize(1 << 26)
+    assert go_on(place) == 0, place.said
     assert place.wrong() == []
 
 

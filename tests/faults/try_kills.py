@@ -1,4 +1,4 @@
-"""Break many runs at random moments: `python -m tests.faults.try_kills [--victim worker] [--real]`
+"""Break many runs at random moments: `python -m tests.faults.try_kills [--victim worker|disk] [--real]`
 
 Each run goes on until it is whole, and is looked through; what was wrong is printed, and counted at the end.
 """
@@ -13,36 +13,62 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.data import mnist
+from harness.store.writer import ROOM_BYTES
 from harness.work.workload import Dataset
-from tests.faults.breaking import ASKED, Place, break_parent, break_worker, go_on
+from tests.faults.breaking import ASKED, Place, break_disk, break_parent, break_worker, go_on, small_disk
+
+# A disk on which a run that is begun has folders.
+_LEAST_BYTES = 1 << 15
+
+# One on which it will find room in any case.
+_ENOUGH_BYTES = 1 << 26
 
 
-def broken(number: int, asked: argparse.Namespace, cache: Path, lasts_s: float) -> list[str]:
+class Whole(NamedTuple):
+    """What a run takes that nobody breaks."""
+
+    lasts_s: float
+    size_bytes: int
+
+
+def broken(number: int, asked: argparse.Namespace, cache: Path, whole: Whole) -> list[str]:
     """What was wrong with one run."""
     chance = random.Random(f"{asked.seed}:{number}")
     with tempfile.TemporaryDirectory(prefix="broken-") as folder:
         place = Place(folder=Path(folder), cache=cache, real=asked.real)
-        after_s = chance.uniform(0, lasts_s)
-        if asked.victim == "worker":
-            break_worker(place, after_s, chance)
-            found = []
+        if asked.victim == "disk":
+            size_bytes = int(chance.uniform(_LEAST_BYTES, whole.size_bytes))
+            with small_disk(place.folder / place.results, size_bytes) as resize:
+                found = break_disk(place)
+                resize(_ENOUGH_BYTES)
+                found += finished(place)
         else:
-            found = [f"lives on: {one}" for one in break_parent(place, after_s)]
-        status = go_on(place)
-        if status:
-            found.append(f"it ended with {status}: {place.said[-500:]}")
-        found += place.wrong()
+            after_s = chance.uniform(0, whole.lasts_s)
+            if asked.victim == "worker":
+                break_worker(place, after_s, chance)
+                found = []
+            else:
+                found = [f"lives on: {one}" for one in break_parent(place, after_s)]
+            found += finished(place)
     if found:
-        print(f"{number}, after {after_s:.2f} s:", *found, sep="\n  ", flush=True)  # noqa: T201
+        print(f"{number}:", *found, sep="\n  ", flush=True)  # noqa: T201
     return found
+
+
+def finished(place: Place) -> list[str]:
+    """What was wrong with a broken run that went on."""
+    status = go_on(place)
+    failed = [f"it went on and ended with {status}: {place.said[-500:]}"] if status else []
+    return [*failed, *place.wrong()]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--times", type=int, default=200)
-    parser.add_argument("--victim", choices=("parent", "worker"), default="parent")
+    parser.add_argument("--victim", choices=("parent", "worker", "disk"), default="parent")
     parser.add_argument("--real", action="store_true", help="with both frameworks, not with a script")
     parser.add_argument("--at-once", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
@@ -54,10 +80,14 @@ def main() -> None:
         whole = Place(folder=Path(folder) / "whole", cache=cache, real=asked.real)
         if whole.finish(*ASKED):
             raise SystemExit(whole.said)
-        lasts_s = time.monotonic() - begin_s
-        print(f"a whole run takes {lasts_s:.1f} s", flush=True)  # noqa: T201
+        files = [path for path in (whole.folder / whole.results).rglob("*") if path.is_file()]
+        unbroken = Whole(
+            lasts_s=time.monotonic() - begin_s,
+            size_bytes=sum(512 * path.stat().st_blocks for path in files) + ROOM_BYTES,
+        )
+        print(f"a whole run takes {unbroken.lasts_s:.1f} s and {unbroken.size_bytes} bytes", flush=True)  # noqa: T201
         with ThreadPoolExecutor(asked.at_once) as pool:
-            found = list(pool.map(lambda one: broken(one, asked, cache, lasts_s), range(asked.times)))
+            found = list(pool.map(lambda one: broken(one, asked, cache, unbroken), range(asked.times)))
     kinds = Counter(one.partition(":")[0] for each in found for one in each)
     wrong = sum(map(bool, found))
     print(f"{asked.times} runs broken, {wrong} not as they should be: {dict(kinds)}")  # noqa: T201

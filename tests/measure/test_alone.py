@@ -81,6 +81,27 @@ def test_it_may_go_on_beside_the_first(other, told):
         measured(told)
 
 
+def test_one_that_went_on_beside_the_first_has_the_machine_when_that_has_gone(other, told):
+    beside = MEASURING.replace("--seed 1", "--seed 2").replace("force=False", "force=True")
+    with subprocess.Popen([sys.executable, "-c", beside], stdout=subprocess.PIPE) as second:
+        assert b"both will be disturbed" in second.stdout.readline()
+        assert second.stdout.readline() == b"alone\n"
+        other.kill()
+        other.wait()
+        with pytest.raises(MachineInUse, match="--seed 2"):
+            measured(told)
+        killer = subprocess.Popen(["sh", "-c", f"sleep 0.5; kill {second.pid}"])
+        assert measured(told, wait=True)
+        killer.wait()
+    assert told[0].startswith("waiting: another measurement is going on: `harness bench --seed 2`")
+
+
+def test_any_number_may_go_on_beside_the_first(other, told):
+    with alone("harness bench", wait=False, force=True, notice=told.append):
+        assert measured(told, force=True)
+    assert len(told) == 2
+
+
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
 def test_a_lock_whose_owner_has_gone_stops_nobody(other, told, ending):
     other.send_signal(ending)
@@ -111,4 +132,4 @@ def test_any_user_can_lock_the_file(told, tmp_path):
 
 def test_where_nothing_else_is_said_it_lies_where_containers_may_see_each_other(monkeypatch):
     monkeypatch.delenv(PLACE_VARIABLE)
-    assert module._place().parent in {Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp"))}
+    assert module._place() in {Path("/dev/shm"), Path(os.environ.get("TMPDIR", "/tmp"))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -108,12 +109,12 @@ def test_a_page_that_cannot_be_drawn_costs_neither_data_nor_answer(run, tmp_path
         assert "Traceback" in (tmp_path / "results" / "logs" / "page.log").read_text()
 
 
-def no_room_for(word, monkeypatch):
-    """From now on no file whose path has this word in it can be written."""
+def no_room_for(pattern, monkeypatch):
+    """From now on no file whose path matches the pattern can be written."""
     write = pq.ParquetWriter.write_table
 
     def full(writer, table):
-        if word in str(writer.where):
+        if re.search(pattern, str(writer.where)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(writer, table)
 
@@ -134,6 +135,14 @@ def test_a_disk_without_room_for_the_last_word_still_has_an_answer(run, tmp_path
     assert done.outcome.status == "failed"
     assert "No space left on device" in done.outcome.stopped_because
     assert len(done.frames.trials) + len(done.frames.controls) == 6
+
+
+def test_a_run_whose_files_could_not_be_gathered_has_not_finished(run, tmp_path, monkeypatch):
+    gathered = r"/trials/\.[0-9T]+-[0-9a-f]{4}\.parquet"
+    done = run(observer=Witnessing(lambda: no_room_for(gathered, monkeypatch)), holds=True)
+    assert status(done, tmp_path) == "failed"
+    assert "No space left on device" in done.outcome.stopped_because
+    assert done.outcome.trials_ok == len(pd.read_parquet(tmp_path / "results" / "trials"))
 
 
 def test_an_interrupt_between_two_trials_ends_the_run_as_one_within_them(run, tmp_path):

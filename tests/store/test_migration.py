@@ -23,8 +23,9 @@ from harness.analysis.verdicts import control, verdicts
 from harness.report.pages.summary import write_page
 from harness.store import certificates, migration
 from harness.store.portable import pack, unpack
-from harness.store.reader import read, read_tables, run_ids
+from harness.store.reader import read, run_ids
 from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, TRIALS
+from harness.store.tables import read_tables
 from harness.work.changes import WHOLE
 
 # A run of scripted frameworks, with a calibration and an explanation, as the harness wrote it in schema 4: a

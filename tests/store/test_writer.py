@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import ResultsUnusable
 from harness.settings.grid import between
-from harness.store import reader, writer
+from harness.store import tables, writer
 from harness.store.holding import held
 from harness.store.reader import read, run_ids
 from harness.store.schema import CALIBRATION, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
@@ -444,13 +444,13 @@ def test_a_reader_looks_again_where_files_were_bundled_since_it_listed_them(stor
     store.save_run({"run_id": "r1"})
     for name in ("r1-m", "r1-n"):
         store.save_match([replace(trial(), match_id=name, trial_id=f"{name}-pytorch")])
-    listed = reader.singles
+    listed = tables.singles
 
     def then_bundled(folder, run_id):
         found = listed(folder, run_id)
-        monkeypatch.setattr(reader, "singles", listed)
+        monkeypatch.setattr(tables, "singles", listed)
         store.gather("r1")
         return found
 
-    monkeypatch.setattr(reader, "singles", then_bundled)
+    monkeypatch.setattr(tables, "singles", then_bundled)
     assert len(read(store.folder, ["r1"]).trials) == 2
