@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.analysis.comparable import differing
@@ -20,6 +19,7 @@ from harness.settings.grid import Match
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured
 from harness.store.holding import is_held
+from harness.store.parts import UNREADABLE
 from harness.store.reader import the_one
 from harness.store.schema import SCHEMA_VERSION
 from harness.store.tables import read_tables
@@ -137,7 +137,7 @@ def _other_plan(results: Path, run_id: str, matches: Sequence[Match]) -> Iterato
     path = results / "plans" / f"{run_id}.parquet"
     try:
         stored = pq.ParquetFile(path).read().to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
+    except UNREADABLE as error:
         yield f"its plan cannot be read ({error})"
         return
     made = plan_rows(run_id, matches)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.parity.certificate import Certificate, Finding
+from harness.store.parts import UNREADABLE
 from harness.store.schema import CERTIFICATES, SCHEMA_VERSION
 from harness.store.writer import write_table
 from harness.work.workload import Case, Dataset
@@ -41,7 +41,9 @@ def load(results: Path, certificate_id: str, case: Case) -> Certificate | None:
     """The certificate with this id; None where there is none that can be read."""
     try:
         rows = pq.ParquetFile(_path(results, certificate_id)).read().select(CERTIFICATES.names).to_pylist()
-    except (OSError, KeyError, pa.ArrowInvalid):
+    except UNREADABLE:
+        return None
+    if not rows:
         return None
     named = [field.name for field in fields(Finding)]
     findings = tuple(Finding(**{name: row[name] for name in named}) for row in rows)

@@ -21,7 +21,7 @@ from harness.errors import NotStored, ResultsUnusable
 from harness.store import certificates
 from harness.store.holding import held, is_held
 from harness.store.naming import is_plain
-from harness.store.parts import match_names, parts_of
+from harness.store.parts import UNREADABLE, match_names, parts_of
 from harness.store.reader import run_ids
 from harness.store.schema import CALIBRATION, EXPLANATIONS, SCHEMA_VERSION
 from harness.store.tables import read_tables
@@ -83,7 +83,7 @@ def _unreadable(path: Path) -> Iterator[Found]:
         version = int((file.schema_arrow.metadata or {}).get(VERSION_KEY, b"0"))
         for group in range(file.num_row_groups):
             file.read_row_group(group)
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         yield Found(says=f"{path}: cannot be read ({error})", is_harm=True)
         return
     if version > SCHEMA_VERSION:

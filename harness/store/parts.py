@@ -13,6 +13,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# What reading a parquet file of any bytes, or of other columns, raises.
+UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException)
+
 # So many files of matches become one while a run goes on: thousands of small ones are slow to read.
 MANY: Final = 128
 

@@ -14,7 +14,7 @@ from pyarrow import dataset
 from harness.errors import ResultsUnusable
 from harness.store import migration
 from harness.store.naming import is_plain
-from harness.store.parts import bundles, once, singles, whole
+from harness.store.parts import UNREADABLE, bundles, once, singles, whole
 from harness.store.schema import CERTIFICATES, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 
 # So often files are looked for, while a run that goes on makes one of many.
@@ -97,7 +97,7 @@ def one_table(paths: list[Path], schema: pa.Schema, repeated: Sequence[str] = ()
     files = dataset.ParquetFileFormat(dictionary_columns=list(repeated))
     try:
         table = dataset.dataset(list(map(str, paths)), schema=wanted, format=files).to_table()
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise ResultsUnusable(_damaged(paths) or f"{paths[0].parent}: cannot be read ({error})") from error
     return _known_version(table, paths).unify_dictionaries()
 
@@ -112,7 +112,7 @@ def findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
         try:
             found = migration.findings(pq.ParquetFile(path).read())
             tables.append(_known_version(found.select(CERTIFICATES.names).cast(CERTIFICATES), [path]))
-        except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+        except UNREADABLE as error:
             raise ResultsUnusable(f"{path}: cannot be read ({error})") from error
     return pa.concat_tables([CERTIFICATES.empty_table(), *tables])
 
@@ -132,7 +132,7 @@ def _damaged(paths: list[Path]) -> str | None:
     for path in paths:
         try:
             pq.read_metadata(path)
-        except (OSError, pa.ArrowInvalid) as error:
+        except UNREADABLE as error:
             return f"{path}: cannot be read ({error})"
     return None
 

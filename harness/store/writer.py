@@ -17,7 +17,7 @@ from harness.errors import NotStored, ResultsUnusable
 from harness.settings.grid import Match
 from harness.store.columns import plan_rows, rows_of
 from harness.store.holding import is_held
-from harness.store.parts import MANY, next_bundle, once, parts_of, singles, whole
+from harness.store.parts import MANY, UNREADABLE, next_bundle, once, parts_of, singles, whole
 from harness.store.schema import ATTEMPTS, CHANGES, PLANS, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.work.records import Attempt, Change, Trial
 
@@ -208,7 +208,7 @@ def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None
         _settle(path.parent)
     except OSError as error:
         raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
-    except pa.ArrowException as error:
+    except UNREADABLE as error:
         raise NotStored(f"{path}: cannot be written ({error})") from error
     finally:
         with suppress(OSError):
@@ -226,7 +226,7 @@ def _is_todays(path: Path) -> bool:
     """Whether a file can be read, and is of this version."""
     try:
         said = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException):
+    except UNREADABLE:
         return False
     return said.get(VERSION_KEY) == str(SCHEMA_VERSION).encode()
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["harness"]):
+with atheris.instrument_imports(include=["harness", "tomllib"]):
     from harness.data import idx
     from harness.errors import DataUnavailable, ProtocolError, ResultsUnusable, UsageError
     from harness.sessions.runs import bring_in
     from harness.settings import config
+    from harness.settings.presets import DEFAULTS
     from harness.store.inspection import inspect
     from harness.store.portable import SECTION, pack
     from harness.store.reader import read
@@ -67,33 +68,44 @@ def feed_json(content: bytes) -> None:
 
 
 def feed_parquet(content: bytes) -> None:
-    with tempfile.TemporaryDirectory(dir=FOLDER) as made:
-        store = Store(Path(made))
-        store.prepare()
-        store.save_run({"run_id": "r1", "status": "running"})
-        store.save_match([trial()])
-        (path,) = (store.folder / "trials").glob("*.parquet")
-        path.write_bytes(content)
-        with suppress(ResultsUnusable):
-            read(store.folder)
-        list(inspect(store.folder))
+    """Metadata of any bytes behind pages that are whole."""
+    (path,) = (STORE.folder / "trials").glob("*.parquet")
+    path.write_bytes(PAGES + content + len(content).to_bytes(4, "little") + _MAGIC)
+    with suppress(ResultsUnusable):
+        read(STORE.folder)
+    assert all(isinstance(found.says, str) for found in inspect(STORE.folder))
 
 
-def seeds() -> dict[str, list[bytes]]:
-    """What is well formed, a list a target."""
-    store = Store(FOLDER / "seed")
-    store.prepare()
-    store.save_run({"run_id": "r1", "status": "finished", "certificate_ids": []})
-    store.save_match([trial(framework="tensorflow"), trial(framework="pytorch")])
-    (stored,) = (store.folder / "trials").glob("*.parquet")
-    told = json.dumps({SECTION: pack(store.folder, "r1")}).encode()
-    return {
-        "idx": [idx.header(_SHAPE) + bytes(6)],
-        "protocol": [b'{"do": "train", "epoch": 1, "losses": [0.1, NaN]}'],
-        "toml": [b'batch_size = [64, "512"]\nmode = "loop"\nwithin = "2%"\n[x]\ny = 2026-11-29\n'],
-        "json": [told],
-        "parquet": [stored.read_bytes()],
-    }
+def stored() -> Store:
+    """A run of one match."""
+    made = Store(FOLDER / "seed")
+    made.prepare()
+    made.save_run({"run_id": "r1", "status": "running", "certificate_ids": []})
+    made.save_match([trial(framework="tensorflow"), trial(framework="pytorch")])
+    return made
+
+
+def parted(content: bytes) -> tuple[bytes, bytes]:
+    """A parquet file's pages, and its metadata."""
+    begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    return content[:begin], content[begin:-8]
+
+
+STORE = stored()
+PAGES, _METADATA = parted(next((STORE.folder / "trials").glob("*.parquet")).read_bytes())
+_MAGIC = b"PAR1"
+
+# What is well formed.
+SEEDS = {
+    "idx": [idx.header(_SHAPE) + bytes(6)],
+    "protocol": [b'{"do": "train", "epoch": 1, "losses": [0.1, NaN]}'],
+    "toml": [
+        *(f"{name} = {json.dumps(value)}\n".encode() for name, value in DEFAULTS.items()),
+        b'batch_size = [64, "512"]\nmode = "loop"\nwithin = "2%"\n[x]\ny = 2026-11-29\n',
+    ],
+    "json": [json.dumps({SECTION: pack(STORE.folder, "r1")}).encode()],
+    "parquet": [_METADATA],
+}
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -105,7 +117,7 @@ def main() -> None:
     name = sys.argv.pop(1)
     corpus = FOLDER / "corpus"
     corpus.mkdir()
-    for number, content in enumerate(seeds()[name]):
+    for number, content in enumerate(SEEDS[name]):
         (corpus / str(number)).write_bytes(content)
     atheris.Setup([*sys.argv, str(corpus)], TARGETS[name])
     atheris.Fuzz()

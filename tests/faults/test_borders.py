@@ -14,14 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.data import idx
-from harness.errors import DataUnavailable, HarnessError, ProtocolError, ResultsUnusable, UsageError
+from harness.errors import (
+    DataUnavailable,
+    HarnessError,
+    NotStored,
+    ProtocolError,
+    ResultsUnusable,
+    UsageError,
+)
 from harness.sessions.runs import bring_in
 from harness.settings import config
 from harness.settings.presets import DEFAULTS
+from harness.store import certificates
+from harness.store.inspection import inspect
 from harness.store.portable import SECTION, pack, unpack
 from harness.store.reader import read
-from harness.store.schema import PLANS, ROUNDS, RUNS, TRIALS
+from harness.store.schema import CERTIFICATES, PLANS, ROUNDS, RUNS, TRIALS
 from harness.store.writer import Store
+from harness.work.workload import Case, Mode, Workload
 from harness.worker.protocol import parse
 from tests.store.test_writer import trial
 
@@ -195,3 +205,26 @@ def test_a_parquet_file_of_other_columns_is_read_or_refused(data, table):
         pq.write_table(whole.set_column(number, column, pa.nulls(len(whole), kind)), path)
         error = refused(lambda: read(Path(made)), ResultsUnusable)
         assert error is None or made in str(error)
+
+
+def test_a_damaged_parquet_file_of_columns_whose_names_are_no_text_is_refused_by_every_reader(tmp_path):
+    store = Store(tmp_path)
+    store.prepare()
+    store.save_run({"run_id": "r1", "status": "running"})
+    store.save_match([trial()])
+    (path,) = (tmp_path / "trials").glob("*.parquet")
+    content = path.read_bytes().replace(b"match_id", b"match\x92id")
+    path.write_bytes(content[:4] + b"\xff" * 60 + content[64:])
+    with pytest.raises(ResultsUnusable, match="cannot be read"):
+        read(tmp_path)
+    assert [(str(path) in found.says, found.is_harm) for found in inspect(tmp_path)] == [(True, True)]
+    with pytest.raises(NotStored, match="cannot be written"):
+        store.gather("r1")
+
+
+def test_a_certificate_without_a_finding_is_none(tmp_path):
+    pq.write_table(CERTIFICATES.empty_table(), tmp_path / "c1.parquet")
+    (tmp_path / certificates.FOLDER).mkdir()
+    (tmp_path / "c1.parquet").replace(tmp_path / certificates.FOLDER / "c1.parquet")
+    case = Case(workload=Workload(), device="cpu", mode=Mode.LOOP)
+    assert certificates.load(tmp_path, "c1", case) is None
