@@ -2,8 +2,8 @@
 
 Proves one case with many seeds, in one pair of workers, and holds every finding's difference against its
 bound. A finding that fails is a false alarm. A few minutes on two cores. Writes
-`margins-<mode>-b<batch>.csv`, after the mode the precision where it is not fp32: one row a framework,
-check and quantity.
+`margins-<mode>-b<batch>.csv`, after the mode the precision where it is not fp32 and at the end the hidden
+layers where they are not the usual one: one row a framework, check and quantity.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from harness.parity import evidence
 from harness.parity.certificate import Finding
 from harness.parity.judge import judge
 from harness.settings.presets import FRAMEWORKS
-from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import (
+    USUAL_HIDDEN,
+    Case,
+    Dataset,
+    Mode,
+    Precision,
+    TrialSpec,
+    Workload,
+    shape,
+    widths,
+)
 from harness.worker.protocol import Do, dump_spec
 
 # Enough for a whole epoch with a partial batch at its end: what a seed changes does not need more.
@@ -54,6 +64,7 @@ def findings(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, 
                 train_samples=max(TRAIN_SAMPLES, 7 * options.batch),
                 epochs=2,
                 precision=options.precision,
+                hidden=options.hidden,
                 seed=seed,
             )
             case = Case(workload=work, device="cpu", mode=options.mode)
@@ -99,6 +110,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--hidden", type=widths, default=USUAL_HIDDEN)
     parser.add_argument("--mode", type=Mode, default=Mode.LOOP)
     parser.add_argument("--precision", type=Precision, default=Precision.FP32)
     parser.add_argument("--dataset", type=Dataset, default=Dataset.MNIST)
@@ -108,7 +120,8 @@ def main() -> None:
         table = margins(findings(options, Path(scratch)))
     options.out.mkdir(parents=True, exist_ok=True)
     format_name = "" if options.precision is Precision.FP32 else f"-{options.precision}"
-    name = f"margins-{options.mode}{format_name}-b{options.batch}.csv"
+    shape_name = "" if options.hidden == USUAL_HIDDEN else f"-h{shape(options.hidden)}"
+    name = f"margins-{options.mode}{format_name}-b{options.batch}{shape_name}.csv"
     table.to_csv(options.out / name, float_format="%.3g")
 
 

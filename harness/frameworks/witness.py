@@ -7,6 +7,7 @@ in between. Nothing here runs on the clock.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -80,11 +81,11 @@ class Witness(Adapter):
         """What dropout will draw from next, as it is."""
 
     @abstractmethod
-    def next_mask(self, rows: int) -> Floats:
-        """What dropout will multiply by in the next training step, if it is on so many rows: (rows, h).
+    def next_masks(self, rows: int) -> list[Floats]:
+        """What dropout will multiply by in the next training step, if it is on so many rows.
 
-        Drawn by the model's own layer, run as the mode runs it, from the random state as it is, which is
-        then put back.
+        For each hidden layer (rows, h), drawn by the model's own layers, run as the mode runs them, from the
+        random state as it is, which is then put back.
         """
 
     @abstractmethod
@@ -92,12 +93,16 @@ class Witness(Adapter):
         """Outputs (n, 10) for the whole test set, by the forward pass that evaluation runs."""
 
     @abstractmethod
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        """What the model's own dropout makes of `ones` (n, h), run as the mode runs it."""
+    def dropped(self, ones: Sequence[Floats], *, training: bool) -> list[Floats]:
+        """What the model's own dropout makes of `ones`, (n, h) for each hidden layer, as the mode runs it."""
 
     @abstractmethod
-    def put_mask(self, mask: Floats) -> None:
-        """Have dropout multiply by the first rows of `mask`, (`largest_batch`, h); for a `matched` spec."""
+    def put_masks(self, masks: Sequence[Floats]) -> None:
+        """Have each hidden layer's dropout multiply by masks (`steps_per_epoch`, `batch_size`, h).
+
+        In the training steps that follow: by the first mask in the first of them, and so on, from its first
+        rows. For a `matched` spec, which is never evaluated.
+        """
 
     @abstractmethod
     def constants(self) -> dict[str, Fact]:

@@ -42,12 +42,32 @@ class Evidence:
         self.measured[name] = np.asarray(found)
         self.reference[name] = np.asarray(reference)
 
+    def measure_step(self, name: str, found: Array, reference: Array) -> None:
+        """One more step's arrays, of which the two places are kept that a judge needs, (steps, 2) in all.
+
+        The place where they differ most, and that of the largest magnitude, by which he may scale that. Kept
+        whole, the arrays of a large network fill memory and disk.
+        """
+        for kept, telling in zip((self.measured, self.reference), _telling(found, reference), strict=True):
+            before = [kept[name]] if name in kept else []
+            kept[name] = np.concatenate([*before, telling[np.newaxis]])
+
     def write(self, path: Path) -> None:
         arrays: dict[str, Any] = {f"{_MEASURED}/{name}": array for name, array in self.measured.items()}
         arrays |= {f"{_REFERENCE}/{name}": array for name, array in self.reference.items()}
         for kind, facts in ((_ASKED, self.asked), (_FOUND, self.found)):
             arrays |= {f"{kind}/{'/'.join(key)}": np.array(word) for key, word in facts.items()}
         np.savez(path, **arrays)
+
+
+def _telling(found: Array, reference: Array) -> tuple[Array, Array]:
+    """Both arrays at the place where they differ most, and at that of the largest magnitude."""
+    if found.shape != reference.shape:
+        return np.full(2, np.nan), np.zeros(2)
+    differences = np.nan_to_num(np.abs(found - reference), nan=np.inf)
+    sizes = np.nan_to_num(np.maximum(np.abs(found), np.abs(reference)), nan=0.0)
+    places = [int(differences.argmax()), int(sizes.argmax())]
+    return found.flat[places], reference.flat[places]
 
 
 def read(path: Path) -> Evidence:

@@ -17,7 +17,7 @@ from harness.parity.bounds import Bounds, StepBounds, bounds_for
 from harness.parity.certificate import Finding
 from harness.parity.evidence import Array, Evidence
 from harness.parity.timed import EVALUATION, PREDICTION, STEP, WHOLE
-from harness.work.workload import Precision
+from harness.work.workload import USUAL_HIDDEN, Precision
 
 Check = Callable[[Evidence, Bounds], Iterator[Finding]]
 
@@ -33,7 +33,7 @@ def judge(
     The `bounds` are those of the timed precision where they are not given.
     """
     found: list[Finding] = []
-    within = bounds or bounds_for(_timed(evidence), _batch_size(evidence))
+    within = bounds or bounds_for(_timed(evidence), _batch_size(evidence), _hidden(evidence))
     for name, check in (CHECKS if checks is None else checks).items():
         try:
             found.extend(check(evidence, within))
@@ -229,6 +229,10 @@ def _timed(evidence: Evidence) -> Precision:
 
 def _batch_size(evidence: Evidence) -> int:
     return int(evidence.measured.get("batch size", np.array(1)))
+
+
+def _hidden(evidence: Evidence) -> tuple[int, ...]:
+    return tuple(map(int, evidence.measured.get("hidden", np.array(USUAL_HIDDEN))))
 
 
 def _within(key: tuple[str, str], evidence: Evidence, bound: float, measure: _Measure) -> Finding:

@@ -5,7 +5,7 @@ One forward and backward pass by hand, and one step of Adam in either of the two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from harness.work.workload import CLASSES, Adam, AdamForm
 
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Kept = NDArray[np.bool_]
 
 # Rows that a forward pass over a whole data set takes at once.
 _CHUNK_ROWS: Final = 2000
@@ -34,11 +35,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """Mean loss of a batch, its gradients, and how far each unit's input was from zero (n, h)."""
+    """Mean loss of a batch, its gradients, and which units dropout kept, for each hidden layer (n, h)."""
 
     loss: float
     gradients: tuple[Doubles, ...]
-    from_zero: Doubles
+    kept: tuple[Kept, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,31 +62,41 @@ def fresh(weights: Weights) -> Model:
     return Model(parameters=parameters, first_moments=zeros, second_moments=zeros, steps=0)
 
 
-def run(parameters: Sequence[Doubles], inputs: Doubles, labels: Labels, mask: Doubles) -> Pass:
-    """Forward and backward: softmax cross-entropy, its mean over the batch. `mask` is (rows, h)."""
-    _, _, output_kernel, _ = parameters
-    before = _before(parameters, inputs)
-    kept = mask[: len(inputs)] * (before > 0)
-    hidden = before * kept
-    log_shares = _log_shares(_output(parameters, hidden))
+def run(
+    parameters: Sequence[Doubles],
+    inputs: Doubles,
+    labels: Labels,
+    masks: Sequence[Doubles],
+    clear_of_zero: float = 0.0,
+) -> Pass:
+    """Forward and backward: softmax cross-entropy, its mean over the batch.
+
+    Of the masks, (rows, h) for each hidden layer, the first rows count. Beside what they drop, units whose
+    input is closer to zero than `clear_of_zero` are dropped.
+    """
+    *hidden, (output_kernel, output_bias) = _by_layer(parameters)
+    entered, passed, kept = [inputs], [], []
+    for (kernel, bias), drawn in zip(hidden, masks, strict=True):
+        before, mask = entered[-1] @ kernel + bias, drawn[: len(inputs)]
+        kept.append((mask != 0) & (np.abs(before) >= clear_of_zero))
+        passed.append(mask * (kept[-1] & (before > 0)))
+        entered.append(before * passed[-1])
+    log_shares = _log_shares(entered[-1] @ output_kernel + output_bias)
     truth = np.eye(CLASSES)[labels]
-    by_logits = (np.exp(log_shares) - truth) / len(labels)
-    by_before = by_logits @ output_kernel.T * kept
+    by_outputs = (np.exp(log_shares) - truth) / len(labels)
+    gradients: list[Doubles] = []
+    for layer in reversed(range(len(entered))):
+        gradients[:0] = entered[layer].T @ by_outputs, by_outputs.sum(axis=0)
+        if layer:
+            by_outputs = by_outputs @ parameters[2 * layer].T * passed[layer - 1]
     return Pass(
-        loss=float(-(truth * log_shares).sum(axis=1).mean()),
-        gradients=(
-            inputs.T @ by_before,
-            by_before.sum(axis=0),
-            hidden.T @ by_logits,
-            by_logits.sum(axis=0),
-        ),
-        from_zero=np.abs(before),
+        loss=float(-(truth * log_shares).sum(axis=1).mean()), gradients=tuple(gradients), kept=tuple(kept)
     )
 
 
 def from_zero(parameters: Sequence[Doubles], inputs: Inputs) -> Doubles:
     """How far the input of each sample's closest unit is from ReLU's kink (n,), in the inputs' precision."""
-    nearest: Doubles = np.abs(_before(_as_hidden(parameters, inputs), inputs)).min(axis=1)
+    nearest: Doubles = np.min([np.abs(one).min(axis=1) for one in _befores(parameters, inputs)], axis=0)
     return nearest
 
 
@@ -93,11 +104,11 @@ def logits(parameters: Sequence[Doubles], samples: Samples) -> Doubles:
     """Outputs (n, 10) for all samples, without dropout; hidden units in the precision of the inputs."""
     everything = np.arange(len(samples.labels))
     parts = [everything[start : start + _CHUNK_ROWS] for start in range(0, len(everything), _CHUNK_ROWS)]
+    output_kernel, output_bias = parameters[-2:]
     outputs = []
     for part in parts:
-        inputs = samples.inputs(part)
-        hidden = np.maximum(_before(_as_hidden(parameters, inputs), inputs), 0).astype(np.float64)
-        outputs.append(_output(parameters, hidden))
+        *_, before = _befores(parameters, samples.inputs(part))
+        outputs.append(np.maximum(before, 0).astype(np.float64) @ output_kernel + output_bias)
     return np.concatenate(outputs)
 
 
@@ -149,21 +160,21 @@ def unfolded(before: tuple[Doubles, ...], after: tuple[Doubles, ...], beta: floa
     return tuple((new - beta * old) / (1 - beta) for old, new in zip(before, after, strict=True))
 
 
-def _as_hidden(parameters: Sequence[Doubles], inputs: Inputs) -> tuple[NDArray[Any], ...]:
-    """The hidden layer's parameters in the inputs' precision: far closer than asked, in half the time."""
-    return tuple(one.astype(inputs.dtype) for one in parameters[:2])
+def _by_layer(parameters: Sequence[Doubles]) -> list[tuple[Doubles, Doubles]]:
+    """Kernel and bias of each layer, the last of which gives the outputs."""
+    return list(zip(parameters[::2], parameters[1::2], strict=True))
 
 
-def _before(parameters: Sequence[NDArray[Any]], inputs: Inputs) -> NDArray[Any]:
-    hidden_kernel, hidden_bias, *_ = parameters
-    before: NDArray[Any] = inputs @ hidden_kernel + hidden_bias
-    return before
+def _befores(parameters: Sequence[Doubles], inputs: Inputs) -> Iterator[NDArray[Any]]:
+    """What each hidden layer's ReLU is given (n, h), without dropout, in the inputs' precision.
 
-
-def _output(parameters: Sequence[Doubles], hidden: Doubles) -> Doubles:
-    _, _, output_kernel, output_bias = parameters
-    outputs: Doubles = hidden @ output_kernel + output_bias
-    return outputs
+    Far closer than asked, in half the time.
+    """
+    entered: NDArray[Any] = inputs
+    for kernel, bias in _by_layer(parameters)[:-1]:
+        before = entered @ kernel.astype(inputs.dtype) + bias.astype(inputs.dtype)
+        yield before
+        entered = np.maximum(before, 0)
 
 
 def _log_shares(outputs: Doubles) -> Doubles:

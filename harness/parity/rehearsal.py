@@ -2,8 +2,8 @@
 
 Where a hidden unit's input is zero but for rounding, two correct float32 computations may take different
 sides of the kink, and one of them then lacks that sample's whole gradient. So the masks that a proof hands
-to both frameworks drop, beside what dropout drops, every unit whose input comes that close to zero. Which
-ones these are follows from the recipe alone, so both workers find the same.
+to all frameworks drop, beside what dropout drops, every unit whose input comes that close to zero in the
+step that they are for. Which ones these are follows from the recipe alone, so all workers find the same.
 """
 
 from __future__ import annotations
@@ -14,59 +14,60 @@ from typing import Final
 
 import numpy as np
 
-from harness.parity.reference import Doubles, Labels, Model, fresh, run, updated
+from harness.parity.reference import Doubles, Kept, Labels, Model, fresh, run, updated
 from harness.work import recipe
 from harness.work.recipe import Order
-from harness.work.workload import AdamForm, Workload
+from harness.work.workload import USUAL_HIDDEN, AdamForm, Workload
 
-# Inputs of a unit closer to zero than CLEAR_OF_ZERO drop it. That changes the steps after it a little,
-# so it is done again until none is closer than TOO_CLOSE, which is still far above float32's rounding.
+# Inputs of a unit closer to zero than this drop it: far above what float32's rounding does to a unit's input
+# over the steps of a proof.
 CLEAR_OF_ZERO: Final = 1e-3
-TOO_CLOSE: Final = 1e-4
 
-# Coarser formats need more room: so many times their unit roundoff, as inputs are of the order of 1.
+# Coarser formats need more room: so many times their unit roundoff for each layer, as inputs are of the order
+# of 1.
 _CLEAR_ROUNDOFFS: Final = 8
-_CLOSE_ROUNDOFFS: Final = 2
+
+# What float32's rounding does to the input of a unit in a single step is well below this.
+_LEAST_CLEAR: Final = 1e-5
 
 _MASK_STREAM: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What NumPy found: a mask (rows, h) for each epoch, and what training under them comes to.
+    """What NumPy found: which units are kept in each step, and what training so comes to.
 
-    `losses` (parts,) and `states`, one a part, are in the order of `schedule`. Each state has an array a
-    parameter, in the order of `Weights.named`.
+    `kept` has for each epoch and hidden layer (steps, rows, h). `losses` (parts,) and `states`, one a part,
+    are in the order of `schedule`. Each state has an array a parameter, in the order of `Weights.named`.
     """
 
-    masks: tuple[Doubles, ...]
+    kept: tuple[tuple[Kept, ...], ...]
     losses: tuple[float, ...]
     states: tuple[tuple[Doubles, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Margins:
-    """How close to zero a unit's input is dropped, and how close none may stay."""
-
-    clear_of_zero: float
-    too_close: float
-
-    @classmethod
-    def of(cls, roundoff: float) -> Margins:
-        """The margins for a format of this unit roundoff, 0 for float32 and finer ones."""
-        return cls(
-            clear_of_zero=max(CLEAR_OF_ZERO, _CLEAR_ROUNDOFFS * roundoff),
-            too_close=max(TOO_CLOSE, _CLOSE_ROUNDOFFS * roundoff),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Trained:
-    """What one batch did: its samples and loss, and the model after it."""
+    """What one batch did: its samples and loss, the units that were kept, and the parameters after it."""
 
     samples: int
     loss: float
-    model: Model
+    kept: tuple[Kept, ...]
+    parameters: tuple[Doubles, ...]
+
+
+def clear_of_zero(workload: Workload, roundoff: float) -> float:
+    """How close to zero a unit's input is dropped; `roundoff` is the format's, 0 for float32 and finer."""
+    return max(CLEAR_OF_ZERO, _CLEAR_ROUNDOFFS * roundoff * len(workload.hidden))
+
+
+def clear_in_a_step(workload: Workload, roundoff: float) -> float:
+    """How close to zero the inputs of a sample's units may come in a step that starts from the same weights.
+
+    Less where there are more units than usual: so that as many samples have none that comes closer.
+    """
+    share = min(1.0, sum(USUAL_HIDDEN) / sum(workload.hidden))
+    return max(_LEAST_CLEAR, share * clear_of_zero(workload, roundoff))
 
 
 def schedule(workload: Workload) -> list[tuple[list[Order], int]]:
@@ -84,21 +85,21 @@ def rehearse(workload: Workload, inputs: Doubles, labels: Labels, roundoff: floa
 
     `roundoff` is that of the coarsest format in which the masks will be used.
     """
-    margins = Margins.of(roundoff)
     model = fresh(recipe.initial_weights(workload))
-    masks = []
-    parts: list[list[_Trained]] = []
+    clear = clear_of_zero(workload, roundoff)
+    kept, parts = [], list[list[_Trained]]()
     for orders, epoch in schedule(workload):
-        batches = recipe.batches(np.concatenate(orders), workload.batch_size)
-        data = [(inputs[one], labels[one]) for one in batches]
-        mask, trained = _clear_mask(workload, epoch, model, data, margins)
-        masks.append(mask)
+        order, rng = np.concatenate(orders), _mask_stream(workload, epoch)
+        data = [(inputs[one], labels[one]) for one in recipe.batches(order, workload.batch_size)]
+        trained, model = _trained(workload, model, data, rng, clear)
+        kept.append(
+            tuple(np.stack(of_layer) for of_layer in zip(*(one.kept for one in trained), strict=True))
+        )
         parts += [[one] for one in trained] if epoch == 0 else [trained]
-        model = trained[-1].model
     return Rehearsal(
-        masks=tuple(masks),
+        kept=tuple(kept),
         losses=tuple(map(_mean_loss, parts)),
-        states=tuple(part[-1].model.parameters for part in parts),
+        states=tuple(part[-1].parameters for part in parts),
     )
 
 
@@ -107,33 +108,34 @@ def _mean_loss(part: Sequence[_Trained]) -> float:
     return float(np.average([one.loss for one in part], weights=[one.samples for one in part]))
 
 
-def drawn_mask(workload: Workload, epoch: int) -> Doubles:
-    """Dropout as long as the largest batch, (rows, h): 0, or one over the keep rate."""
-    seed = np.random.SeedSequence([workload.seed, _MASK_STREAM, epoch])
-    shape = (workload.largest_batch, workload.hidden_units)
-    kept = np.random.Generator(np.random.PCG64(seed)).random(shape) >= workload.dropout_rate
-    return kept / (1 - workload.dropout_rate)
+def scaled(kept: Kept, rate: float) -> Doubles:
+    """What dropout multiplies by where these units are kept: 0, or one over the keep rate."""
+    return np.asarray(kept / (1 - rate), np.float64)
 
 
-def _clear_mask(
+def _trained(
     workload: Workload,
-    epoch: int,
     model: Model,
     batches: Sequence[tuple[Doubles, Labels]],
-    margins: Margins,
-) -> tuple[Doubles, list[_Trained]]:
-    """A mask under which no unit's input comes too close to zero in this epoch, and what each batch did."""
-    mask = drawn_mask(workload, epoch)
-    while True:
-        now, trained, from_zero = model, [], np.full(mask.shape, np.inf)
-        for inputs, labels in batches:
-            done = run(now.parameters, inputs, labels, mask)
-            # Its matched arithmetic puts epsilon there in every framework.
-            now = updated(now, done.gradients, workload.adam, AdamForm.CORRECTED)
-            trained.append(_Trained(samples=len(labels), loss=done.loss, model=now))
-            rows = from_zero[: len(labels)]
-            np.minimum(rows, done.from_zero, out=rows)
-        kept = mask != 0
-        if not (kept & (from_zero < margins.too_close)).any():
-            return mask, trained
-        mask = np.where(from_zero < margins.clear_of_zero, 0.0, mask)
+    rng: np.random.Generator,
+    clear: float,
+) -> tuple[list[_Trained], Model]:
+    """What each batch of an epoch does, under masks of its own, and the model after them."""
+    rate, rows = workload.dropout_rate, workload.batch_size
+    trained = []
+    for inputs, labels in batches:
+        drawn = [rng.random((rows, units), np.float32) >= rate for units in workload.hidden]
+        masks = [scaled(one, rate) for one in drawn]
+        done = run(model.parameters, inputs, labels, masks, clear)
+        # Its matched arithmetic puts epsilon there in every framework.
+        model = updated(model, done.gradients, workload.adam, AdamForm.CORRECTED)
+        for whole, used in zip(drawn, done.kept, strict=True):
+            whole[: len(labels)] = used
+        trained.append(
+            _Trained(samples=len(labels), loss=done.loss, kept=tuple(drawn), parameters=model.parameters)
+        )
+    return trained, model
+
+
+def _mask_stream(workload: Workload, epoch: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([workload.seed, _MASK_STREAM, epoch])))

@@ -21,7 +21,7 @@ from harness.frameworks.witness import Witness
 from harness.parity.bounds import ROUNDOFF
 from harness.parity.evidence import Evidence
 from harness.parity.reference import Samples, arrays, logits, loss_of, run, unfolded
-from harness.parity.rehearsal import Rehearsal, rehearse, schedule
+from harness.parity.rehearsal import Rehearsal, rehearse, scaled, schedule
 from harness.parity.settings import ask_settings
 from harness.parity.timed import prove_steps, prove_whole, trained
 from harness.work import recipe
@@ -40,7 +40,8 @@ FULL_LARGE_BATCHES: Final = 2
 # of a minute op by op, and of timed rounds every one counts for itself.
 EPOCH_STEPS: Final = 256
 
-DROPOUT_ROWS: Final = 4000
+# Draws of each hidden layer that its dropout is looked at in.
+_DROPOUT_DRAWS: Final = 512_000
 
 # Batches that the timed object itself is stepped through, the partial one included.
 PROVEN_STEPS: Final = 5
@@ -61,6 +62,7 @@ def testify(spec: TrialSpec, open_witness: Open, read: Read) -> Evidence:
     exact = np.asarray(data[0].train_inputs, np.float64)
     rehearsal = rehearse(proofs[0].case.workload, exact, data[0].train_labels, ROUNDOFF.get(timed, 0.0))
     evidence.measured["batch size"] = np.array(spec.case.workload.batch_size)
+    evidence.measured["hidden"] = np.array(spec.case.workload.hidden)
     evidence.measured["precisions"] = np.array([precision.value for precision in precisions])
     for proof, given in zip(proofs, data, strict=True):
         gc.collect()
@@ -141,14 +143,18 @@ def _evaluation(evidence: Evidence, witness: Witness, data: Data) -> None:
 
 def _dropout(evidence: Evidence, witness: Witness) -> None:
     work = witness.workload
-    ones = np.ones((DROPOUT_ROWS, work.hidden_units), recipe.dtype_of(work.precision))
+    dtype = recipe.dtype_of(work.precision)
+    ones = [np.ones((-(-_DROPOUT_DRAWS // units), units), dtype) for units in work.hidden]
     first, second = (witness.dropped(ones, training=True) for _ in range(2))
     in_evaluation = witness.dropped(ones, training=False)
     rate = work.dropout_rate
-    evidence.measure("dropout/rate", np.mean(first == 0), rate)
-    evidence.measure("dropout/dropped twice", np.mean((first == 0) & (second == 0)), rate**2)
-    evidence.measure("dropout/scale", np.unique(first[first != 0]), 1 / (1 - rate))
-    evidence.measure("dropout/change in evaluation", np.abs(in_evaluation - ones).max(), 0.0)
+    scales = [np.unique(one[one != 0]) for one in first]
+    twice = [np.mean((one == 0) & (two == 0)) for one, two in zip(first, second, strict=True)]
+    changes = [np.abs(one - own).max() for one, own in zip(in_evaluation, ones, strict=True)]
+    evidence.measure("dropout/rate", [np.mean(one == 0) for one in first], rate)
+    evidence.measure("dropout/dropped twice", twice, rate**2)
+    evidence.measure("dropout/scale", np.concatenate(scales), 1 / (1 - rate))
+    evidence.measure("dropout/change in evaluation", changes, 0.0)
 
 
 def _orders(evidence: Evidence, witness: Witness) -> None:
@@ -184,36 +190,30 @@ def _step_by_step(
 ) -> None:
     work = spec.case.workload
     witness = open_witness(spec)
-    weights = recipe.initial_weights(work)
     witness.load(data)
-    witness.build(weights)
+    witness.build(recipe.initial_weights(work))
     witness.warm_up(recipe.batch_order(work, 0))
+    name, parameters = work.precision.value, recipe.parameters(len(work.hidden))
+    rate, dtype = work.dropout_rate, recipe.dtype_of(work.precision)
     losses: list[float] = []
-    states = [arrays(witness.weights())]
-    gradients, by_hand = [], []
-    before = arrays(witness.moments().first)
+    states = iter(rehearsal.states)
+    before, folded = arrays(witness.weights()), arrays(witness.moments().first)
     for orders, epoch in schedule(work):
-        mask = rehearsal.masks[epoch]
-        witness.put_mask(mask.astype(recipe.dtype_of(work.precision)))
-        for order in orders:
+        witness.put_masks([scaled(one, rate).astype(dtype) for one in rehearsal.kept[epoch]])
+        for step, order in enumerate(orders):
             losses.append(trained(witness, order))
-            states.append(arrays(witness.weights()))
+            after = arrays(witness.weights())
+            measured = [("weights", after, next(states))]
             if epoch == 0:
-                after = arrays(witness.moments().first)
-                gradients.append(unfolded(before, after, work.adam.beta_1))
+                held = arrays(witness.moments().first)
                 # At the weights that the step began with: what rounding made of these is not its fault.
                 inputs = data.train_inputs[order].astype(np.float64)
-                by_hand.append(run(states[-2], inputs, data.train_labels[order], mask).gradients)
-                before = after
-    name = work.precision.value
+                masks = [scaled(one[step], rate) for one in rehearsal.kept[epoch]]
+                by_hand = run(before, inputs, data.train_labels[order], masks).gradients
+                measured.append(("gradients", unfolded(folded, held, work.adam.beta_1), by_hand))
+                folded = held
+            before = after
+            for kind, found, expected in measured:
+                for place, parameter in enumerate(parameters):
+                    evidence.measure_step(f"{name}/{kind}/{parameter}", found[place], expected[place])
     evidence.measure(f"{name}/loss", losses, rehearsal.losses)
-    for place, parameter in enumerate(weights.named()):
-        for kind, found, expected in (
-            ("weights", states[1:], rehearsal.states),
-            ("gradients", gradients, by_hand),
-        ):
-            evidence.measure(
-                f"{name}/{kind}/{parameter}",
-                np.stack([one[place] for one in found]),
-                np.stack([one[place] for one in expected]),
-            )

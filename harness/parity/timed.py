@@ -16,11 +16,11 @@ less or in another order, for its place in the call, then has another place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.frameworks.base import Score
 from harness.frameworks.witness import Moments, Witness
@@ -37,7 +37,7 @@ from harness.parity.reference import (
     stepped,
     unfolded,
 )
-from harness.parity.rehearsal import Margins
+from harness.parity.rehearsal import clear_in_a_step
 from harness.work import recipe
 from harness.work.recipe import Floats, Order
 from harness.work.workload import Adam, Workload
@@ -46,6 +46,8 @@ STEP: Final = "timed step"
 WHOLE: Final = "whole and parts"
 EVALUATION: Final = "timed evaluation"
 PREDICTION: Final = "timed prediction"
+
+Dropped = NDArray[np.bool_]
 
 # Into so many parts a call over many batches is cut.
 _PARTS: Final = 3
@@ -85,8 +87,8 @@ def prove_whole(
     mean = np.average(losses, weights=[len(part) for part in parts])
     evidence.measure(f"{WHOLE}/loss", loss, mean)
     led_to = arrays(witness.weights())
-    for place, name in enumerate(recipe.PARAMETERS):
-        evidence.measure(f"{WHOLE}/weights/{name}", whole[place], led_to[place])
+    for place, name in enumerate(_parameters(witness.workload)):
+        evidence.measure_step(f"{WHOLE}/weights/{name}", whole[place], led_to[place])
     witness.put_back(after)
 
 
@@ -106,6 +108,7 @@ def evidence_of(workload: Workload) -> Evidence:
     evidence = Evidence()
     evidence.measured["precisions"] = np.array([workload.precision.value])
     evidence.measured["batch size"] = np.array(workload.batch_size)
+    evidence.measured["hidden"] = np.array(workload.hidden)
     return evidence
 
 
@@ -127,83 +130,74 @@ def partial_size(workload: Workload) -> int:
     return workload.train_samples % workload.batch_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """What one step came to, as the framework has it or as NumPy does."""
-
-    loss: float
-    gradients: tuple[Doubles, ...]
-    second_moments: tuple[Doubles, ...]
-    weights: tuple[Doubles, ...]
-
-
 def _steps(
     evidence: Evidence, witness: Witness, samples: Samples, sizes: Sequence[int], rng: np.random.Generator
 ) -> None:
     work = witness.workload
-    found: list[_Step] = []
-    expected: list[_Step] = []
-    masks = []
+    losses, masks = [], []
     before, moments = arrays(witness.weights()), witness.moments()
-    for size in sizes:
-        order = _clear_of_the_kink(before, samples, size, _margin(work), rng)
-        mask = np.asarray(witness.next_mask(size), np.float64)
+    for number, size in enumerate(sizes, start=1):
+        order = _clear_of_the_kink(before, samples, size, _clear(work), rng)
+        drawn = [np.asarray(mask, np.float64) for mask in witness.next_masks(size)]
         loss = trained(witness, order)
         after, now = arrays(witness.weights()), witness.moments()
         gradients = unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
-        found.append(_Step(loss=loss, gradients=gradients, second_moments=arrays(now.second), weights=after))
         inputs = samples.inputs(order).astype(np.float64)
-        by_hand = run(before, inputs, samples.labels[order], mask)
-        expected.append(
-            _Step(
-                loss=by_hand.loss,
-                gradients=by_hand.gradients,
-                second_moments=_folded(arrays(moments.second), gradients, work.adam.beta_2),
-                weights=_moved(before, now, work.adam, witness),
-            )
-        )
-        masks.append(mask)
-        evidence.fact(STEP, f"step {len(found)} counted", asked=moments.steps + 1, found=now.steps)
+        by_hand = run(before, inputs, samples.labels[order], drawn)
+        squares = _folded(arrays(moments.second), gradients, work.adam.beta_2)
+        for quantity, found, expected in (
+            ("gradients", gradients, by_hand.gradients),
+            ("second_moments", arrays(now.second), squares),
+            ("weights", after, _moved(before, now, work.adam, witness)),
+        ):
+            for place, name in enumerate(_parameters(work)):
+                evidence.measure_step(f"{STEP}/{quantity}/{name}", found[place], expected[place])
+        losses.append((loss, by_hand.loss))
+        masks.append(drawn)
+        evidence.fact(STEP, f"step {number} counted", asked=moments.steps + 1, found=now.steps)
         before, moments = after, now
-    _write(evidence, found, expected)
+    evidence.measure(f"{STEP}/loss", *zip(*losses, strict=True))
     _drops(evidence, masks, work.dropout_rate)
 
 
-def _write(evidence: Evidence, found: Sequence[_Step], expected: Sequence[_Step]) -> None:
-    evidence.measure(f"{STEP}/loss", [one.loss for one in found], [one.loss for one in expected])
-    for place, name in enumerate(recipe.PARAMETERS):
-        for quantity in ("gradients", "second_moments", "weights"):
-            evidence.measure(
-                f"{STEP}/{quantity}/{name}",
-                np.stack([getattr(one, quantity)[place] for one in found]),
-                np.stack([getattr(one, quantity)[place] for one in expected]),
-            )
+def _parameters(workload: Workload) -> list[str]:
+    return recipe.parameters(len(workload.hidden))
 
 
-def _drops(evidence: Evidence, masks: Sequence[Doubles], rate: float) -> None:
-    """The rate and scale of all masks, and how often two draws drop the same.
+def _drops(evidence: Evidence, masks: Sequence[Sequence[Doubles]], rate: float) -> None:
+    """The rate and scale of all masks, a list of them a step, and how often two draws drop the same.
 
-    Those of one step and of the next, of both halves of a batch, of neighbouring samples and of neighbouring
-    units: each has to drop what the other drops as often as chance has it.
+    Those of one step and of the next, of both halves of a batch, of neighbouring samples, of neighbouring
+    units and of neighbouring layers: each has to drop what the other drops as often as chance has it.
     """
-    zeros = [mask == 0 for mask in masks]
-    evidence.measure(
-        f"{STEP}/dropout scale", np.unique(np.concatenate([one[one != 0] for one in masks])), 1 / (1 - rate)
-    )
-    evidence.measure(f"{STEP}/dropout rate", np.concatenate(zeros).mean(), rate)
-    evidence.measured[f"{STEP}/draws"] = np.array(sum(mask.size for mask in masks))
-    pairs = (
-        list(pairwise(zeros)),
-        [tuple(np.array_split(one, 2)) for one in zeros],
-        [(one[:-1], one[1:]) for one in zeros],
-        [(one[:, :-1], one[:, 1:]) for one in zeros],
-    )
+    kept = [mask[mask != 0] for step in masks for mask in step]
+    evidence.measure(f"{STEP}/dropout scale", np.unique(np.concatenate(kept)), 1 / (1 - rate))
+    layers = [[mask == 0 for mask in of_layer] for of_layer in zip(*masks, strict=True)]
+    drawn = [np.concatenate(zeros) for zeros in layers]
+    evidence.measure(f"{STEP}/dropout rate", [one.mean() for one in drawn], rate)
+    evidence.measured[f"{STEP}/draws"] = np.array(min(one.size for one in drawn))
+    pairs = [kind for zeros in layers for kind in _pairs(zeros)]
+    # Where one layer is wider than the next, of the units that both have.
+    pairs += [
+        [(one[:, : two.shape[1]], two[:, : one.shape[1]]) for one, two in zip(layer, after, strict=True)]
+        for layer, after in pairwise(layers)
+    ]
     both = [
         np.concatenate([one[: len(two)] & two[: len(one)] for one, two in kind]) for kind in pairs if kind
     ]
     known = [one for one in both if one.size]
     evidence.measure(f"{STEP}/dropped twice", [one.mean() for one in known], rate**2)
     evidence.measured[f"{STEP}/drawn twice"] = np.array(min(one.size for one in known))
+
+
+def _pairs(zeros: Sequence[Dropped]) -> list[list[tuple[Dropped, ...]]]:
+    """Draws (rows, h) of one layer, one a step, beside others that they have nothing to do with."""
+    return [
+        list(pairwise(zeros)),
+        [tuple(np.array_split(one, 2)) for one in zeros],
+        [(one[:-1], one[1:]) for one in zeros],
+        [(one[:, :-1], one[:, 1:]) for one in zeros],
+    ]
 
 
 def _cut(order: Order, batch_size: int, rng: np.random.Generator) -> list[Order]:
@@ -236,8 +230,8 @@ def _folded(before: tuple[Doubles, ...], gradients: tuple[Doubles, ...], beta: f
     return tuple(beta * old + (1 - beta) * one**2 for old, one in zip(before, gradients, strict=True))
 
 
-def _margin(work: Workload) -> float:
-    return Margins.of(ROUNDOFF.get(work.precision, 0.0)).clear_of_zero
+def _clear(work: Workload) -> float:
+    return clear_in_a_step(work, ROUNDOFF.get(work.precision, 0.0))
 
 
 def _clear_of_the_kink(

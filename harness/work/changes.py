@@ -23,11 +23,13 @@ from harness.work.listings import ONLY, PROGRAMS, listed
 from harness.work.program import Partial, Step, Update
 from harness.work.workload import (
     FULL_TRAIN_SAMPLES,
+    USUAL_HIDDEN,
     Case,
     Dataset,
     Mode,
     Precision,
     Workload,
+    widths,
 )
 
 # Where in a contender each thing is that can be changed.
@@ -44,6 +46,7 @@ _PLACES: Final[dict[str, tuple[str, ...]]] = {
     "first weights": ("case", "program", "initial"),
     "evaluation batch": ("case", "workload", "eval_batch_size"),
     "dropout": ("case", "workload", "dropout_rate"),
+    "hidden layers": ("case", "workload", "hidden"),
     "optimiser implementation": ("case", "program", "update"),
     "partial batches": ("case", "program", "partial"),
     "mode": ("case", "mode"),
@@ -72,6 +75,7 @@ _CASE: Final = re.compile(
     rf"-(?P<mode>{'|'.join(mode for mode in Mode if mode is not Mode.BEST)})"
     rf"-(?P<precision>{'|'.join(Precision)})"
     r"(-b(?P<batch_size>\d+))?-e(?P<epochs>\d+)(-n(?P<train_samples>\d+))?"
+    r"(-h(?P<hidden>\d+(x\d+)*))?"
     rf"(-(?P<update>{'|'.join(Update)}))?"
 )
 
@@ -210,6 +214,7 @@ def contender(text: str, seed: int) -> Contender:
         precision=Precision(found["precision"]),
         seed=seed,
         train_samples=int(found["train_samples"] or FULL_TRAIN_SAMPLES),
+        hidden=widths(found["hidden"]) if found["hidden"] else USUAL_HIDDEN,
     )
     device = re.sub(r"cuda(\d+)", r"cuda:\1", found["device"])
     if found["mode"] == Mode.ARTICLE:

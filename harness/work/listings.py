@@ -22,7 +22,7 @@ from harness.work.program import (
     Step,
     Update,
 )
-from harness.work.workload import Adam, Case, Mode, Precision, Workload
+from harness.work.workload import USUAL_HIDDEN, Adam, Case, Mode, Precision, Workload
 
 # The two frameworks that the article has a listing for, by the names of their records.
 TENSORFLOW: Final = "tensorflow"
@@ -68,7 +68,7 @@ ADAM: Final[Mapping[str, Adam]] = {
 
 
 def listed(workload: Workload, framework: str, device: str) -> Case:
-    """A framework's listing as a case: its own batch sizes, constants and fp32, all else as in `workload`.
+    """A framework's listing as a case: its own batch sizes, constants, layer and fp32, else as in `workload`.
 
     Both listings' cases have one id: they meet in one match.
 
@@ -78,6 +78,7 @@ def listed(workload: Workload, framework: str, device: str) -> Case:
     own = replace(
         workload,
         precision=Precision.FP32,
+        hidden=USUAL_HIDDEN,
         batch_size=BATCH_SIZES[framework],
         eval_batch_size=EVAL_BATCH_SIZES[framework],
         adam=ADAM[framework],

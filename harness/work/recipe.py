@@ -7,18 +7,19 @@ independent stream a purpose, so adding an epoch never changes the weights.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.work.program import Initial, Scaling
-from harness.work.workload import CLASSES, INPUT_FEATURES, PIXEL_MEAN, PIXEL_STD, Precision, Workload
+from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Precision, Workload
 
 _WEIGHTS_STREAM: Final = 0
 _ORDER_STREAM: Final = 1
+_DROPOUT_STREAM: Final = 5
 
 Floats = NDArray[np.floating[Any]]
 Inputs = Floats | NDArray[np.uint8]
@@ -33,23 +34,39 @@ _DTYPES: Final[dict[Precision, FloatType]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """Initial parameters. Kernels are laid out (inputs, outputs); an adapter transposes them where need be.
+class Layer:
+    """A layer's parameters, or what there is one of for each: kernel (inputs, outputs), bias (outputs,)."""
 
-    Shapes: `hidden_kernel` (784, h), `hidden_bias` (h,), `output_kernel` (h, 10), `output_bias` (10,).
+    kernel: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Parameters by layer, from the inputs to the outputs.
+
+    Kernels are laid out (inputs, outputs); an adapter transposes them where need be.
     """
 
-    hidden_kernel: Floats
-    hidden_bias: Floats
-    output_kernel: Floats
-    output_bias: Floats
+    layers: tuple[Layer, ...]
+
+    @classmethod
+    def of(cls, arrays: Iterable[Floats]) -> Weights:
+        """From kernels and biases by turns, layer by layer: the order of `named`."""
+        turns = iter(arrays)
+        return cls(tuple(Layer(kernel=kernel, bias=bias) for kernel, bias in zip(turns, turns, strict=True)))
 
     def named(self) -> dict[str, Floats]:
-        return {name: getattr(self, name) for name in PARAMETERS}
+        """Every array by its name, in the order in which every list of parameters is."""
+        arrays = [array for layer in self.layers for array in (layer.kernel, layer.bias)]
+        return dict(zip(parameters(len(self.layers) - 1), arrays, strict=True))
 
 
-# Names of the parameters, in the order in which every list of them is.
-PARAMETERS: Final = tuple(field.name for field in fields(Weights))
+def parameters(hidden_layers: int) -> list[str]:
+    """`hidden_kernel`, `hidden_bias`, `output_kernel`, `output_bias`; several hidden layers are numbered."""
+    numbers = range(1, hidden_layers + 1)
+    hidden = ["hidden"] if hidden_layers == 1 else [f"hidden_{number}" for number in numbers]
+    return [f"{layer}_{kind}" for layer in (*hidden, "output") for kind in ("kernel", "bias")]
 
 
 def dtype_of(precision: Precision) -> FloatType:
@@ -65,7 +82,6 @@ def initial_weights(workload: Workload, initial: Initial = Initial.GLOROT) -> We
     """
     rng = _stream(workload.seed, _WEIGHTS_STREAM)
     dtype = dtype_of(workload.precision)
-    hidden, output = (INPUT_FEATURES, workload.hidden_units), (workload.hidden_units, CLASSES)
 
     def uniform(limit: float, *shape: int) -> Floats:
         # Drawn in float64 and rounded: one seed gives the same weights in every precision.
@@ -79,11 +95,23 @@ def initial_weights(workload: Workload, initial: Initial = Initial.GLOROT) -> We
         return np.zeros(outputs, dtype) if initial is Initial.GLOROT else uniform(inputs**-0.5, outputs)
 
     return Weights(
-        hidden_kernel=kernel(*hidden),
-        hidden_bias=bias(*hidden),
-        output_kernel=kernel(*output),
-        output_bias=bias(*output),
+        tuple(
+            Layer(kernel=kernel(inputs, outputs), bias=bias(inputs, outputs))
+            for inputs, outputs in workload.layers
+        )
     )
+
+
+def dropout_seeds(workload: Workload) -> tuple[int, ...]:
+    """One for each hidden layer, where dropout draws by layer: the first is the workload's own.
+
+    Two layers with one seed would drop the same units.
+    """
+    others = (
+        int(_stream(workload.seed, _DROPOUT_STREAM, layer).integers(2**32))
+        for layer in range(1, len(workload.hidden))
+    )
+    return (workload.seed, *others)
 
 
 def batch_order(workload: Workload, epoch: int) -> Order:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from harness.errors import BadOption
@@ -15,6 +16,11 @@ CLASSES: Final = 10
 FULL_TRAIN_SAMPLES: Final = 60_000
 TEST_SAMPLES: Final = 10_000
 MOST_EPOCHS: Final = 1000
+
+# The network's hidden layers, where nothing else is asked, and how many and how wide they may be.
+USUAL_HIDDEN: Final = (128,)
+MOST_LAYERS: Final = 8
+MOST_UNITS: Final = 16_384
 
 PIXEL_MEAN: Final = 0.1307
 PIXEL_STD: Final = 0.3081
@@ -100,8 +106,11 @@ class Workload:
     """The work itself: data, model, optimiser, batches, epochs, precision and seed.
 
     Raises:
-        BadOption: a size below one, more training samples than the data set has, a dropout rate
-            outside [0, 1), or a seed outside 0..2**32-1.
+        BadOption: a size below one, more training samples than the data set has, hidden layers that are
+            none, too many or too wide, a dropout rate outside [0, 1), or a seed outside 0..2**32-1.
+
+    `hidden` are the widths of the hidden layers, from the inputs to the outputs. Each is followed by ReLU and
+    dropout.
     """
 
     dataset: Dataset = Dataset.MNIST
@@ -111,7 +120,7 @@ class Workload:
     seed: int = 0
     train_samples: int = FULL_TRAIN_SAMPLES
     eval_batch_size: int = 1000
-    hidden_units: int = 128
+    hidden: tuple[int, ...] = USUAL_HIDDEN
     dropout_rate: float = 0.2
     adam: Adam = field(default_factory=Adam)
 
@@ -126,6 +135,9 @@ class Workload:
                 raise BadOption(option, value, f"a whole number from 1 to {most}")
         if self.batch_size > self.train_samples:
             raise BadOption("BATCH", self.batch_size, f"at most the {self.train_samples} training samples")
+        widths_fit = all(1 <= units <= MOST_UNITS for units in self.hidden)
+        if not (1 <= len(self.hidden) <= MOST_LAYERS and widths_fit):
+            raise BadOption("HIDDEN", shape(self.hidden), HIDDEN_ALLOWED)
         if not 0 <= self.seed < 2**32:
             raise BadOption("SEED", self.seed, "a whole number from 0 to 4294967295")
         if not 0 <= self.dropout_rate < 1:
@@ -146,8 +158,43 @@ class Workload:
         return max(self.batch_size, self.eval_batch_size)
 
     @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """Inputs and outputs of each layer, the last of which gives the logits."""
+        return tuple(pairwise((INPUT_FEATURES, *self.hidden, CLASSES)))
+
+    @property
     def parameter_count(self) -> int:
-        return (INPUT_FEATURES + 1) * self.hidden_units + (self.hidden_units + 1) * CLASSES
+        return sum((inputs + 1) * outputs for inputs, outputs in self.layers)
+
+    @property
+    def step_flop(self) -> int:
+        """Additions and multiplications in the products of a training step on a full batch.
+
+        Forward, by the inputs and by the kernel, of 2 a weight and sample each; the inputs' own gradient
+        is not asked for.
+        """
+        products = [inputs * outputs for inputs, outputs in self.layers]
+        return 2 * self.batch_size * (3 * sum(products) - products[0])
+
+
+# What `Workload.hidden` may be, in words.
+HIDDEN_ALLOWED: Final = (
+    f"1 to {MOST_LAYERS} widths from 1 to {MOST_UNITS} joined by x, such as 128 or 512x512"
+)
+
+
+def shape(hidden: tuple[int, ...]) -> str:
+    """The widths of hidden layers as they are written: 512x512."""
+    return "x".join(map(str, hidden))
+
+
+def widths(shaped: str) -> tuple[int, ...]:
+    """What `shape` has written.
+
+    Raises:
+        ValueError: something else.
+    """
+    return tuple(map(int, shaped.split("x")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +252,8 @@ class Case:
         ]
         if work.train_samples != FULL_TRAIN_SAMPLES:
             parts.append(f"n{work.train_samples}")
+        if work.hidden != USUAL_HIDDEN:
+            parts.append(f"h{shape(work.hidden)}")
         if self.update is not Update.STOCK:
             parts.append(self.update)
         if self.program is not None:

@@ -63,6 +63,7 @@ def parse_spec(message: Message) -> TrialSpec:
     work["dataset"] = Dataset(work["dataset"])
     work["precision"] = Precision(work["precision"])
     work["adam"] = Adam(**work["adam"])
+    work["hidden"] = tuple(work["hidden"])
     return TrialSpec(
         framework=message["framework"],
         case=Case(

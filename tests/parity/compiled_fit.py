@@ -39,8 +39,8 @@ class AsOnGpu(TensorFlowIdiomatic):
 class OtherMasks(AsOnGpu):
     """What the layer says beforehand is not what is dropped by `fit`."""
 
-    def next_mask(self, rows):
-        return np.roll(super().next_mask(rows), 1, axis=1)
+    def next_masks(self, rows):
+        return [np.roll(mask, 1, axis=1) for mask in super().next_masks(rows)]
 
 
 def main(root: str) -> None:

@@ -17,9 +17,15 @@ from torch.nn import functional
 
 from harness.frameworks.pytorch.adapter import probe
 from harness.frameworks.pytorch.mlp import TorchMlp
+from harness.work.recipe import Weights
 from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Precision
 
 __all__ = ["FAULTS", "open_adapter", "probe"]
+
+
+def with_first_kernel(weights, change):
+    first, *others = weights.layers
+    return Weights((replace(first, kernel=change(first.kernel)), *others))
 
 
 class BatchesShifted(TorchMlp):
@@ -190,15 +196,16 @@ class Transposed(TorchMlp):
     """Reshaped where it should be transposed: every number is there, in the wrong place."""
 
     def build(self, weights):
-        kernel = weights.hidden_kernel
-        super().build(replace(weights, hidden_kernel=kernel.reshape(kernel.shape[::-1]).T.copy()))
+        super().build(with_first_kernel(weights, lambda one: one.reshape(one.shape[::-1]).T.copy()))
 
 
 class HeInitialiser(TorchMlp):
     def build(self, weights):
-        kernel = weights.hidden_kernel
-        limit, glorot = np.sqrt(6 / kernel.shape[0]), np.sqrt(6 / sum(kernel.shape))
-        super().build(replace(weights, hidden_kernel=kernel * kernel.dtype.type(limit / glorot)))
+        def he(kernel):
+            limit, glorot = np.sqrt(6 / kernel.shape[0]), np.sqrt(6 / sum(kernel.shape))
+            return kernel * kernel.dtype.type(limit / glorot)
+
+        super().build(with_first_kernel(weights, he))
 
 
 class HiddenUnitsPermutedInTimedTrials(TorchMlp):
@@ -206,11 +213,9 @@ class HiddenUnitsPermutedInTimedTrials(TorchMlp):
 
     def build(self, weights):
         if not self.spec.matched:
-            weights = replace(
-                weights,
-                hidden_kernel=weights.hidden_kernel[:, ::-1].copy(),
-                output_kernel=weights.output_kernel[::-1].copy(),
-            )
+            hidden, after, *others = weights.layers
+            hidden = replace(hidden, kernel=hidden.kernel[:, ::-1].copy(), bias=hidden.bias[::-1].copy())
+            weights = Weights((hidden, replace(after, kernel=after.kernel[::-1].copy()), *others))
         super().build(weights)
 
 
@@ -232,8 +237,8 @@ class DropoutInEvaluation(TorchMlp):
 
 
 class DropoutRateOf025(TorchMlp):
-    def _dropout(self):
-        return super()._dropout() if self.spec.matched else nn.Dropout(0.25)
+    def _dropout(self, units):
+        return super()._dropout(units) if self.spec.matched else nn.Dropout(0.25)
 
 
 class Unscaled(nn.Dropout):
@@ -242,8 +247,8 @@ class Unscaled(nn.Dropout):
 
 
 class DropoutUnscaled(TorchMlp):
-    def _dropout(self):
-        return super()._dropout() if self.spec.matched else Unscaled(self.workload.dropout_rate)
+    def _dropout(self, units):
+        return super()._dropout(units) if self.spec.matched else Unscaled(self.workload.dropout_rate)
 
 
 class SameMask(nn.Dropout):
@@ -256,8 +261,8 @@ class SameMask(nn.Dropout):
 
 
 class DropoutMaskRepeated(TorchMlp):
-    def _dropout(self):
-        return super()._dropout() if self.spec.matched else SameMask(self.workload.dropout_rate)
+    def _dropout(self, units):
+        return super()._dropout(units) if self.spec.matched else SameMask(self.workload.dropout_rate)
 
 
 class Float32InFloat64(TorchMlp):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.parity.bounds import bounds_for
+from harness.parity.bounds import bounds_for, growth
 from harness.parity.evidence import Evidence
 from harness.parity.judge import CHECKS, judge
 from harness.work.workload import Precision
@@ -179,3 +179,34 @@ def test_the_bounds_are_no_looser_than_what_was_agreed():
     assert double.weight <= 1e-10
     assert single.weight <= 1e-4
     assert bounds_for(Precision.FP32, 64).test_loss <= 1e-5
+
+
+def test_bounds_widen_with_the_inputs_and_the_number_of_layers_and_never_narrow():
+    shapes = [(32,), (128,), (1024,), (4096,), (512, 512), (512, 512, 512)]
+    grown = [growth(hidden) for hidden in shapes]
+    assert grown[0] == grown[1] == 1
+    assert grown == sorted(grown)
+    # Sums of 784, 512, 512 and 512 forward and of 512, 512 and 10 back, over those of 784, 128 and 10.
+    assert grown[-1] == pytest.approx((28 + 5 * 512**0.5 + 10**0.5) / (28 + 128**0.5 + 10**0.5))
+    usual, deep = (bounds_for(Precision.FP32, 64, hidden) for hidden in (shapes[1], shapes[-1]))
+    for precision in (Precision.FP64, Precision.FP32):
+        for name in ("loss", "kernel_gradient", "bias_gradient"):
+            narrow, wide = (getattr(one.steps[precision], name) for one in (usual, deep))
+            assert wide == pytest.approx(narrow * grown[-1])
+        for name in ("second_moment", "update", "repeat"):
+            narrow, wide = (getattr(one.steps[precision], name) for one in (usual, deep))
+            assert wide == narrow
+    assert bounds_for(Precision.FP32, 64, (128,)) == bounds_for(Precision.FP32, 64)
+
+
+def test_no_weight_may_be_further_off_than_its_steps_could_take_it():
+    (wide,) = {bounds_for(Precision.FP32, 64, (16_384,) * 8).steps[Precision.FP32].weight}
+    assert wide == 0.02
+    assert bounds_for(Precision.FP32, 64, (512, 512)).steps[Precision.FP32].weight < 0.002
+
+
+def test_a_narrow_format_is_rounded_by_every_layer():
+    one, three = (
+        bounds_for(Precision.BF16, 64, hidden).steps[Precision.BF16] for hidden in ((512,), (512,) * 3)
+    )
+    assert three.kernel_gradient == pytest.approx(2 * one.kernel_gradient)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.parity import reference
-from harness.parity.rehearsal import drawn_mask
 from harness.work import recipe
 from harness.work.workload import Adam, AdamForm, Precision, Workload
 
@@ -19,17 +20,22 @@ def data():
     return rng.normal(size=(16, 784)), rng.integers(10, size=16)
 
 
-@pytest.mark.parametrize("index", range(4))
-def test_gradients_are_those_of_the_mean_loss(data, index):
-    parameters = reference.arrays(recipe.initial_weights(WORK))
-    mask = drawn_mask(WORK, 0)
-    exact = reference.run(parameters, *data, mask).gradients[index]
+@pytest.mark.parametrize(
+    ("hidden", "index"),
+    [*(((128,), index) for index in range(4)), *(((20, 30, 5), index) for index in range(8))],
+)
+def test_gradients_are_those_of_the_mean_loss(data, hidden, index):
+    work = replace(WORK, hidden=hidden)
+    parameters = reference.arrays(recipe.initial_weights(work))
+    rng = np.random.default_rng(3)
+    masks = [(rng.random((16, units)) >= 0.2) / 0.8 for units in hidden]
+    exact = reference.run(parameters, *data, masks).gradients[index]
     place = np.unravel_index(np.abs(exact).argmax(), exact.shape)
     losses = []
     for nudge in (1e-6, -1e-6):
         nudged = [one.copy() for one in parameters]
         nudged[index][place] += nudge
-        losses.append(reference.run(nudged, *data, mask).loss)
+        losses.append(reference.run(nudged, *data, masks).loss)
     assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(exact[place], rel=1e-6)
 
 
@@ -75,8 +81,9 @@ def test_the_forms_differ_by_what_epsilon_weighs_and_agree_without_it():
 def test_a_score_is_that_of_all_samples_in_their_order(data):
     inputs, labels = data
     samples = reference.Samples(inputs=inputs.__getitem__, labels=labels)
-    parameters = reference.arrays(recipe.initial_weights(WORK))
+    work = replace(WORK, hidden=(30, 20))
+    parameters = reference.arrays(recipe.initial_weights(work))
     outputs = reference.logits(parameters, samples)
-    plain = reference.run(parameters, inputs, labels, np.ones((16, 128)))
+    plain = reference.run(parameters, inputs, labels, [np.ones((16, units)) for units in work.hidden])
     assert outputs.shape == (16, 10)
     assert reference.loss_of(outputs, labels) == pytest.approx(plain.loss, rel=1e-12)

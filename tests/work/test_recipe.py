@@ -9,7 +9,11 @@ import pytest
 
 from harness.work import recipe
 from harness.work.program import Initial, Scaling
+from harness.work.recipe import Weights
 from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Precision, Workload
+
+# Of seed 3: what runs of every version so far began with.
+USUAL_WEIGHTS_SHA256 = "fb6d8794e5d388c30b2f9f663f2c1b389a4d606bd54e6572695b99bab4b7d9c8"
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others():
@@ -22,17 +26,18 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_gives_others():
 def test_kernels_are_glorot_uniform_and_biases_zero():
     weights = recipe.initial_weights(Workload())
     limit = np.sqrt(6 / (784 + 128))
-    assert np.abs(weights.hidden_kernel).max() <= limit
+    hidden, output = weights.layers
+    assert np.abs(hidden.kernel).max() <= limit
     # A uniform variable on [-l, l] has standard deviation l / sqrt(3); 100,352 draws pin it to 1 %.
-    assert weights.hidden_kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.01)
-    assert not weights.hidden_bias.any()
-    assert not weights.output_bias.any()
+    assert hidden.kernel.std() == pytest.approx(limit / np.sqrt(3), rel=0.01)
+    assert not hidden.bias.any()
+    assert not output.bias.any()
 
 
 def test_float32_weights_are_the_float64_weights_rounded():
     single = recipe.initial_weights(Workload())
     double = recipe.initial_weights(Workload(precision=Precision.FP64))
-    assert np.array_equal(single.hidden_kernel, double.hidden_kernel.astype(np.float32))
+    assert np.array_equal(single.layers[0].kernel, double.layers[0].kernel.astype(np.float32))
 
 
 def test_an_epochs_order_visits_every_sample_once():
@@ -83,11 +88,37 @@ def test_pixels_are_scaled_as_far_as_a_program_says():
 def test_first_weights_can_be_those_of_either_framework():
     work = Workload(seed=3)
     glorot, fan_in = (recipe.initial_weights(work, initial) for initial in Initial)
-    assert not glorot.hidden_bias.any()
-    for array, inputs in (
-        (fan_in.hidden_kernel, 784),
-        (fan_in.hidden_bias, 784),
-        (fan_in.output_kernel, 128),
-    ):
+    hidden, output = fan_in.layers
+    assert not glorot.layers[0].bias.any()
+    for array, inputs in ((hidden.kernel, 784), (hidden.bias, 784), (output.kernel, 128)):
         assert 0.95 * inputs**-0.5 < np.abs(array).max() <= inputs**-0.5
-    assert np.array_equal(glorot.hidden_kernel, recipe.initial_weights(work).hidden_kernel)
+    assert np.array_equal(glorot.layers[0].kernel, recipe.initial_weights(work).layers[0].kernel)
+
+
+def test_the_usual_network_has_the_weights_that_it_always_had():
+    weights = recipe.initial_weights(Workload(seed=3))
+    assert list(weights.named()) == ["hidden_kernel", "hidden_bias", "output_kernel", "output_bias"]
+    assert recipe.digest(*weights.named().values()) == USUAL_WEIGHTS_SHA256
+
+
+def test_every_layer_has_a_kernel_and_a_bias_and_its_number_in_their_names():
+    weights = recipe.initial_weights(Workload(hidden=(30, 20)))
+    assert {name: array.shape for name, array in weights.named().items()} == {
+        "hidden_1_kernel": (784, 30), "hidden_1_bias": (30,),
+        "hidden_2_kernel": (30, 20), "hidden_2_bias": (20,),
+        "output_kernel": (20, 10), "output_bias": (10,),
+    }  # fmt: skip
+    again = Weights.of(weights.named().values())
+    assert all(np.array_equal(one, again.named()[name]) for name, one in weights.named().items())
+
+
+def test_a_kernel_without_a_bias_is_no_layer():
+    with pytest.raises(ValueError, match="zip"):
+        Weights.of([np.zeros((2, 3))])
+
+
+def test_no_two_layers_drop_from_one_seed_and_the_first_from_the_workloads():
+    seeds = recipe.dropout_seeds(Workload(seed=7, hidden=(64, 64, 64)))
+    assert seeds[0] == 7
+    assert len(set(seeds)) == 3
+    assert not set(seeds[1:]) & set(recipe.dropout_seeds(Workload(seed=8, hidden=(64, 64, 64))))

@@ -21,10 +21,14 @@ from harness.work.workload import FLOAT32_0_9, FLOAT32_0_999, Adam, Case, Mode, 
         ("seed", -1),
         ("seed", 2**32),
         ("dropout_rate", 1.0),
+        ("hidden", (0,)),
+        ("hidden", (16_385,)),
+        ("hidden", (2,) * 9),
     ],
 )
 def test_a_workload_refuses_values_out_of_range_and_names_them(field, value):
-    with pytest.raises(BadOption, match=str(value)):
+    shown = "x".join(map(str, value)) if field == "hidden" else str(value)
+    with pytest.raises(BadOption, match=shown):
         Workload(**{field: value})
 
 
@@ -55,3 +59,24 @@ def test_a_case_is_named_after_its_parts_but_not_its_seed():
 def test_a_case_on_part_of_the_training_set_says_so_in_its_name():
     case = Case(workload=Workload(train_samples=6000), device="cpu", mode=Mode.LOOP)
     assert case.id.endswith("-n6000")
+
+
+def test_a_network_has_a_layer_for_each_width_and_one_for_the_outputs():
+    work = Workload(hidden=(512, 256))
+    assert work.layers == ((784, 512), (512, 256), (256, 10))
+    assert work.parameter_count == 785 * 512 + 513 * 256 + 257 * 10
+
+
+def test_a_steps_arithmetic_is_two_a_product_forward_by_kernels_and_by_what_entered_but_for_the_inputs():
+    forward = [784 * 512, 512 * 256, 256 * 10]
+    backward = [784 * 512, 2 * 512 * 256, 2 * 256 * 10]
+    assert Workload(hidden=(512, 256), batch_size=32).step_flop == 2 * 32 * sum((*forward, *backward))
+
+
+def test_a_case_is_named_after_its_hidden_layers_where_they_are_not_the_usual_one():
+    usual, deep = (
+        Case(workload=Workload(hidden=hidden, train_samples=6000), device="cpu", mode=Mode.LOOP)
+        for hidden in ((128,), (512, 512))
+    )
+    assert usual.id == "mnist-cpu-loop-fp32-b64-e5-n6000"
+    assert deep.id == "mnist-cpu-loop-fp32-b64-e5-n6000-h512x512"

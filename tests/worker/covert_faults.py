@@ -68,8 +68,9 @@ def reseeded(adapter, is_torch):
     kept = {}
 
     def back():
-        state = adapter._dropout_layer().seed_generator.state
-        state.assign(kept.setdefault("state", state.numpy()))
+        for layer in adapter._dropout_layers():
+            state = layer.seed_generator.state
+            state.assign(kept.setdefault(id(layer), state.numpy()))
 
     return back
 
@@ -104,9 +105,7 @@ def masks_made_of(torch_mask, keras_mask):
     """
 
     def plant(adapter, is_torch):
-        rate = adapter.workload.dropout_rate
-
-        def rigged(make):
+        def rigged(make, units, *seed):
             if is_torch:
                 import torch
 
@@ -114,7 +113,7 @@ def masks_made_of(torch_mask, keras_mask):
                     def forward(self, inputs):
                         return inputs * torch_mask(super().forward, inputs)
 
-                return Rigged(make().p)
+                return Rigged(make(units).p)
             import keras
 
             class Rigged(keras.layers.Dropout):
@@ -122,7 +121,7 @@ def masks_made_of(torch_mask, keras_mask):
                     draw = super().call
                     return inputs * keras_mask(lambda ones: draw(ones, training=training), inputs)
 
-            return Rigged(rate, seed=adapter.workload.seed)
+            return Rigged(make(units, *seed).rate, seed=seed[0])
 
         wrapped(adapter, "_dropout", rigged)
 
@@ -374,7 +373,7 @@ def late_training(adapter, is_torch):
 
     for name in (
         "weights", "moments", "keep", "put_back", "random_state", "trained", "train_loss", "evaluate",
-        "begin_epoch", "reset", "next_mask", "begin_predictions", "settings",
+        "begin_epoch", "reset", "next_masks", "begin_predictions", "settings",
     ):  # fmt: skip
         wrapped(adapter, name, paid)
 

@@ -358,7 +358,7 @@ def dropout_unscaled_late(adapter, is_torch):
     rate = adapter.workload.dropout_rate
     now = {}
 
-    def unscaled(make):
+    def unscaled(make, units, *seed):
         if is_torch:
             import torch
 
@@ -368,7 +368,7 @@ def dropout_unscaled_late(adapter, is_torch):
                     return kept * now["scale"] if self.training else kept
 
             now["scale"] = 1.0
-            return Unscaled(make().p)
+            return Unscaled(make(units).p)
         import keras
         import tensorflow as tf
 
@@ -378,7 +378,7 @@ def dropout_unscaled_late(adapter, is_torch):
                 return kept * now["scale"] if training else kept
 
         now["scale"] = tf.Variable(1.0)
-        return Unscaled(rate, seed=adapter.workload.seed)
+        return Unscaled(rate, seed=seed[0])
 
     def change():
         if is_torch:

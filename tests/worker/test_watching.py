@@ -102,7 +102,7 @@ def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_
     monkeypatch, mode, repeated
 ):
     weights = recipe.initial_weights(WORK)
-    zeros = Weights(**{name: np.zeros_like(one) for name, one in weights.named().items()})
+    zeros = Weights.of(np.zeros_like(one) for one in weights.named().values())
     witness = create_autospec(Witness, instance=True)
     witness.workload = WORK
     witness.weights.return_value = weights

@@ -20,7 +20,7 @@ from torchvision import datasets, transforms
 from harness.frameworks.base import Data
 from harness.frameworks.pytorch.mlp import TorchMlp
 from harness.work.recipe import Floats, Order
-from harness.work.workload import CLASSES, INPUT_FEATURES, PIXEL_MEAN, PIXEL_STD, Dataset
+from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Dataset
 
 DATASETS: Final = {
     Dataset.MNIST: datasets.MNIST,
@@ -107,14 +107,7 @@ class TorchIdiomatic(TorchMlp):
             yield inputs.to(self.device), labels.to(self.device)
 
     def _network(self) -> nn.Sequential:
-        work = self.workload
-        return nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(INPUT_FEATURES, work.hidden_units),
-            nn.ReLU(),
-            self._dropout(),
-            nn.Linear(work.hidden_units, CLASSES),
-        )
+        return nn.Sequential(nn.Flatten(), *self._layers())
 
 
 def _as_read(loader: DataLoader[tuple[Tensor, Tensor]]) -> tuple[Floats, NDArray[np.int64]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 import torch
@@ -14,12 +15,12 @@ from torch.nn import functional
 from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.pytorch.device import CudaGauge, probe, ran_out
 from harness.frameworks.pytorch.layout import to_recipe, to_torch
-from harness.frameworks.pytorch.matched import GivenMask
+from harness.frameworks.pytorch.matched import GivenMasks
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.pytorch.testimony import TorchTestimony
 from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights, batches
-from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
+from harness.work.workload import Mode, TrialSpec
 
 # What Adam is told, to run which of its implementations.
 IMPLEMENTATIONS: Final[dict[Update, dict[str, bool]]] = {
@@ -196,18 +197,18 @@ class TorchMlp(TorchTestimony):
         return max((int(state["step"].item()) for state in self.optimizer.state.values()), default=0)
 
     def _network(self) -> nn.Sequential:
-        work = self.workload
-        return nn.Sequential(
-            nn.Linear(INPUT_FEATURES, work.hidden_units),
-            nn.ReLU(),
-            self._dropout(),
-            nn.Linear(work.hidden_units, CLASSES),
-        )
+        return nn.Sequential(*self._layers())
 
-    def _dropout(self) -> nn.Module:
+    def _layers(self) -> list[nn.Module]:
+        """Each hidden layer with its ReLU and dropout, then the one that gives the logits."""
+        *hidden, outputs = self.workload.layers
+        layers = [(nn.Linear(*sizes), nn.ReLU(), self._dropout(sizes[-1])) for sizes in hidden]
+        return [*chain.from_iterable(layers), nn.Linear(*outputs)]
+
+    def _dropout(self, units: int) -> nn.Module:
         work = self.workload
         if self.spec.matched:
-            return GivenMask(work.largest_batch, work.hidden_units)
+            return GivenMasks(work.steps_per_epoch, work.batch_size, units)
         return nn.Dropout(work.dropout_rate)
 
     def _adam(self, **kernel: bool) -> torch.optim.Adam:

@@ -16,7 +16,7 @@ from harness.frameworks.pytorch.mlp import IMPLEMENTATIONS, TorchMlp
 from harness.work.listings import ONLY, TENSORFLOW, program_of
 from harness.work.program import Metrics, Output, Pipeline
 from harness.work.recipe import Order, Weights
-from harness.work.workload import CLASSES, INPUT_FEATURES, TrialSpec
+from harness.work.workload import TrialSpec
 
 
 class TorchProgram(TorchMlp):
@@ -81,20 +81,12 @@ class TorchProgram(TorchMlp):
         return logits
 
     def _network(self) -> nn.Sequential:
-        work = self.workload
         ends: dict[Output, list[nn.Module]] = {
             Output.PROBABILITIES: [nn.Softmax(dim=1)],
             Output.LOGITS: [],
             Output.LOG_PROBABILITIES: [nn.LogSoftmax(dim=1)],
         }
-        return nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(INPUT_FEATURES, work.hidden_units),
-            nn.ReLU(),
-            self._dropout(),
-            nn.Linear(work.hidden_units, CLASSES),
-            *ends[self._program.output],
-        )
+        return nn.Sequential(nn.Flatten(), *self._layers(), *ends[self._program.output])
 
     def _adam(self, **kernel: bool) -> torch.optim.Adam:
         return super()._adam(**kernel, **IMPLEMENTATIONS[self._program.update])

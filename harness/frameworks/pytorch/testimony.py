@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 from harness.frameworks.base import Data
 from harness.frameworks.pytorch.device import place
 from harness.frameworks.pytorch.layout import to_recipe
-from harness.frameworks.pytorch.matched import GivenMask
+from harness.frameworks.pytorch.matched import GivenMasks
 from harness.frameworks.pytorch.precision import TorchPrecision
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
@@ -97,7 +97,7 @@ class TorchTestimony(Witness):
     _train_labels: Tensor
     _test_batches: list[tuple[Tensor, Tensor]]
     _batches: list[Tensor]
-    _drop: Callable[[Tensor], Tensor] | None = None
+    _drop: Callable[[list[Tensor]], list[Tensor]] | None = None
     _logits: Callable[[Tensor], Tensor]
     _logits_of: Callable[[Tensor], Tensor]
     _test_set: Callable[[int], Iterable[tuple[Tensor, Tensor]]]
@@ -172,12 +172,12 @@ class TorchTestimony(Witness):
     def random_state(self) -> bytes:
         return b"".join(state.numpy().tobytes() for state in self._random())
 
-    def next_mask(self, rows: int) -> Floats:
+    def next_masks(self, rows: int) -> list[Floats]:
         random = self._random()
-        units = self.workload.hidden_units
-        mask = self.dropped(np.ones((rows, units), np.float32), training=True)
+        ones = [np.ones((rows, units), np.float32) for units in self.workload.hidden]
+        masks = self.dropped(ones, training=True)
         self._set_random(random)
-        return mask
+        return masks
 
     def _random(self) -> list[Tensor]:
         on_device = [torch.cuda.get_rng_state(self.device)] if self.device.type == "cuda" else []
@@ -195,23 +195,28 @@ class TorchTestimony(Witness):
             parts = [self._logits_of(inputs).cpu() for inputs, _ in self._test_set(self.workload.eval_steps)]
             return np.array(torch.cat(parts))
 
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        (layer,) = (one for one in self.model if isinstance(one, nn.Dropout))
-        before = layer.training
-        layer.train(training)
+    def dropped(self, ones: Sequence[Floats], *, training: bool) -> list[Floats]:
+        layers = [one for one in self.model if isinstance(one, nn.Dropout)]
+        before = [layer.training for layer in layers]
         if self._drop is None:
-            self._drop = (
-                torch.compile(layer, dynamic=False) if self.spec.case.mode is Mode.COMPILED else layer
-            )
+            # All at once, as in a step: compiled code draws a seed for each of its layers in one go.
+            def drop(inputs: list[Tensor]) -> list[Tensor]:
+                return [layer(one) for layer, one in zip(layers, inputs, strict=True)]
+
+            self._drop = torch.compile(drop, dynamic=False) if self.spec.case.mode is Mode.COMPILED else drop
+        for layer in layers:
+            layer.train(training)
         with torch.no_grad():
-            dropped = self._drop(torch.from_numpy(ones).to(self.device, self.precision.compute))
-            drawn = np.array(dropped.to(self.dtype).cpu())
-        layer.train(before)
+            given = [torch.from_numpy(one).to(self.device, self.precision.compute) for one in ones]
+            drawn = [np.array(one.to(self.dtype).cpu()) for one in self._drop(given)]
+        for layer, mode in zip(layers, before, strict=True):
+            layer.train(mode)
         return drawn
 
-    def put_mask(self, mask: Floats) -> None:
-        (layer,) = (one for one in self.model if isinstance(one, GivenMask))
-        layer.mask.copy_(torch.from_numpy(mask))
+    def put_masks(self, masks: Sequence[Floats]) -> None:
+        layers = (one for one in self.model if isinstance(one, GivenMasks))
+        for layer, of_layer in zip(layers, masks, strict=True):
+            layer.put(of_layer)
 
     def constants(self) -> dict[str, Fact]:
         (group,) = self.optimizer.param_groups

@@ -109,16 +109,8 @@ class TensorFlowIdiomatic(TensorFlowMlp):
         return np.asarray(logits, self.dtype.as_numpy_dtype)
 
     def _network(self) -> keras.Model:
-        work = self.workload
-        return keras.Sequential(
-            [
-                keras.Input((28, 28)),
-                keras.layers.Flatten(),
-                keras.layers.Dense(work.hidden_units, activation="relu"),
-                self._dropout(),
-                keras.layers.Dense(CLASSES),
-            ]
-        )
+        inputs = (keras.Input((28, 28)), keras.layers.Flatten())
+        return keras.Sequential([*inputs, *self._hidden_layers(), keras.layers.Dense(CLASSES)])
 
     def promised_execution(self) -> str:
         # By itself Keras has XLA compile what `fit` runs where it sees a GPU.

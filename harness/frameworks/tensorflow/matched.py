@@ -31,19 +31,25 @@ class MatchedAdam(keras.optimizers.Adam):
             self.epsilon = stock
 
 
-class GivenMask(keras.layers.Layer):
-    """Dropout by a mask (rows, h) from outside, already divided by the keep rate."""
+class GivenMasks(keras.layers.Layer):
+    """Dropout by masks (steps, rows, h) from outside, one a training step, divided by the keep rate."""
 
-    def __init__(self, rows: int, units: int) -> None:
+    def __init__(self, steps: int, rows: int, units: int) -> None:
         super().__init__()
-        # A plain variable: the model's weights stay the four that the recipe draws.
-        self.mask = tf.Variable(tf.ones((rows, units), self.compute_dtype), trainable=False)
+        # Plain variables: the model's weights stay those that the recipe draws.
+        self._masks = tf.Variable(tf.ones((steps, rows, units), self.compute_dtype), trainable=False)
+        self._next = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        return inputs * self.mask[: tf.shape(inputs)[0]] if training else inputs
+        if not training:
+            return inputs
+        mask = tf.gather(self._masks, self._next)
+        self._next.assign((self._next + 1) % self._masks.shape[0])
+        return inputs * mask[: tf.shape(inputs)[0]]
 
-    def put(self, mask: Floats) -> None:
-        self.mask.assign(tf.cast(mask, self.mask.dtype))
+    def put(self, masks: Floats) -> None:
+        self._masks.assign(tf.cast(masks, self._masks.dtype))
+        self._next.assign(0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

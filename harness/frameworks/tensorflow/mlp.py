@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import keras
@@ -13,10 +14,10 @@ import tensorflow as tf
 from harness.frameworks.base import TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.tensorflow.device import TensorFlowGauge, memory_growth, probe
 from harness.frameworks.tensorflow.layout import to_recipe
-from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
+from harness.frameworks.tensorflow.matched import GivenMasks, MatchedAdam
 from harness.frameworks.tensorflow.precision import loss_scale, scaling, set_precision
 from harness.frameworks.tensorflow.testimony import TensorFlowTestimony
-from harness.work.recipe import Floats, Inputs, Order, Weights, batches
+from harness.work.recipe import Floats, Inputs, Order, Weights, batches, dropout_seeds
 from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, Precision, TrialSpec
 
 
@@ -166,21 +167,23 @@ class TensorFlowMlp(TensorFlowTestimony):
         return tf.cast(self.model(inputs, training=False), self.dtype)
 
     def _network(self) -> keras.Model:
-        work = self.workload
-        return keras.Sequential(
-            [
-                keras.Input((INPUT_FEATURES,)),
-                keras.layers.Dense(work.hidden_units, activation="relu"),
-                self._dropout(),
-                keras.layers.Dense(CLASSES),
-            ]
-        )
+        inputs = keras.Input((INPUT_FEATURES,))
+        return keras.Sequential([inputs, *self._hidden_layers(), keras.layers.Dense(CLASSES)])
 
-    def _dropout(self) -> keras.layers.Layer:
+    def _hidden_layers(self) -> list[keras.layers.Layer]:
+        """Each hidden layer, with its ReLU, and its dropout."""
+        widths, seeds = self.workload.hidden, dropout_seeds(self.workload)
+        layers = [
+            (keras.layers.Dense(units, activation="relu"), self._dropout(units, seed))
+            for units, seed in zip(widths, seeds, strict=True)
+        ]
+        return list(chain.from_iterable(layers))
+
+    def _dropout(self, units: int, seed: int) -> keras.layers.Layer:
         work = self.workload
         if self.spec.matched:
-            return GivenMask(work.largest_batch, work.hidden_units)
-        return keras.layers.Dropout(work.dropout_rate, seed=work.seed)
+            return GivenMasks(work.steps_per_epoch, work.batch_size, units)
+        return keras.layers.Dropout(work.dropout_rate, seed=seed)
 
     def _adam(self) -> keras.optimizers.Optimizer:
         adam = self.workload.adam

@@ -124,16 +124,9 @@ class TensorFlowProgram(TensorFlowIdiomatic):
         )
 
     def _network(self) -> keras.Model:
-        work = self.workload
-        return keras.Sequential(
-            [
-                keras.Input((28, 28)),
-                keras.layers.Flatten(),
-                keras.layers.Dense(work.hidden_units, activation="relu"),
-                self._dropout(),
-                keras.layers.Dense(CLASSES, activation=_ACTIVATIONS[self._program.output]),
-            ]
-        )
+        inputs = (keras.Input((28, 28)), keras.layers.Flatten())
+        outputs = keras.layers.Dense(CLASSES, activation=_ACTIVATIONS[self._program.output])
+        return keras.Sequential([*inputs, *self._hidden_layers(), outputs])
 
     def _step_kind(self) -> str:
         return "fit (eager)" if self._program.step is Step.EAGER else super()._step_kind()

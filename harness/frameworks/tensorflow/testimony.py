@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from harness.frameworks.base import Data
 from harness.frameworks.tensorflow.device import place
 from harness.frameworks.tensorflow.layout import to_recipe
-from harness.frameworks.tensorflow.matched import GivenMask, MatchedAdam
+from harness.frameworks.tensorflow.matched import GivenMasks, MatchedAdam
 from harness.frameworks.tensorflow.precision import growth_steps, loss_scale
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
@@ -158,39 +159,47 @@ class TensorFlowTestimony(Witness):
             variable.assign(value)
 
     def random_state(self) -> bytes:
-        return bytes(self._dropout_layer().seed_generator.state.numpy().tobytes())
+        states = [layer.seed_generator.state.numpy() for layer in self._dropout_layers()]
+        return b"".join(state.tobytes() for state in states)
 
-    def next_mask(self, rows: int) -> Floats:
-        state = self._dropout_layer().seed_generator.state
-        before = state.numpy()
-        ones = np.ones((rows, self.workload.hidden_units), self.dtype.as_numpy_dtype)
+    def next_masks(self, rows: int) -> list[Floats]:
+        states = [layer.seed_generator.state for layer in self._dropout_layers()]
+        before = [state.numpy() for state in states]
+        ones = [np.ones((rows, units), self.dtype.as_numpy_dtype) for units in self.workload.hidden]
         if self.promised_execution() == "compiled":
-            mask = self.dropped(ones, training=True)
+            masks = self.dropped(ones, training=True)
         else:
             # Traced or not, TensorFlow draws the same numbers from one state; XLA draws others.
             with tf.device(self.device):
-                mask = np.array(tf.cast(self._dropout_layer()(ones, training=True), self.dtype))
-        state.assign(before)
-        return mask
+                masks = self._as_arrays(self._drop(ones, training=True))
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
+        return masks
 
-    def _dropout_layer(self) -> keras.layers.Dropout:
-        (layer,) = (one for one in self.model.layers if isinstance(one, keras.layers.Dropout))
-        return layer
+    def _dropout_layers(self) -> list[keras.layers.Dropout]:
+        return [one for one in self.model.layers if isinstance(one, keras.layers.Dropout)]
+
+    def _drop(self, ones: Sequence[Any], *, training: bool) -> list[tf.Tensor]:
+        pairs = zip(self._dropout_layers(), ones, strict=True)
+        return [layer(one, training=training) for layer, one in pairs]
+
+    def _as_arrays(self, tensors: Sequence[tf.Tensor]) -> list[Floats]:
+        return [np.array(tf.cast(one, self.dtype)) for one in tensors]
 
     def logits(self) -> Floats:
         with tf.device(self.device):
             return np.concatenate([self._forward(inputs).numpy() for inputs, _ in self._test_batches])
 
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
+    def dropped(self, ones: Sequence[Floats], *, training: bool) -> list[Floats]:
         if training not in self._drops:
-            layer = self._dropout_layer()
-            self._drops[training] = self._in_mode(lambda inputs: layer(inputs, training=training))
+            self._drops[training] = self._in_mode(partial(self._drop, training=training))
         with tf.device(self.device):
-            return np.array(tf.cast(self._drops[training](tf.constant(ones)), self.dtype))
+            return self._as_arrays(self._drops[training]([tf.constant(one) for one in ones]))
 
-    def put_mask(self, mask: Floats) -> None:
-        (layer,) = (one for one in self.model.layers if isinstance(one, GivenMask))
-        layer.put(mask)
+    def put_masks(self, masks: Sequence[Floats]) -> None:
+        layers = (one for one in self.model.layers if isinstance(one, GivenMasks))
+        for layer, of_layer in zip(layers, masks, strict=True):
+            layer.put(of_layer)
 
     def constants(self) -> dict[str, Fact]:
         adam = self.adam

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,8 @@ class NumpyMlp(Witness):
     def build(self, weights: Weights) -> None:
         self._initial = weights
         self._train_step = self._step
-        self._given = np.ones((self.workload.largest_batch, self.workload.hidden_units), self.dtype)
+        steps, rows = self.workload.steps_per_epoch, self.workload.batch_size
+        self.put_masks([np.ones((steps, rows, units), self.dtype) for units in self.workload.hidden])
         self.reset()
 
     def reset(self) -> None:
@@ -73,17 +75,21 @@ class NumpyMlp(Witness):
 
     def _step(self, batch: Order) -> None:
         inputs, labels = self._data.train_inputs[batch], self._data.train_labels[batch]
-        hidden_kernel, hidden_bias, output_kernel, output_bias = self._parameters
-        before = inputs @ hidden_kernel + hidden_bias
-        kept = self._mask(len(batch)) * (before > 0)
-        hidden = before * kept
-        log_shares = _log_shares(hidden @ output_kernel + output_bias)
+        kernels, biases = self._parameters[::2], self._parameters[1::2]
+        entered, kept = [inputs], []
+        for kernel, bias, mask in zip(kernels[:-1], biases[:-1], self._masks(len(batch)), strict=True):
+            before = entered[-1] @ kernel + bias
+            kept.append(mask * (before > 0))
+            entered.append(before * kept[-1])
+        log_shares = _log_shares(entered[-1] @ kernels[-1] + biases[-1])
         truth = np.eye(CLASSES, dtype=self.dtype)[labels]
-        by_logits = (np.exp(log_shares) - truth) / len(batch)
-        by_before = by_logits @ output_kernel.T * kept
-        self._update(
-            [inputs.T @ by_before, by_before.sum(axis=0), hidden.T @ by_logits, by_logits.sum(axis=0)]
-        )
+        by_outputs = (np.exp(log_shares) - truth) / len(batch)
+        gradients: list[Floats] = []
+        for layer in reversed(range(len(kernels))):
+            gradients[:0] = entered[layer].T @ by_outputs, by_outputs.sum(axis=0)
+            if layer:
+                by_outputs = by_outputs @ kernels[layer].T * kept[layer - 1]
+        self._update(gradients)
         self._loss_sum -= float((truth * log_shares).sum())
         self._samples += len(batch)
 
@@ -99,11 +105,14 @@ class NumpyMlp(Witness):
             second[...] += (1 - adam.beta_2) * (gradient**2 - second)
             parameter[...] -= rate * first / (np.sqrt(second) / spread + adam.epsilon)
 
-    def _mask(self, rows: int) -> Floats:
+    def _masks(self, rows: int) -> list[Floats]:
         if self.spec.matched:
-            return self._given[:rows]
-        rate, shape = self.workload.dropout_rate, (rows, self.workload.hidden_units)
-        return (self._rng.random(shape, np.float32) >= rate).astype(self.dtype) / (1 - rate)
+            step = self._next_given % self.workload.steps_per_epoch
+            self._next_given += 1
+            return [masks[step, :rows] for masks in self._given]
+        rate = self.workload.dropout_rate
+        drawn = [self._rng.random((rows, units), np.float32) for units in self.workload.hidden]
+        return [(one >= rate).astype(self.dtype) / (1 - rate) for one in drawn]
 
     def train_loss(self) -> float:
         return self._loss_sum / self._samples
@@ -125,8 +134,10 @@ class NumpyMlp(Witness):
             self._evaluation_steps += 1
 
     def _forward(self, inputs: Floats) -> Floats:
-        hidden_kernel, hidden_bias, output_kernel, output_bias = self._parameters
-        return np.maximum(inputs @ hidden_kernel + hidden_bias, 0) @ output_kernel + output_bias
+        *hidden, (output_kernel, output_bias) = zip(*[iter(self._parameters)] * 2, strict=True)
+        for kernel, bias in hidden:
+            inputs = np.maximum(inputs @ kernel + bias, 0)
+        return inputs @ output_kernel + output_bias
 
     def evaluated(self) -> Counts:
         return Counts(steps=self._evaluation_steps, samples=self._evaluated)
@@ -149,7 +160,7 @@ class NumpyMlp(Witness):
         return {"weights": "cpu", "optimiser state": "cpu", "logits": "cpu"}
 
     def weights(self) -> Weights:
-        return Weights(**dict(zip(self._initial.named(), map(np.copy, self._parameters), strict=True)))
+        return Weights.of(map(np.copy, self._parameters))
 
     def effective(self) -> dict[str, str]:
         return {
@@ -175,10 +186,7 @@ class NumpyMlp(Witness):
         return "eager"
 
     def moments(self) -> Moments:
-        first, second = (
-            Weights(**dict(zip(self._initial.named(), map(np.copy, kept), strict=True)))
-            for kept in (self._first, self._second)
-        )
+        first, second = (Weights.of(map(np.copy, kept)) for kept in (self._first, self._second))
         return Moments(first=first, second=second, steps=self._steps)
 
     def keep(self) -> State:
@@ -202,20 +210,24 @@ class NumpyMlp(Witness):
     def random_state(self) -> bytes:
         return repr(self._rng.bit_generator.state).encode()
 
-    def next_mask(self, rows: int) -> Floats:
+    def next_masks(self, rows: int) -> list[Floats]:
         random = self._rng.bit_generator.state
-        mask = self._mask(rows)
+        masks = self._masks(rows)
         self._rng.bit_generator.state = random
-        return mask
+        return masks
 
     def logits(self) -> Floats:
         return self._forward(self._data.test_inputs)
 
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        return ones * self._mask(len(ones)) if training else ones
+    def dropped(self, ones: Sequence[Floats], *, training: bool) -> list[Floats]:
+        if not training:
+            return list(ones)
+        # Layers of other widths may be asked for other numbers of rows.
+        rows = max(map(len, ones))
+        return [one * mask[: len(one)] for one, mask in zip(ones, self._masks(rows), strict=True)]
 
-    def put_mask(self, mask: Floats) -> None:
-        self._given = mask
+    def put_masks(self, masks: Sequence[Floats]) -> None:
+        self._given, self._next_given = list(masks), 0
 
     def constants(self) -> dict[str, Fact]:
         adam = self.workload.adam
