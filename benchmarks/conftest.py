@@ -44,6 +44,7 @@ from harness.work.workload import Case
 _OPTIONS = {
     "--device": ("device", "cpu", "auto, cpu, cuda, cuda:N or GPU-UUID"),
     "--batch-size": ("batch_size", "64,512", "training batch sizes"),
+    "--hidden": ("hidden", "128", "hidden layers of the network, such as 128 or 512x512"),
     "--mode": ("mode", "loop", "loop, eager, compiled, graph, idiomatic"),
     "--precision": ("precision", "fp32", "fp32, tf32, bf16, fp16 or fp64"),
     "--epochs": ("epochs", "5", "training epochs"),

@@ -29,7 +29,7 @@ from harness.store.schema import ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.store.writer import Store
 from harness.work.contender import Contender
 from harness.work.records import Role, Status
-from harness.work.workload import Case, Mode, Workload
+from harness.work.workload import Case, Mode, Workload, shape
 
 RUN_ID: Final = "20260101T000000-0000"
 ROUNDS_A_TRIAL: Final = 500
@@ -95,6 +95,7 @@ def _invent_trial(results: Path, case: Case, replicate: int, seat: int, numbers:
         "contender": contender.id, "case_id": case.id, "framework": contender.framework,
         "planted_share": 0.0, "device": "cpu", "mode": case.mode.value,
         "precision": "fp32", "dataset": "mnist", "synthetic": True, "batch_size": case.workload.batch_size,
+        "hidden": shape(case.workload.hidden),
         "epochs": EPOCHS, "replicate": replicate, "seed": replicate,
     }  # fmt: skip
     epochs = np.arange(1, ROUNDS_A_TRIAL + 1) * EPOCHS // ROUNDS_A_TRIAL + 1

@@ -16,7 +16,9 @@ from harness.analysis.statistics import FloatArray, holm
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
 
-CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
+CASE: Final = [
+    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "epochs",
+]  # fmt: skip
 
 _DTYPES: Final[dict[Hashable, str]] = {
     "case_id": "str",

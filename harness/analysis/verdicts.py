@@ -24,7 +24,9 @@ from harness.analysis.statistics import (
 from harness.work.records import Phase, Status
 from harness.work.workload import Mode
 
-CASE: Final = ["case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs"]
+CASE: Final = [
+    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "epochs",
+]  # fmt: skip
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
 _FASTER: Final = " faster"

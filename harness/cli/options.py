@@ -23,6 +23,9 @@ Frameworks = Annotated[
 ]
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]
+Hidden = Annotated[
+    Text, typer.Option(help='Hidden layers of the network, such as "128", "32,4096" or "512x512".')
+]
 Epochs = Annotated[Text, typer.Option(help='Epochs that are learned, such as "1,5".')]
 ModeNames = Annotated[
     Text, typer.Option(help="loop, eager, compiled, idiomatic, article, best; graph on a GPU.")

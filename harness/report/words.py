@@ -47,6 +47,11 @@ def dataset(name: str) -> str:
     return DATASET_NAMES.get(name, plain(name))
 
 
+def hidden(shape: str) -> str:
+    """A network's hidden layers, as `workload.shape` writes them."""
+    return plain(f"hidden layers of {shape}" if "x" in shape else f"{shape} hidden units")
+
+
 def way(name: str) -> str:
     """A way of judging (`analysis.usual`), as a reader knows it."""
     return WAY_NAMES.get(name, plain(name))

@@ -37,7 +37,7 @@ from harness.store.holding import held
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.workload import MOST_EPOCHS, Case, Mode
+from harness.work.workload import MOST_EPOCHS, Case, Mode, shape
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -88,6 +88,7 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
         ("MODE", settings.mode),
         ("PRECISION", settings.precision),
         ("BATCH", settings.batch_size),
+        ("HIDDEN", tuple(map(shape, settings.hidden))),
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")

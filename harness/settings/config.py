@@ -15,7 +15,15 @@ from typing import Any, Final
 from harness.errors import BadOption
 from harness.settings import parsing
 from harness.settings.presets import BEST_DEFAULTS, DEFAULTS, PRESETS, Preset
-from harness.work.workload import FULL_TRAIN_SAMPLES, MOST_EPOCHS, TEST_SAMPLES, Dataset, Mode, Precision
+from harness.work.workload import (
+    FULL_TRAIN_SAMPLES,
+    MOST_EPOCHS,
+    TEST_SAMPLES,
+    Dataset,
+    Mode,
+    Precision,
+    shape,
+)
 
 ENVIRONMENT_PREFIX: Final = "HARNESS_"
 FILE_NAME: Final = "harness.toml"
@@ -29,6 +37,7 @@ class Settings:
     frameworks: tuple[str, str]
     device: tuple[str, ...]
     batch_size: tuple[int, ...]
+    hidden: tuple[tuple[int, ...], ...]
     epochs: tuple[int, ...]
     mode: tuple[Mode, ...]
     precision: tuple[Precision, ...]
@@ -99,14 +108,14 @@ def restored(kept: Mapping[str, Any]) -> Settings:
 
 
 def _require_nothing_for_the_listings(layers: Sequence[Mapping[str, str]], modes: str) -> None:
-    """The listings of mode `article` have batch sizes and a number format of their own.
+    """The listings of mode `article` have batch sizes, a layer and a number format of their own.
 
     Raises:
         BadOption: one was given, and no other mode to take it.
     """
     if parsing.words(modes) != [Mode.ARTICLE]:
         return
-    for name in ("batch_size", "eval_batch_size", "precision"):
+    for name in ("batch_size", "eval_batch_size", "hidden", "precision"):
         for layer in layers:
             if name in layer:
                 label = LABELS[name]
@@ -136,7 +145,10 @@ def _from_file(path: Path) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    # A shape that was stored is a list within a list.
+    return ",".join(shape(tuple(one)) if isinstance(one, list) else str(one) for one in value)
 
 
 def _preset(option: str, text: str) -> Preset:
@@ -148,6 +160,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "frameworks": parsing.frameworks,
     "device": parsing.devices,
     "batch_size": lambda option, text: parsing.whole_list(option, text, most=FULL_TRAIN_SAMPLES),
+    "hidden": parsing.shapes,
     "epochs": lambda option, text: parsing.whole_list(option, text, most=MOST_EPOCHS),
     "mode": lambda option, text: parsing.choices(option, text, Mode),
     "precision": lambda option, text: parsing.choices(option, text, Precision),

@@ -226,7 +226,7 @@ def _run_by(framework: str, case: Case) -> Case:
 
 
 def plan(settings: Settings) -> Plan:
-    """Span the grid device x mode x precision x epochs x batch size.
+    """Span the grid device x mode x precision x epochs x hidden layers x batch size.
 
     Mode `article` has one case instead of one a batch size: the first framework's listing stands for both. In
     mode `best` a case is that of the frameworks' usual loops, which its matches hold beside their other ways.
@@ -250,13 +250,19 @@ def plan(settings: Settings) -> Plan:
                     seed=settings.seed,
                     train_samples=settings.train_samples,
                     eval_batch_size=settings.eval_batch_size,
+                    hidden=hidden,
                 ),
                 device=device,
                 mode=mode,
             ),
         )
-        for device, mode, precision, epochs, batch_size in product(
-            settings.device, modes, settings.precision, settings.epochs, settings.batch_size
+        for device, mode, precision, epochs, hidden, batch_size in product(
+            settings.device,
+            modes,
+            settings.precision,
+            settings.epochs,
+            settings.hidden,
+            settings.batch_size,
         )
     ]
     return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.measure.variables import is_ours, may_be_secret
+from harness.work.workload import HIDDEN_ALLOWED, MOST_LAYERS, MOST_UNITS
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -42,6 +43,21 @@ def whole_list(option: str, text: str, *, most: int) -> tuple[int, ...]:
     if not values:
         raise BadOption(option, text, allowed)
     return values
+
+
+def shapes(option: str, text: str) -> tuple[tuple[int, ...], ...]:
+    """Hidden layers of one network or several, such as 128 and 512x512."""
+    allowed = f"{HIDDEN_ALLOWED}; several separated by commas or spaces"
+    found = [word.split("x") for word in words(text)]
+    try:
+        values = tuple(
+            tuple(whole(option, units, least=1, most=MOST_UNITS) for units in word) for word in found
+        )
+    except BadOption:
+        raise BadOption(option, text, allowed) from None
+    if not values or max(map(len, values)) > MOST_LAYERS:
+        raise BadOption(option, text, allowed)
+    return tuple(dict.fromkeys(values))
 
 
 def choices(option: str, text: str, kind: type[Choice]) -> tuple[Choice, ...]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from harness.work.listings import PYTORCH, TENSORFLOW
-from harness.work.workload import FULL_TRAIN_SAMPLES
+from harness.work.workload import FULL_TRAIN_SAMPLES, USUAL_HIDDEN, shape
 
 # The two that a run compares where nothing else is said.
 FRAMEWORKS: Final = (TENSORFLOW, PYTORCH)
@@ -24,6 +24,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "frameworks": ",".join(FRAMEWORKS),
     "device": "cpu",
     "batch_size": "64,512",
+    "hidden": shape(USUAL_HIDDEN),
     "epochs": "5",
     "mode": "loop",
     "precision": "fp32",

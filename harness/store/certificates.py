@@ -14,7 +14,7 @@ from harness.parity.certificate import Certificate, Finding
 from harness.store.parts import UNREADABLE
 from harness.store.schema import CERTIFICATES, SCHEMA_VERSION
 from harness.store.writer import write_table
-from harness.work.workload import Case, Dataset
+from harness.work.workload import Case, Dataset, shape
 
 FOLDER: Final = "certificates"
 
@@ -89,6 +89,7 @@ def _rows(certificate: Certificate) -> list[dict[str, Any]]:
         "dataset": work.dataset.value,
         "synthetic": work.dataset is Dataset.SYNTHETIC,
         "batch_size": work.batch_size,
+        "hidden": shape(work.hidden),
         "epochs": work.epochs,
         "train_samples": work.train_samples,
         "seed": work.seed,

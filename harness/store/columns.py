@@ -11,7 +11,7 @@ from typing import Any
 from harness.settings.grid import Match
 from harness.store.schema import SCHEMA_VERSION
 from harness.work.records import AllocatorUse, Phase, Round, Startup, Trial
-from harness.work.workload import TEST_SAMPLES, Dataset
+from harness.work.workload import TEST_SAMPLES, Dataset, shape
 
 
 def rows_of(trial: Trial) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -58,6 +58,7 @@ def _identity(trial: Trial) -> dict[str, Any]:
         "dataset": work.dataset.value,
         "synthetic": work.dataset is Dataset.SYNTHETIC,
         "batch_size": work.batch_size,
+        "hidden": shape(work.hidden),
         "epochs": work.epochs,
         "replicate": trial.replicate,
         "seed": trial.seed,

@@ -11,12 +11,16 @@ import pyarrow.compute as pc
 
 from harness.frameworks import registry
 from harness.store.schema import CERTIFICATES
+from harness.work.workload import USUAL_HIDDEN, shape
 
 # What trials and rounds were called by until schema 4, in which a match was a pair of two sides.
 OLD_COLUMNS: Final = {"pair_id": pa.string(), "side": pa.string(), "turn": pa.int8()}
 
 # Of schemas.
 _LAST_LEARNING_IN_TURNS: Final = 5
+
+_HIDDEN: Final = "hidden"
+_USUAL: Final = shape(USUAL_HIDDEN)
 
 _OLD_SEATS: Final = {"a": 0, "b": 1}
 _OLD_CALLS: Final = {"a faster": "first faster", "b faster": "second faster"}
@@ -32,7 +36,15 @@ def matches(table: pa.Table) -> pa.Table:
     # A batch is of one file, and so in the columns of one version.
     batches = [_seated(batch).select(today) for batch in table.to_batches() if batch.num_rows]
     schema = table.select(today).schema
-    return pa.Table.from_batches(batches, schema) if batches else schema.empty_table()
+    return _shaped(pa.Table.from_batches(batches, schema)) if batches else schema.empty_table()
+
+
+def _shaped(table: pa.Table) -> pa.Table:
+    """Until schema 8 every network had one hidden layer, and no column said so."""
+    if _HIDDEN not in table.column_names:
+        return table
+    number = table.column_names.index(_HIDDEN)
+    return table.set_column(number, table.schema.field(number), pc.fill_null(table.column(number), _USUAL))
 
 
 def _seated(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -55,7 +67,7 @@ def _seated(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def match_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `matches`, of rows."""
-    return [row if "match_id" in row else _seated_row(row) for row in rows]
+    return [{_HIDDEN: _USUAL} | (row if "match_id" in row else _seated_row(row)) for row in rows]
 
 
 def _seated_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -89,13 +101,17 @@ def findings(table: pa.Table) -> pa.Table:
         for field in CERTIFICATES:
             if field.name not in table.column_names:
                 table = table.append_column(field, pa.nulls(len(table), field.type))
-        return table
+        return _shaped(table)
     return pa.Table.from_pylist(finding_rows(table.to_pylist()), schema=CERTIFICATES)
 
 
 def finding_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `findings`, of rows."""
-    return [new for row in rows for new in ([row] if "framework" in row else _by_framework(row))]
+    return [
+        {_HIDDEN: _USUAL} | new
+        for row in rows
+        for new in ([row] if "framework" in row else _by_framework({_HIDDEN: _USUAL} | row))
+    ]
 
 
 def _by_framework(row: dict[str, Any]) -> list[dict[str, Any]]:

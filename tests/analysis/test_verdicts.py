@@ -18,7 +18,18 @@ from harness.work.listings import TENSORFLOW
 ROUNDS_A_MATCH = 4
 PHASES = ("train", "evaluate")
 COLUMNS = [
-    *("case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "epochs", "phase"),
+    *(
+        "case_id",
+        "device",
+        "mode",
+        "precision",
+        "dataset",
+        "synthetic",
+        "batch_size",
+        "hidden",
+        "epochs",
+        "phase",
+    ),
     *(
         "replicates",
         "speed_of",
@@ -62,6 +73,7 @@ class Records:
                     "dataset": "mnist",
                     "synthetic": False,
                     "batch_size": 64,
+                    "hidden": "128",
                     "epochs": 1,
                     "replicate": replicate,
                 }

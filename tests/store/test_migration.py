@@ -78,7 +78,7 @@ def test_an_old_certificate_that_failed_names_the_check_and_what_was_found(resul
 
 
 def test_findings_of_today_are_left_as_they_are():
-    row = {"framework": "pytorch", "found": "7"}
+    row = {"framework": "pytorch", "found": "7", "hidden": "512x512"}
     assert migration.finding_rows([row]) == [row]
 
 
@@ -89,7 +89,9 @@ def test_a_run_with_an_old_certificate_is_brought_into_another_folder(results, t
     packed = pack(results, "r")
     packed[certificates.FOLDER] = [OLD | ASKED, OLD | COMPARED]
     assert unpack(packed, there) == "r"
-    assert list(read(there).certificates["framework"]) == ["tensorflow", "pytorch"] * 2
+    brought = read(there).certificates
+    assert list(brought["framework"]) == ["tensorflow", "pytorch"] * 2
+    assert set(brought["hidden"]) == {"128"}
 
 
 def test_a_pair_of_schema_4_is_a_match_of_two_seats():
@@ -100,6 +102,17 @@ def test_a_pair_of_schema_4_is_a_match_of_two_seats():
         assert set(rounds["match_id"]) == set(trials["match_id"])
     (case_id,) = frames.trials["case_id"].unique()
     assert set(frames.trials["contender"]) == {f"tensorflow/{case_id}", f"pytorch/{case_id}"}
+
+
+def test_what_was_written_before_there_were_other_networks_had_a_hidden_layer_of_128_units():
+    frames = read(SCHEMA_4)
+    tables = read_tables(SCHEMA_4, *run_ids(SCHEMA_4))
+    for rows in (
+        frames.trials,
+        frames.certificates,
+        *(tables[name].to_pandas() for name in ("trials", "rounds")),
+    ):
+        assert set(rows["hidden"]) == {"128"}
 
 
 def test_tables_of_schema_4_are_handed_on_in_todays_columns():

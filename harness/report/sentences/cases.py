@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from harness.errors import BadOption
 from harness.report import words
-from harness.work.workload import Mode
+from harness.work.workload import Mode, Workload, widths
 
 # What a case is made of beside its batch size, in reading order; each with how it is said.
 _SAID: Final[dict[str, Callable[[Any], str]]] = {
@@ -17,6 +18,7 @@ _SAID: Final[dict[str, Callable[[Any], str]]] = {
     "dataset": words.dataset,
     "train_samples": lambda count: f"{words.count(count)} training samples",
     "precision": words.plain,
+    "hidden": words.hidden,
     "epochs": lambda count: words.plural(int(count), "epoch"),
     "mode": words.plain,
 }
@@ -31,11 +33,15 @@ def cases(trials: pd.DataFrame) -> pd.DataFrame:
     found = trials.drop_duplicates("case_id").set_index("case_id")[[*_SAID, "batch_size"]]
     several = differing(found)
     rank = {mode.value: place for place, mode in enumerate(Mode)}
-    found = found.assign(rank=[rank.get(mode, len(rank)) for mode in found["mode"]])
-    found = found.sort_values([*(part for part in _SAID if part != "mode"), "rank", "batch_size"])
+    found = found.assign(
+        rank=[rank.get(mode, len(rank)) for mode in found["mode"]],
+        size=found["hidden"].map(_size),
+    )
+    order = [{"mode": "rank", "hidden": "size"}.get(part, part) for part in _SAID]
+    found = found.sort_values([*order, "batch_size"])
     rows = found.to_dict("records")
     panels = [describe(row, several) for row in rows]
-    return found.drop(columns="rank").assign(
+    return found.drop(columns=["rank", "size"]).assign(
         place=range(len(found)),
         panel=[panel or f"mode {row['mode']}" for panel, row in zip(panels, rows, strict=True)],
         label=[
@@ -43,6 +49,14 @@ def cases(trials: pd.DataFrame) -> pd.DataFrame:
             for panel, row in zip(panels, rows, strict=True)
         ],
     )
+
+
+def _size(hidden: str) -> int:
+    """By which networks are ordered; what no version of this project has written comes first."""
+    try:
+        return Workload(hidden=widths(hidden)).parameter_count
+    except (BadOption, ValueError):
+        return 0
 
 
 def batch(row: dict[Any, Any]) -> str:

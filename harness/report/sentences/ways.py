@@ -15,7 +15,7 @@ from harness.report.sentences.cases import batch, describe, differing
 from harness.report.sentences.ratios import Answer, bounded, decided, evidence, span, towards, why_open
 
 # Cases of one sentence share all of these; batch sizes are listed in it.
-_SHARED: Final = ["device", "dataset", "train_samples", "precision", "epochs"]
+_SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "epochs"]
 
 
 def asked_of(question: Question, where: str) -> str:

@@ -21,6 +21,7 @@ History of `SCHEMA_VERSION`:
         how much of a run was timed
     7   which cores the contenders of a match shared; what workers lose beside others
     8   the plan of a run, the paces by which its rounds were cut, and when it went on after an interruption
+    9   the hidden layers of the network, which until then were one of 128 units
 """
 
 from typing import Final
@@ -44,7 +45,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
 # and in which it is told what workers lose beside others.

@@ -30,6 +30,7 @@ CERTIFICATES: Final = pa.schema(
         ("dataset", pa.string()),
         ("synthetic", pa.bool_()),
         ("batch_size", pa.int32()),
+        ("hidden", pa.string()),
         ("epochs", pa.int32()),
         ("train_samples", pa.int32()),
         ("seed", pa.int64()),

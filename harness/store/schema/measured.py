@@ -32,6 +32,7 @@ _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
     ("dataset", pa.string()),
     ("synthetic", pa.bool_()),
     ("batch_size", pa.int32()),
+    ("hidden", pa.string()),
     ("epochs", pa.int32()),
     ("replicate", pa.int32()),
     ("seed", pa.int64()),
