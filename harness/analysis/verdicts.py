@@ -21,7 +21,7 @@ from harness.analysis.statistics import (
     ratio_interval,
     without_tests,
 )
-from harness.work.records import Phase, Status
+from harness.work.records import TOO_LARGE, Phase, Status
 from harness.work.workload import Mode
 
 CASE: Final = [
@@ -95,7 +95,7 @@ def verdicts(
     """
     cases = trials[CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
-    refused = refusals(cases, certificates)
+    refused = refusals(cases, certificates) | left_out(trials)
     notes = failure_notes(trials)
     pair = pair_of(trials)
     found = ratios(effects(trials, rounds), "framework", *pair)
@@ -215,6 +215,12 @@ def failure_notes(trials: pd.DataFrame) -> dict[str, str]:
         f"{group['failure_reason'].iloc[0]}"
         for case_id, group in failed.groupby("case_id")
     }
+
+
+def left_out(trials: pd.DataFrame) -> dict[str, str]:
+    """Why a case was not measured, for those that did not fit into memory or time."""
+    large = trials[trials["failure_kind"].eq(TOO_LARGE)].drop_duplicates("case_id")
+    return {str(row.case_id): f"not measured: {row.failure_reason}" for row in large.itertuples()}
 
 
 def refusals(cases: pd.DataFrame, certificates: pd.DataFrame | None) -> dict[str, str]:

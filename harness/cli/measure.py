@@ -149,7 +149,7 @@ def _bench(settings: Settings, unfinished: Unfinished | None, *, as_json: bool) 
     from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay, say_load  # noqa: PLC0415
 
     with DataDisplay() as display:
-        planned = session.prepare(settings, display)
+        planned = session.fitting(session.prepare(settings, display), unfinished)
         data_root = session.find_data(settings, display)
     say_load()
     with ForkServers() as servers:
@@ -216,11 +216,13 @@ def parity(
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.sessions import proven  # noqa: PLC0415
     from harness.terminal.answers import show_proofs  # noqa: PLC0415
-    from harness.terminal.live import DataDisplay, ProofDisplay  # noqa: PLC0415
+    from harness.terminal.live import DataDisplay, ProofDisplay, say  # noqa: PLC0415
 
     with DataDisplay() as display:
-        planned = session.prepare(settings, display)
+        planned = session.fitting(session.prepare(settings, display))
         data_root = session.find_data(settings, display)
+    for case, why in planned.unfit:
+        say(f"{case.id} is left out: {why}")
     with ForkServers() as servers, ProofDisplay(len(proven.provable(planned))) as display:
         proofs = proven.prove(planned, data_root, servers=servers, observer=display)
     show_proofs(proofs)

@@ -13,6 +13,7 @@ from harness.engine import choosing
 from harness.engine.conditions import Conditions
 from harness.engine.earlier import Earlier, Nothing
 from harness.engine.ending import Outcome, ended
+from harness.engine.fitting import Estimates
 from harness.engine.foresight import Need
 from harness.engine.forking import ForkServers
 from harness.engine.playing import Interrupted, Observer, run_match
@@ -20,10 +21,10 @@ from harness.engine.seat import Seat
 from harness.engine.standing import Standing, like
 from harness.engine.stopping import Like
 from harness.measure import scratch
-from harness.settings.grid import Match, Plan
+from harness.settings.grid import Match, Plan, between
 from harness.settings.lineup import pilot, seats_needed
 from harness.work.contender import Contender
-from harness.work.records import SKIPPED, Certification, Role, Trial
+from harness.work.records import SKIPPED, TOO_LARGE, Certification, Role, Trial
 from harness.work.workload import USUAL, Case
 
 # Certifies contenders: for each case's id and framework what its trials are stored under.
@@ -55,12 +56,16 @@ def measure(
     observer: RunObserver,
     prove: Prove | None = None,
     earlier: Earlier | None = None,
+    estimates: Estimates | None = None,
 ) -> Outcome:
     """Run the plan's matches until it is used up, precise enough or out of time; each is saved as it ends.
 
     It also ends, with what it has, when it is interrupted and when a trial cannot be stored. With `prove`,
     which certifies contenders, all ways of the usual loops meet in the time that is left then. Matches that
     `earlier` sittings have left are not measured again; what they took and said counts as if they had been.
+
+    Cases that do not fit, and those for whose first match there was no time by the `estimates`, have a row
+    each that says so.
 
     `certificates` maps each case's id and framework to what its trials are stored under. Unless a mismatch is
     allowed, a case whose certificate does not hold is here for its memory ran out in the proof: it is tried
@@ -76,7 +81,15 @@ def measure(
             certificates=certificates,
             servers=servers,
         )
-        run = _Run(plan, conditions, save, observer, prove=prove, earlier=earlier or Nothing())
+        run = _Run(
+            plan,
+            conditions,
+            save,
+            observer,
+            prove=prove,
+            earlier=earlier or Nothing(),
+            estimates=estimates,
+        )
         return run.outcome()
 
 
@@ -92,8 +105,10 @@ class _Run:
         *,
         prove: Prove | None,
         earlier: Earlier,
+        estimates: Estimates | None,
     ) -> None:
         self._prove = prove
+        self._estimates = estimates
         self._conditions = conditions
         self._save = save
         self._observer = observer
@@ -115,6 +130,15 @@ class _Run:
         )
 
     def _measure_all(self) -> None:
+        for case, why in self._plan.unfit:
+            self._leave_out(case, TOO_LARGE, why)
+        self._measure_what_fits()
+        for case in self._plan.cases:
+            if case.id not in self._standing.tried and self._standing.can_be_measured(case):
+                budget_s = self._plan.settings.budget_s
+                self._leave_out(case, SKIPPED, f"too little of the budget of {budget_s:g} s was left for it")
+
+    def _measure_what_fits(self) -> None:
         if self._plan.best:
             self._choose(self._plan.cases)
         self._play(list(self._plan.matches(MIN_REPLICATES, self._match_of if self._plan.best else None)))
@@ -132,13 +156,35 @@ class _Run:
                 self._recall(match, trials)
                 continue
             late = match.role is Role.LEARNING and budget.is_spent
-            if late or not budget.allows(like(match)):
+            if late or not budget.allows(like(match), self._first_s(match)):
                 standing.out_of_time = True
                 continue
             to_come = [like(one) for one in matches[number:] if standing.wanted(one)]
             self._observer.match_began(match, spent_s=budget.spent_s, left_s=budget.time_left_s(to_come))
             self._measure(match)
             self._foresee(matches[number + 1 :])
+
+    def _first_s(self, match: Match) -> float | None:
+        """What a match should take if it is the first of its kind."""
+        expected_s = self._standing.expected_s(match)
+        if expected_s is None and self._estimates is not None:
+            return self._estimates.match_s(match)
+        return expected_s
+
+    def _leave_out(self, case: Case, kind: str, why: str) -> None:
+        """Put on record that a case was asked for and is not measured."""
+        match = between(case, 0, self._plan.settings.frameworks)
+        if trials := self._earlier.trials(match):
+            self._standing.count(trials)
+        else:
+            self._keep(self._failed(match, kind, why))
+
+    def _failed(self, match: Match, kind: str, why: str) -> tuple[Trial, ...]:
+        """The trials of a match that is not begun."""
+        seats = [Seat(number, match, self._conditions) for number in match.seats]
+        for seat in seats:
+            seat.fail(kind, why)
+        return tuple(seat.trial() for seat in seats)
 
     def _skip(self, match: Match) -> None:
         """Put on record, once a kind, that a match is not measured as one of its contenders always fails."""
@@ -149,10 +195,7 @@ class _Run:
         if trials := self._earlier.trials(match):
             self._standing.count(trials)
             return
-        seats = [Seat(number, match, self._conditions) for number in match.seats]
-        for seat in seats:
-            seat.fail(SKIPPED, why)
-        self._keep(tuple(seat.trial() for seat in seats))
+        self._keep(self._failed(match, SKIPPED, why))
 
     def _foresee(self, to_come: Sequence[Match]) -> None:
         """Tell, as soon as can be told, that time is too short for verdicts, or to know as well as wanted."""

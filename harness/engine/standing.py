@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -14,9 +15,10 @@ from harness.engine.playing import COMPARING
 from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Like, Target
 from harness.errors import OutOfMemory
+from harness.measure import host
 from harness.settings.grid import Match, Plan, between
 from harness.settings.lineup import Lineup
-from harness.work.records import INTERRUPTED, SKIPPED, Role, Trial
+from harness.work.records import INTERRUPTED, SKIPPED, TOO_LARGE, Role, Trial
 from harness.work.tally import Tally
 from harness.work.workload import USUAL, Case
 
@@ -24,7 +26,7 @@ from harness.work.workload import USUAL, Case
 _AT_BEST: Final = "at best"
 
 # Failures that are no reason to set anybody aside: nobody's, and that of a case which is tried once anyhow.
-_NO_REASON: Final = frozenset({INTERRUPTED, SKIPPED, OutOfMemory.kind})
+_NO_REASON: Final = frozenset({INTERRUPTED, SKIPPED, TOO_LARGE, OutOfMemory.kind})
 
 # A contender that has failed so often and never finished is not tried again.
 _MOST_FAILURES: Final = 3
@@ -43,9 +45,12 @@ class Standing:
         # What ran out of memory, a case or a control, and contenders that always fail with their last words.
         self.too_large: set[str] = set()
         self.set_aside: dict[str, str] = {}
+        self.tried: set[str] = set()
         self._target = Target(plan.settings.within)
         self._failures: Counter[str] = Counter()
         self._finished: set[str] = set()
+        # What a whole training of each case takes, by what its trials said of their speed.
+        self._training_s: dict[str, float] = {}
         # The kind of the matches that tell each case's speed.
         self._kinds = {case: case.id for case in plan.cases}
 
@@ -55,6 +60,7 @@ class Standing:
         if trials:
             self.tally.count(trials)
         for trial in trials:
+            self.tried.add(trial.case.id)
             if trial.failure is None:
                 self._finished.add(trial.contender.id)
             elif trial.failure.kind not in _NO_REASON and trial.role is not Role.PILOT:
@@ -72,6 +78,8 @@ class Standing:
         self.budget.record(like(match), took_s)
         if match.role is Role.LEARNING:
             return None
+        if training_s := _training_s(match.case, trials):
+            self._training_s[match.case.id] = training_s
         if self.plan.best and match.role is Role.WAYS:
             self._kinds[match.case] = match.kind
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
@@ -89,6 +97,15 @@ class Standing:
         self._target.record(name, log_ratio)
         self.known.look(match.kind, trials, took_s)
         return name
+
+    def expected_s(self, match: Match) -> float | None:
+        """What a match of a new kind should take, by what others of its case said; None where none has."""
+        training_s = self._training_s.get(match.case.id)
+        if match.role is not Role.LEARNING or training_s is None:
+            return None
+        at_once = max(1, host.usable_cores() // self.plan.settings.threads)
+        turns = math.ceil(len(match.contenders) / at_once)
+        return turns * training_s
 
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""
@@ -188,7 +205,7 @@ class Standing:
     def _ended(self, *, asks_beside: bool) -> str:
         settings, cases, fitting = self.plan.settings, self.plan.cases, self._measurable()
         if not cases:
-            return "no case had a certificate that holds"
+            return "no case fits" if self.plan.unfit else "no case had a certificate that holds"
         if not fitting:
             return "no case could be measured" if self.set_aside else "every case ran out of memory"
         precise = sum(all(map(self._target.reached, self._asked_first(case))) for case in fitting)
@@ -215,6 +232,18 @@ class Standing:
             return "; too little of the budget was left to ask how fast each is at its best"
         known = all(self._settled(case) for case in self.lineups)
         return "" if known else "; how fast each is at its best is not"
+
+
+def _training_s(case: Case, trials: Sequence[Trial]) -> float | None:
+    """Seconds of a whole training by the slowest of these; None where none said."""
+    work = case.workload
+    paces = [trial.pace for trial in trials if trial.pace is not None]
+    epochs_s = [
+        sample_s * work.train_samples + (pace["evaluate_s"] or 0.0)
+        for pace in paces
+        if (sample_s := pace["train_sample_s"]) is not None
+    ]
+    return work.epochs * max(epochs_s) if epochs_s else None
 
 
 def _told_under(match: Match) -> str:

@@ -23,8 +23,9 @@ class Like(NamedTuple):
 class Budget:
     """Seconds a run may measure for, of which earlier sittings may have spent some.
 
-    A match is started only when the longest one like it so far would still fit, so a run ends within its
-    budget; the first match of each kind is always measured.
+    A match is started only when the longest one like it so far would still fit, and the first of its kind
+    only when what it should take would, where that is known: so a run ends within its budget. The first match
+    of all is always measured.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Budget:
         """Tell how long such a match took."""
         self._took_s.setdefault(match, []).append(match_s)
 
-    def allows(self, match: Like) -> bool:
-        """Whether another such match fits."""
+    def allows(self, match: Like, first_s: float | None = None) -> bool:
+        """Whether another such match fits; `first_s` is what the first of its kind should take, if known."""
         longest_s = self.longest_s(match)
-        return longest_s is None or self.spent_s + longest_s <= self.budget_s
+        needs_s = first_s if longest_s is None else longest_s
+        return needs_s is None or not self._took_s or self.spent_s + needs_s <= self.budget_s
 
     def longest_s(self, match: Like) -> float | None:
         """How long the longest match of its size took, or where there is none of its kind.

@@ -20,6 +20,7 @@ from harness.data.progress import Reporter
 from harness.engine import calibrating, footprint, probing
 from harness.engine.calibrating import CalibrationObserver
 from harness.engine.ending import Outcome
+from harness.engine.fitting import Estimates, those_that_fit
 from harness.engine.forking import ForkServers
 from harness.engine.proving import ProofObserver
 from harness.engine.runner import RunObserver, measure
@@ -29,7 +30,7 @@ from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.sessions.proven import Proven, wanted_of
-from harness.sessions.resuming import Unfinished, require_same, require_untouched
+from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Match, Plan, plan
 from harness.store.frames import Frames
@@ -75,6 +76,16 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
         pass
     devices = probing.settle(settings.frameworks, settings.device, reporter, settings.pass_env)
     return plan(replace(settings, device=devices))
+
+
+def fitting(planned: Plan, unfinished: Unfinished | None = None) -> Plan:
+    """The plan without the cases that do not fit into memory or time, which are in `Plan.unfit`.
+
+    Of a run that goes on these are the ones that did not when it began.
+    """
+    if unfinished is not None:
+        return as_begun(unfinished, planned)
+    return those_that_fit(planned, Estimates.here(planned.settings.threads))
 
 
 def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
@@ -166,6 +177,7 @@ def bench(
                 observer=observer,
                 prove=proven.more,
                 earlier=unfinished.measured if unfinished else None,
+                estimates=Estimates.here(settings.threads),
             )
         outcome = rows.close(store, run, outcome, began_s, earlier_s=unfinished.wall_s if unfinished else 0.0)
     frames = read(settings.results, [run["run_id"]])

@@ -15,7 +15,7 @@ from harness.analysis.comparable import differing
 from harness.errors import NotResumable, ResultsUnusable
 from harness.measure import provenance
 from harness.settings.config import Settings, restored
-from harness.settings.grid import Match
+from harness.settings.grid import Match, Plan
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured
 from harness.store.holding import is_held
@@ -23,7 +23,7 @@ from harness.store.parts import UNREADABLE
 from harness.store.reader import the_one
 from harness.store.schema import SCHEMA_VERSION
 from harness.store.tables import read_tables
-from harness.work.records import RunStatus
+from harness.work.records import TOO_LARGE, RunStatus
 
 # What a machine may have more or less of after it was started again; and a page that the run has drawn, or a
 # note beside it, makes a checkout dirty.
@@ -84,6 +84,18 @@ def find(name: str, asked: Settings) -> Unfinished:
     if not unfinished.is_finished:
         _refuse(run_id, list(_elsewhere(run, settings)))
     return unfinished
+
+
+def as_begun(unfinished: Unfinished, planned: Plan) -> Plan:
+    """The plan without the cases that did not fit when the run began, whatever fits by now."""
+    trials = read_tables(unfinished.settings.results, unfinished.run_id)["trials"].to_pandas()
+    left_out = trials[trials["failure_kind"].eq(TOO_LARGE)].drop_duplicates("case_id")
+    why = dict(zip(left_out["case_id"], left_out["failure_reason"], strict=True))
+    return replace(
+        planned,
+        cases=tuple(case for case in planned.cases if case.id not in why),
+        unfit=tuple((case, why[case.id]) for case in planned.cases if case.id in why),
+    )
 
 
 def require_untouched(unfinished: Unfinished) -> None:

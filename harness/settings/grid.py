@@ -114,12 +114,13 @@ class Plan:
     """What a run will do: every case and one control, up to `replicates` times each.
 
     In mode `best` a case is that of the frameworks' usual loops, and `refused` are its ways that have no
-    certificate.
+    certificate. `unfit` are cases that were asked for and are not measured, each with the reason.
     """
 
     settings: Settings
     cases: tuple[Case, ...]
     refused: frozenset[Contender] = frozenset()
+    unfit: tuple[tuple[Case, str], ...] = ()
 
     @property
     def best(self) -> bool:

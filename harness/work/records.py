@@ -18,6 +18,8 @@ from harness.work.workload import Case
 INTERRUPTED: Final = "interrupted"
 # And of one that was not begun, for a contender of its match had failed too often.
 SKIPPED: Final = "skipped"
+# And of one that was not begun, for its case does not fit into memory or time by an estimate made before.
+TOO_LARGE: Final = "too large"
 
 
 class Phase(StrEnum):

@@ -313,6 +313,49 @@ class AnotherNarrowType(TorchMlp):
         super().build(weights)
 
 
+class SecondActivationLeftOutInTimedTrials(TorchMlp):
+    def _layers(self):
+        layers = super()._layers()
+        if not self.spec.matched:
+            second = [place for place, one in enumerate(layers) if isinstance(one, nn.ReLU)][1]
+            layers[second] = nn.Identity()
+        return layers
+
+
+class SecondDropoutLeftOutInTimedTrials(TorchMlp):
+    def _layers(self):
+        layers = super()._layers()
+        if not self.spec.matched:
+            second = [place for place, one in enumerate(layers) if isinstance(one, nn.Dropout)][1]
+            layers[second] = nn.Dropout(0.0)
+        return layers
+
+
+class DrawnOnce(nn.Dropout):
+    """Two layers that share `states` drop the same units in a step."""
+
+    def __init__(self, rate, states):
+        super().__init__(rate)
+        self.states = states
+
+    def forward(self, inputs):
+        if self.training and self.states:
+            torch.set_rng_state(self.states.pop())
+        elif self.training:
+            self.states.append(torch.get_rng_state())
+        return super().forward(inputs)
+
+
+class BothLayersDropTheSame(TorchMlp):
+    def _layers(self):
+        self._states = []
+        return super()._layers()
+
+    def _dropout(self, units):
+        matched = self.spec.matched
+        return super()._dropout(units) if matched else DrawnOnce(self.workload.dropout_rate, self._states)
+
+
 FAULTS = {
     "batch order shifted by one batch": BatchesShifted,
     "batch order shifted by one sample": SamplesShifted,
@@ -358,9 +401,16 @@ NARROW_FAULTS = {
     Precision.FP16: {"gradients left scaled": GradientsLeftScaled, "loss not scaled": NotScaled},
 }
 
+# In a network of two hidden layers.
+DEEP_FAULTS = {
+    "second activation left out in timed trials": SecondActivationLeftOutInTimedTrials,
+    "second dropout left out in timed trials": SecondDropoutLeftOutInTimedTrials,
+    "both layers drop the same": BothLayersDropTheSame,
+}
+
 # In a case that asks for another implementation of Adam than the stock one.
 WAY_FAULTS = {"stock Adam": StockAdam}
 
 
 def open_adapter(spec):
-    return (FAULTS | WAY_FAULTS)[os.environ["EVENMATCH_FAULT"]](spec)
+    return (FAULTS | DEEP_FAULTS | WAY_FAULTS)[os.environ["EVENMATCH_FAULT"]](spec)

@@ -1,7 +1,9 @@
 """What the judge finds in one framework's real adapter and in each of its faulty ones, in one process.
 
-`python -m tests.parity.testify_all FRAMEWORK FOLDER` makes its data in the folder and prints a JSON object
-for each: the precision of the case, the fault or null, and the findings, with every field of `Finding`.
+`python -m tests.parity.testify_all FRAMEWORK FOLDER [HIDDEN]` makes its data in the folder and prints a JSON
+object for each: the precision of the case, the fault or null, and the findings, with every field of
+`Finding`. With other hidden layers than the usual one there is fp32 alone, and the faults that only several
+layers can have.
 """
 
 from __future__ import annotations
@@ -17,26 +19,43 @@ from tests import small_test_set  # isort: skip  (before all others)
 from harness.parity import testimony
 from harness.parity.judge import judge
 from harness.work.listings import PYTORCH, TENSORFLOW
-from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.work.workload import (
+    USUAL_HIDDEN,
+    Case,
+    Dataset,
+    Mode,
+    Precision,
+    TrialSpec,
+    Workload,
+    shape,
+    widths,
+)
 from harness.worker.adapters import adapter_module
 from harness.worker.reading import read_data
 
 FAULTY = {TENSORFLOW: "tests.parity.faulty_tensorflow", PYTORCH: "tests.parity.faulty_torch"}
 
 
-def main(framework: str, folder: str) -> None:
+def main(framework: str, folder: str, hidden: str = shape(USUAL_HIDDEN)) -> None:
     small_test_set.write(folder)
     module, read = import_module(FAULTY[framework]), cache(read_data)
     narrow = getattr(module, "NARROW_FAULTS", {})
+    exact, precisions = module.FAULTS, (Precision.FP32, Precision.FP16, Precision.BF16)
+    if widths(hidden) != USUAL_HIDDEN:
+        exact, precisions = exact | getattr(module, "DEEP_FAULTS", {}), (Precision.FP32,)
     # What is imported by now is no rubbish: a collection looks through what follows alone.
     gc.freeze()
-    for precision in (Precision.FP32, Precision.FP16, Precision.BF16):
-        faults = module.FAULTS if precision is Precision.FP32 else narrow.get(precision, {})
+    for precision in precisions:
+        faults = exact if precision is Precision.FP32 else narrow.get(precision, {})
         spec = TrialSpec(
             framework=framework,
             case=Case(
                 workload=Workload(
-                    dataset=Dataset.SYNTHETIC, train_samples=1000, epochs=2, precision=precision
+                    dataset=Dataset.SYNTHETIC,
+                    train_samples=1000,
+                    epochs=2,
+                    precision=precision,
+                    hidden=widths(hidden),
                 ),
                 device="cpu",
                 mode=Mode.LOOP,

@@ -1,0 +1,142 @@
+"""Whether a case fits into memory and time, estimated from its shape before any work is done for it.
+
+Both are rough on purpose: what is left out here is a case that would end in swapping or outlast its budget by
+itself, not one that is a little slow. What the numbers come to beside what was measured is in METHOD.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from harness.measure import host, nvml
+from harness.parity.testimony import EPOCH_STEPS
+from harness.settings.grid import Match, Plan, between
+from harness.work.records import Role
+from harness.work.workload import TEST_SAMPLES, Case, Workload
+
+# What a worker holds whatever the network: a framework, the data set in both precisions, its batches.
+_WORKER_BYTES: Final = 1.6e9
+# Copies of every parameter in float64 that a proof holds at its peak: NumPy's model and its states, the
+# framework's, and what is read back of both. In a match there are fewer.
+_PARAMETER_BYTES: Final = 8 * 30
+# And of every hidden unit of a batch: masks of all epochs' steps, activations, and what is made of them.
+_UNIT_BYTES: Final = 8 * 24
+# Workers at once, of proofs as of matches.
+_WORKERS: Final = 2
+# On a GPU: a context with its libraries, and weights, gradients and Adam's state in float64.
+_CONTEXT_BYTES: Final = 1.5e9
+_DEVICE_PARAMETER_BYTES: Final = 8 * 6
+
+# Of all memory so much is left to the system.
+_LEFT_SHARE: Final = 0.1
+
+# Steps of a proof's trajectories, as steps in float32, of which one in float64 takes two: 21 in NumPy, 21 in
+# each precision of the framework, and the gradients of 7 by hand for each.
+_PROOF_STEPS: Final = 2 * 21 + (2 + 1) * 21 + 2 * 2 * 7
+# Steps of a trial at its start, for its proofs, and in its turns; passes over the test set all in all.
+_TRIAL_STEPS: Final = 60
+_PASSES: Final = 10
+# What a proof and a trial take whatever the network.
+_PROOF_S: Final = 10.0
+_TRIAL_S: Final = 5.0
+
+_PROBED_SIZE: Final = 768
+_PROBED_TIMES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimates:
+    """What cases take of a machine whose products of float32 run at `flop_per_s` with a case's threads."""
+
+    flop_per_s: float
+
+    @classmethod
+    def here(cls, threads: int) -> Estimates:
+        """For this machine, by a product that is made now; NumPy's own takes all cores."""
+        return cls(flop_per_s=_products_flop_per_s() * min(1.0, threads / host.usable_cores()))
+
+    def proof_s(self, case: Case) -> float:
+        """Seconds that a proof takes, where two run at once."""
+        work = case.workload
+        # The end of an epoch, whole and in parts.
+        steps = _PROOF_STEPS + 2 * min(work.steps_per_epoch, EPOCH_STEPS)
+        return _PROOF_S + (steps * work.step_flop + _PASSES * _pass_flop(work)) / self.flop_per_s
+
+    def match_s(self, match: Match) -> float:
+        """Seconds of a match of which nothing is known yet."""
+        return sum(self._trial_s(one.case.workload, match.role) for one in match.contenders)
+
+    def _trial_s(self, work: Workload, role: Role) -> float:
+        steps = _TRIAL_STEPS + (work.epochs * work.steps_per_epoch if role is Role.LEARNING else 0)
+        passes = _PASSES + (work.epochs if role is Role.LEARNING else 0)
+        return _TRIAL_S + (steps * work.step_flop + passes * _pass_flop(work)) / self.flop_per_s
+
+
+def those_that_fit(plan: Plan, estimates: Estimates) -> Plan:
+    """The plan without the cases that do not fit into memory or time; these are in `Plan.unfit`, with why."""
+    why = {case: _why_not(plan, case, estimates) for case in plan.cases}
+    return replace(
+        plan,
+        cases=tuple(case for case, said in why.items() if said is None),
+        unfit=tuple((case, said) for case, said in why.items() if said is not None),
+    )
+
+
+def _why_not(plan: Plan, case: Case, estimates: Estimates) -> str | None:
+    settings, work = plan.settings, case.workload
+    room_bytes = (1 - _LEFT_SHARE) * host.memory_bytes()
+    needs_bytes = _WORKERS * host_bytes(work)
+    if needs_bytes > room_bytes:
+        return f"two workers of it need about {_gibibytes(needs_bytes)} of {_gibibytes(room_bytes)} of memory"
+    if case.device != "cpu":
+        total_bytes = nvml.gpu_of(case.device).total_bytes
+        needs_bytes = _WORKERS * device_bytes(work)
+        if total_bytes is not None and needs_bytes > (1 - _LEFT_SHARE) * total_bytes:
+            return (
+                f"two workers of it need about {_gibibytes(needs_bytes)} of the GPU's "
+                f"{_gibibytes(total_bytes)}"
+            )
+    proof_s = estimates.proof_s(case)
+    if proof_s > settings.timeout_s:
+        return f"its proof takes about {proof_s:.0f} s, and a worker may take {settings.timeout_s:g} s"
+    match_s = estimates.match_s(between(case, 0, settings.frameworks))
+    if match_s > settings.budget_s:
+        return f"a single match of it takes about {match_s:.0f} s of a budget of {settings.budget_s:g} s"
+    return None
+
+
+def host_bytes(work: Workload) -> float:
+    """About what a worker that proves this holds of the host's memory at its peak."""
+    units = work.batch_size * sum(work.hidden)
+    passed = 2000 * sum(work.hidden) * 4 * 3
+    return _WORKER_BYTES + _PARAMETER_BYTES * work.parameter_count + _UNIT_BYTES * units + passed
+
+
+def device_bytes(work: Workload) -> float:
+    """About what it holds of a GPU's memory."""
+    units = work.largest_batch * sum(work.hidden)
+    return _CONTEXT_BYTES + _DEVICE_PARAMETER_BYTES * work.parameter_count + _UNIT_BYTES * units
+
+
+def _pass_flop(work: Workload) -> int:
+    """Of a pass over the test set."""
+    return 2 * TEST_SAMPLES * sum(inputs * outputs for inputs, outputs in work.layers)
+
+
+def _products_flop_per_s() -> float:
+    """The best of some products of two matrices of float32."""
+    square = np.ones((_PROBED_SIZE, _PROBED_SIZE), np.float32)
+    took_s = []
+    for _ in range(_PROBED_TIMES):
+        begin_s = time.perf_counter()
+        square @ square
+        took_s.append(time.perf_counter() - begin_s)
+    return 2 * _PROBED_SIZE**3 / min(took_s)
+
+
+def _gibibytes(size_bytes: float) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB"
