@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine import runner
+from harness.engine.fitting import Estimates
 from harness.engine.known import FEWEST_TURNS, MOST_TURNS
 from harness.engine.stopping import EXTRA
 from harness.measure import host
@@ -20,6 +22,7 @@ from harness.settings.grid import SEEDS, plan
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.records import Phase, Role
+from harness.work.workload import Case, Mode, Workload
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +60,8 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
         roles=frozenset({Role.COMPARISON}),
         prove=None,
         earlier=None,
+        estimates=None,
+        unfit=(),
         **given,
     ):
         for framework in ("TENSORFLOW", "PYTORCH"):
@@ -75,7 +80,7 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
                 trials.extend(match)
 
         outcome = runner.measure(
-            plan(settings),
+            replace(plan(settings), unfit=unfit),
             run_id="run",
             data_root=synthetic_root,
             logs=store.logs,
@@ -85,6 +90,7 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
             observer=observer or Silent(),
             prove=prove,
             earlier=earlier,
+            estimates=estimates,
         )
         return outcome, trials
 
@@ -119,6 +125,27 @@ def test_a_match_takes_as_many_turns_as_it_is_worth_whatever_the_epochs_and_then
         assert len(evaluate) == 5
         assert min(one.started_s for one in evaluate) > max(one.started_s for one in train)
         assert not trial.whole
+
+
+def test_a_case_that_does_not_fit_is_a_row_of_each_framework_with_the_reason(run):
+    large = Case(workload=Workload(hidden=(16_384,) * 8), device="cpu", mode=Mode.LOOP)
+    outcome, trials = run(unfit=((large, "it needs all the memory there is"),))
+    left_out = [one for one in trials if one.case == large]
+    assert [one.framework for one in left_out] == ["tensorflow", "pytorch"]
+    assert {(one.failure.kind, one.failure.reason) for one in left_out} == {
+        ("too large", "it needs all the memory there is")
+    }
+    assert outcome.trials_failed == 2
+    assert all(one.failure is None for one in trials if one.case != large)
+
+
+def test_a_case_for_whose_first_match_there_is_no_time_is_a_row_that_says_so(run):
+    """By the estimate a match of the second network takes longer than the budget; the seed has it second."""
+    _, trials = run(hidden="128,4096", budget_s="30", seed="1", estimates=Estimates(flop_per_s=1e10))
+    kinds = {(one.case.workload.hidden, one.failure and one.failure.kind) for one in trials}
+    assert kinds == {((128,), None), ((4096,), "skipped")}
+    (reason,) = {one.failure.reason for one in trials if one.failure}
+    assert reason == "too little of the budget of 30 s was left for it"
 
 
 def test_what_is_learned_is_seen_in_whole_trainings_of_their_own(run):

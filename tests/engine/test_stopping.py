@@ -42,6 +42,18 @@ def test_a_match_that_would_overrun_is_not_started():
     assert not budget.allows(Like("a"))
 
 
+def test_the_first_of_a_kind_is_not_started_where_what_it_should_take_does_not_fit():
+    clock = Clock()
+    budget = Budget(10.0, clock)
+    assert budget.allows(Like("a"), first_s=100.0), "a run measures something"
+    budget.record(Like("a"), 4.0)
+    clock.now_s += 4
+    assert budget.allows(Like("b"), first_s=5.0)
+    assert not budget.allows(Like("b"), first_s=7.0)
+    budget.record(Like("b"), 2.0)
+    assert budget.allows(Like("b"), first_s=7.0), "what it took is known by now"
+
+
 def test_the_longest_match_of_the_case_counts():
     clock = Clock()
     budget = Budget(10.0, clock)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,22 @@ def test_lists_take_commas_spaces_or_both_and_drop_repeats(tmp_path):
     settings = resolve(tmp_path, batch_size="32, 256 32", mode="loop,eager")
     assert settings.batch_size == (32, 256)
     assert settings.mode == (Mode.LOOP, Mode.EAGER)
+
+
+def test_hidden_layers_are_widths_joined_by_x_and_networks_are_a_list(tmp_path):
+    assert resolve(tmp_path).hidden == ((128,),)
+    assert resolve(tmp_path, hidden="32, 512x256 32").hidden == ((32,), (512, 256))
+    (tmp_path / "harness.toml").write_text('hidden = [64, "512x512"]\n')
+    settings = resolve(tmp_path)
+    assert settings.hidden == ((64,), (512, 512))
+    assert resolve(tmp_path, {"HARNESS_HIDDEN": "16"}).hidden == ((16,),)
+    assert config.restored(json.loads(json.dumps(asdict(settings), default=str))) == settings
+
+
+@pytest.mark.parametrize("text", ["0", "512x", "x512", "16385", "2x" * 8 + "2", "wide", "", "512X512", "-3"])
+def test_what_are_no_hidden_layers_is_named_with_what_is_allowed(tmp_path, text):
+    with pytest.raises(BadOption, match=f"HIDDEN={text}: not allowed; use 1 to 8 widths from 1 to 16384"):
+        resolve(tmp_path, hidden=text)
 
 
 def test_the_command_line_beats_the_environment_beats_the_file_beats_the_preset(tmp_path):
@@ -127,9 +145,10 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "label"), [("batch_size", "BATCH=128"), ("eval_batch_size", "EVAL_BATCH=128")]
+    ("option", "label"),
+    [("batch_size", "BATCH=128"), ("eval_batch_size", "EVAL_BATCH=128"), ("hidden", "HIDDEN=128")],
 )
-def test_a_batch_size_for_the_articles_listings_alone_is_refused(tmp_path, option, label):
+def test_a_size_for_the_articles_listings_alone_is_refused(tmp_path, option, label):
     with pytest.raises(BadOption, match=f"{label}: not allowed; use no "):
         resolve(tmp_path, mode="article", **{option: "128"})
     assert resolve(tmp_path, mode="loop,article", **{option: "128"})

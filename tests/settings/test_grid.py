@@ -27,6 +27,20 @@ def test_the_grid_is_every_combination(tmp_path):
     assert len({case.id for case in cases}) == 8
 
 
+def test_networks_span_the_grid_and_the_usual_one_has_no_name_of_its_own(tmp_path):
+    cases = planned(tmp_path, batch_size="32,64", hidden="128,512x512").cases
+    assert [case.id.removeprefix("mnist-cpu-loop-fp32-") for case in cases] == [
+        "b32-e5", "b64-e5", "b32-e5-h512x512", "b64-e5-h512x512",
+    ]  # fmt: skip
+    for case in cases:
+        assert contender(f"pytorch/{case.id}", seed=0).case == case
+
+
+def test_the_articles_listings_have_the_layer_that_is_printed_whatever_is_asked(tmp_path):
+    cases = planned(tmp_path, batch_size="64", hidden="32,512x512", mode="loop,article").cases
+    assert [case.workload.hidden for case in cases] == [(32,), (512, 512), (128,)]
+
+
 def test_the_first_case_is_taken_to_a_verdict_before_any_other_begins(tmp_path):
     measured = planned(tmp_path, batch_size="32,64,128", replicates=str(AFTER + 3))
     matches = list(measured.matches(AFTER))

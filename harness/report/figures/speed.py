@@ -100,7 +100,7 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
     axis.axvspan(1 / (1 + margin), 1 + margin, color=style.BAND, zorder=0)
     axis.axvline(1, color=style.MUTED, linewidth=1)
     for place, row in zip(places, judged.to_dict("records"), strict=True):
-        marker, _, colour = _mark(row["verdict"])
+        marker, _, colour = mark(row["verdict"])
         low, high = row["speed_ratio_low"], row["speed_ratio_high"]
         axis.plot([low, high], [place, place], color=colour, linewidth=1.8)
         hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
@@ -113,13 +113,13 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
     axis.grid(visible=False, axis="y")
     axis.tick_params(axis="y", labelcolor=style.INK)
     said = axis.secondary_yaxis("right")
-    said.set_yticks(places, [_mark(verdict)[1] for verdict in judged["verdict"]])
+    said.set_yticks(places, [mark(verdict)[1] for verdict in judged["verdict"]])
     said.tick_params(length=0, labelcolor=style.INK)
     said.spines["right"].set_visible(False)
     return figure
 
 
-def _mark(verdict: str) -> tuple[str, str, str]:
+def mark(verdict: str) -> tuple[str, str, str]:
     """A verdict as a mark that needs no colour, in words, and its colour: which side, the same, or not known.
 
     The last is drawn hollow.
@@ -166,7 +166,7 @@ def ratio_axis(axis: Axes, low: float, high: float) -> None:
     room = 0.06 * np.ptp(ends)
     axis.set_xscale("log")
     axis.set_xlim(*np.exp([ends[0] - room, ends[1] + room]))
-    axis.xaxis.set_major_locator(FixedLocator(_round_ratios(*ends)))
+    axis.xaxis.set_major_locator(FixedLocator(round_ratios(*ends)))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{max(value, 1 / value):g}×"))
     axis.set_xlabel("times as fast")
@@ -178,7 +178,7 @@ def name_ends(axis: Axes, left: str, right: str) -> None:
         axis.text(side, 1.02, name, transform=axis.transAxes, ha=align, va="bottom", color=style.MUTED)
 
 
-def _round_ratios(low: float, high: float) -> list[float]:
+def round_ratios(low: float, high: float) -> list[float]:
     """Round ratios on both sides of 1 between two log-ratios, far enough apart for their labels."""
     apart = (high - low) / 9
     ups, downs = [1.0], [1.0]

@@ -124,7 +124,7 @@ def test_very_many_replicates_become_their_range(shown, batch_sizes, monkeypatch
 @pytest.mark.parametrize(("low", "high"), [(0.99, 1.01), (0.7, 1.0), (1.4, 1.5), (0.5, 9.0), (0.02, 1.1)])
 def test_the_ratios_marked_on_the_axis_have_room_for_their_labels(low, high):
     ends = np.log([min(low, 1 / 1.1), max(high, 1.1)])
-    marked = speed._round_ratios(*ends)
+    marked = speed.round_ratios(*ends)
     assert 1.0 in marked
     assert len(marked) >= 3
     assert np.diff(np.log(marked)).min() >= np.ptp(ends) / 9

@@ -8,6 +8,7 @@ from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
 from harness.report.pages.sections import (
     account,
+    arithmetic,
     cost,
     explanation,
     latency,
@@ -27,6 +28,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
         speed.overview(shown, pictures),
+        *([arithmetic.arithmetic(shown, pictures)] if arithmetic.asked(shown) else []),
         *([] if shown.frames.ways.empty else [ways.ways(shown, pictures)]),
         *([] if shown.frames.changes.empty else [explanation.why(shown.frames.changes, pictures)]),
         learning.accuracy(shown, pictures),

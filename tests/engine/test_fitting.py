@@ -1,0 +1,65 @@
+"""What fits into memory and time is told before any work, from the shape of a case alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.engine import fitting
+from harness.engine.fitting import Estimates, device_bytes, host_bytes, those_that_fit
+from harness.measure import host
+from harness.settings import config
+from harness.settings.grid import between, plan
+from harness.work.workload import Workload
+
+QUICK = Estimates(flop_per_s=1e15)
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A plan of networks on a machine with so much memory."""
+
+    def made(hidden, *, memory_bytes=16 * 2**30, **given):
+        monkeypatch.setattr(host, "memory_bytes", lambda: memory_bytes)
+        return plan(config.resolve({"hidden": hidden, "batch_size": "64", **given}, {}, tmp_path))
+
+    return made
+
+
+def test_what_does_not_fit_into_memory_is_left_out_with_both_numbers(planned):
+    fitted = those_that_fit(planned("128,16384x16384"), QUICK)
+    assert [case.workload.hidden for case in fitted.cases] == [(128,)]
+    ((case, why),) = fitted.unfit
+    assert case.workload.hidden == (16_384, 16_384)
+    assert why.startswith("two workers of it need about 1")
+    assert why.endswith("of 14.4 GiB of memory")
+
+
+def test_all_that_was_asked_for_fits_into_a_machine_of_16_gibibytes(planned):
+    asked = planned("32,128,1024,4096,512x512,512x512x512", batch_size="32,512")
+    assert those_that_fit(asked, QUICK).cases == asked.cases
+
+
+def test_a_match_that_outlasts_the_budget_and_a_proof_that_outlasts_its_worker_are_left_out(planned):
+    slow = Estimates(flop_per_s=5e9)
+    fitted = those_that_fit(planned("128,4096", budget_s="60", timeout_s="100000"), slow)
+    ((_, why),) = fitted.unfit
+    assert why.startswith("a single match of it takes about ")
+    assert why.endswith(" s of a budget of 60 s")
+    ((_, why),) = those_that_fit(planned("128,4096", timeout_s="200"), slow).unfit
+    assert why.startswith("its proof takes about ")
+    assert why.endswith(" s, and a worker may take 200 s")
+
+
+def test_estimates_grow_with_the_network_and_a_training_outlasts_a_match(planned):
+    works = [Workload(hidden=hidden) for hidden in ((32,), (128,), (4096,), (16_384, 16_384))]
+    for of in (host_bytes, device_bytes):
+        assert sorted(map(of, works)) == list(map(of, works))
+    small, large = planned("128,4096").cases
+    assert QUICK.proof_s(small) <= QUICK.proof_s(large)
+    real = Estimates(flop_per_s=5e10)
+    assert real.match_s(between(small, 0)) < real.match_s(between(large, 0))
+
+
+def test_the_machine_is_asked_how_fast_its_products_are(monkeypatch):
+    monkeypatch.setattr(fitting, "_PROBED_S", 0.05)
+    assert 1e8 < Estimates.here(1).flop_per_s < 1e13

@@ -1,0 +1,50 @@
+"""Where small becomes large, on the page: several networks, one figure, the crossing in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.report.pages.evidence import evidence
+from harness.report.pages.sections.arithmetic import arithmetic, asked
+from harness.report.sentences.answer import judge
+
+
+@pytest.fixture
+def section(several_runs, tmp_path):
+    """A builder of the section of networks of these shapes, each with TensorFlow's speed over PyTorch's."""
+
+    def made(ratios):
+        frames = several_runs(
+            *(
+                {
+                    "run": {"run_id": f"20260101T00000{number}-abcd"},
+                    "hidden": hidden,
+                    "ratio": ratio,
+                    "batch_sizes": (64,),
+                }
+                for number, (hidden, ratio) in enumerate(ratios.items())
+            )
+        )
+        shown = evidence(frames, judge(frames))
+        return asked(shown), arithmetic(shown, tmp_path)
+
+    return made
+
+
+def test_a_crossing_is_told_with_its_interval_and_who_leads_on_either_side(section):
+    wanted, drawn = section({(32,): 1.5, (4096,): 0.7})
+    assert wanted
+    assert "<svg" in drawn.svg
+    (said,) = drawn.points
+    assert "TensorFlow is faster, above PyTorch" in said
+    assert "95 % interval of the crossing" in said
+
+
+def test_where_one_leads_at_every_size_there_is_none(section):
+    _, drawn = section({(32,): 1.5, (512, 512): 1.2})
+    assert drawn.points == ("mode loop, batch 64: no one crossing is sure among these networks.",)
+
+
+def test_one_network_alone_has_no_such_section(section):
+    wanted, _ = section({(128,): 1.5})
+    assert not wanted
