@@ -56,14 +56,29 @@ NARROW = [
 ]
 
 
+# The usual network, and one of several hidden layers.
+USUAL, DEEP = "128", "512x512"
+
+
+@pytest.fixture(scope="module", params=[USUAL, DEEP])
+def hidden(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory):
+def usual(hidden):
+    if hidden != USUAL:
+        pytest.skip("asked of the usual network alone")
+
+
+@pytest.fixture(scope="module")
+def judged(hidden, tmp_path_factory):
     """What the judge finds by precision, framework and fault; None is correct code."""
     folder = tmp_path_factory.mktemp("judged")
     found = {}
     for framework in FRAMEWORKS:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.parity.testify_all", framework, folder],
+            [sys.executable, "-m", "tests.parity.testify_all", framework, folder, hidden],
             env=environment(framework=framework, device="cpu", threads=1, compile_cache=folder),
             check=True, capture_output=True, text=True,
         )  # fmt: skip
@@ -118,6 +133,20 @@ def test_every_check_is_the_first_to_name_some_fault(caught, check):
     assert first[check]
 
 
+def test_faults_that_only_several_layers_can_have_are_caught_by_the_timed_steps_or_the_layers_own_draws(
+    hidden, caught
+):
+    if hidden == USUAL:
+        pytest.skip("one hidden layer has none of them")
+    for fault, check in (
+        ("second activation left out in timed trials", "timed step"),
+        ("second dropout left out in timed trials", "dropout"),
+        ("both layers drop the same", "timed step"),
+    ):
+        assert check in caught[f"{fault} (pytorch)"]
+
+
+@pytest.mark.usefixtures("usual")
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_sixteen_bits_pass_every_check_and_their_own_faults_fail(judged, precision):
     caught = {
@@ -140,10 +169,11 @@ def test_a_failure_names_both_values(findings):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_steps_of_correct_code_stay_far_below_their_bounds(findings, framework):
+def test_the_steps_of_correct_code_stay_far_below_their_bounds(hidden, findings, framework):
     """Weights thirtyfold: another machine's rounding must raise no alarm."""
     steps = [one for one in findings[f"none ({framework})"] if one.check.startswith("steps")]
-    assert len(steps) == 2 * (1 + 4 + 4)
+    parameters = 2 * len(hidden.split("x")) + 2
+    assert len(steps) == 2 * (1 + 2 * parameters)
     assert max(one.difference / one.bound for one in steps) < 1 / 10
     weights = [one for one in steps if one.quantity.startswith("weights")]
     assert max(one.difference / one.bound for one in weights) < 1 / 30
