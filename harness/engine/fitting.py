@@ -1,7 +1,7 @@
 """Whether a case fits into memory and time, estimated from its shape before any work is done for it.
 
-Both are rough on purpose: what is left out here is a case that would end in swapping or outlast its budget by
-itself, not one that is a little slow. What the numbers come to beside what was measured is in METHOD.
+Both are rough: what is left out here is a case that would end in swapping or outlast its budget by itself,
+not one that is a little slow.
 """
 
 from __future__ import annotations
@@ -44,28 +44,36 @@ _PASSES: Final = 10
 _PROOF_S: Final = 10.0
 _TRIAL_S: Final = 5.0
 
-# The machine is asked by products of such matrices, for so long; the fastest counts.
-_PROBED_SIZE: Final = 512
-_PROBED_S: Final = 0.3
+# Of what a core does in a product at its best, so much is left in a training step. Beside its products a step
+# reads and writes weights, gradients and Adam's state, at such a pace.
+_SUSTAINED: Final = 0.4
+_PARAMETER_STEP_BYTES: Final = 60
+_BYTES_PER_S: Final = 8e9
+
+# A core is asked by products of such matrices, which NumPy's libraries make in one thread, so many on end and
+# for so long; the fastest count.
+_PROBED_SIZE: Final = 96
+_PROBED_ON_END: Final = 100
+_PROBED_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimates:
-    """What cases take of a machine whose products of float32 run at `flop_per_s` with a case's threads."""
+    """What cases take of a machine that makes products of float32 at `flop_per_s` with a case's threads."""
 
     flop_per_s: float
 
     @classmethod
     def here(cls, threads: int) -> Estimates:
-        """For this machine, by a product that is made now; NumPy's own takes all cores."""
-        return cls(flop_per_s=_products_flop_per_s() * min(1.0, threads / host.usable_cores()))
+        """For this machine, by products that one of its cores makes now."""
+        return cls(flop_per_s=threads * _core_flop_per_s())
 
     def proof_s(self, case: Case) -> float:
         """Seconds that a proof takes, where two run at once."""
         work = case.workload
         # The end of an epoch, whole and in parts.
         steps = _PROOF_STEPS + 2 * min(work.steps_per_epoch, EPOCH_STEPS)
-        return _PROOF_S + (steps * work.step_flop + _PASSES * _pass_flop(work)) / self.flop_per_s
+        return _PROOF_S + steps * self._step_s(work) + _PASSES * self._pass_s(work)
 
     def match_s(self, match: Match) -> float:
         """Seconds of a match of which nothing is known yet."""
@@ -74,7 +82,16 @@ class Estimates:
     def _trial_s(self, work: Workload, role: Role) -> float:
         steps = _TRIAL_STEPS + (work.epochs * work.steps_per_epoch if role is Role.LEARNING else 0)
         passes = _PASSES + (work.epochs if role is Role.LEARNING else 0)
-        return _TRIAL_S + (steps * work.step_flop + passes * _pass_flop(work)) / self.flop_per_s
+        return _TRIAL_S + steps * self._step_s(work) + passes * self._pass_s(work)
+
+    def _step_s(self, work: Workload) -> float:
+        moved_s = _PARAMETER_STEP_BYTES * work.parameter_count / _BYTES_PER_S
+        return work.step_flop / (_SUSTAINED * self.flop_per_s) + moved_s
+
+    def _pass_s(self, work: Workload) -> float:
+        """Over the test set."""
+        flop = 2 * TEST_SAMPLES * sum(inputs * outputs for inputs, outputs in work.layers)
+        return flop / (_SUSTAINED * self.flop_per_s)
 
 
 def those_that_fit(plan: Plan, estimates: Estimates) -> Plan:
@@ -123,20 +140,16 @@ def device_bytes(work: Workload) -> float:
     return _CONTEXT_BYTES + _DEVICE_PARAMETER_BYTES * work.parameter_count + _UNIT_BYTES * units
 
 
-def _pass_flop(work: Workload) -> int:
-    """Of a pass over the test set."""
-    return 2 * TEST_SAMPLES * sum(inputs * outputs for inputs, outputs in work.layers)
-
-
-def _products_flop_per_s() -> float:
-    """The best of some products of two matrices of float32."""
+def _core_flop_per_s() -> float:
+    """Of products of two matrices of float32 on one core, by its time: whatever else has turns on it."""
     square = np.ones((_PROBED_SIZE, _PROBED_SIZE), np.float32)
     took_s, end_s = [], time.perf_counter() + _PROBED_S
     while not took_s or time.perf_counter() < end_s:
-        begin_s = time.perf_counter()
-        square @ square
-        took_s.append(time.perf_counter() - begin_s)
-    return 2 * _PROBED_SIZE**3 / min(took_s)
+        begin_s = time.thread_time()
+        for _ in range(_PROBED_ON_END):
+            square @ square
+        took_s.append(time.thread_time() - begin_s)
+    return 2 * _PROBED_SIZE**3 * _PROBED_ON_END / min(took_s)
 
 
 def _gibibytes(size_bytes: float) -> str:
