@@ -74,19 +74,15 @@ class Budget:
         return [took_s for like, of in self._took_s.items() if like.kind == kind for took_s in of]
 
     def time_left_s(self, matches: Sequence[Like]) -> float | None:
-        """How long measuring these matches will take; None before the first match of the run.
+        """How long measuring these matches will take, at most what is left; None before the first of the run.
 
-        The first match of a kind is measured whatever it costs, and counts as the mean of those that are
-        known; the others take at most what is left of the budget.
+        The first match of a kind counts as the mean of those that are known.
         """
         if not self._took_s:
             return None
         mean_s = statistics.mean(map(max, self._took_s.values()))
         longest_s = [self.longest_s(match) for match in matches]
-        new = {match.kind for match, known_s in zip(matches, longest_s, strict=True) if known_s is None}
-        firsts_s = mean_s * len(new)
-        all_s = sum(mean_s if known_s is None else known_s for known_s in longest_s)
-        return firsts_s + min(all_s - firsts_s, max(self.budget_s - self.spent_s - firsts_s, 0.0))
+        return min(sum(mean_s if known_s is None else known_s for known_s in longest_s), self.left_s)
 
 
 # After the first look that was narrow enough, so many more replicates are measured: a run stops most readily

@@ -95,12 +95,12 @@ def test_the_time_left_is_what_the_pairs_need_but_never_more_than_the_budget():
     assert budget.time_left_s(likes("b")) == 0.0
 
 
-def test_first_pairs_are_counted_even_when_the_budget_is_spent():
+def test_no_time_is_left_when_the_budget_is_spent():
     clock = Clock()
     budget = Budget(10.0, clock)
     budget.record(Like("a"), 3.0)
     clock.now_s += 20
-    assert budget.time_left_s(likes("a", "b", "c", "a", "b")) == 6.0
+    assert budget.time_left_s(likes("a", "b", "c", "a", "b")) == 0.0
 
 
 def told(target, log_ratios, case_id="a"):
