@@ -143,7 +143,7 @@ def device_bytes(work: Workload) -> float:
 def _core_flop_per_s() -> float:
     """Of products of two matrices of float32 on one core, by its time: whatever else has turns on it."""
     square = np.ones((_PROBED_SIZE, _PROBED_SIZE), np.float32)
-    took_s, end_s = [], time.perf_counter() + _PROBED_S
+    took_s, end_s = list[float](), time.perf_counter() + _PROBED_S
     while not took_s or time.perf_counter() < end_s:
         begin_s = time.thread_time()
         for _ in range(_PROBED_ON_END):

@@ -5,8 +5,9 @@ One forward and backward pass by hand, and one step of Adam in either of the two
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -94,9 +95,14 @@ def run(
     )
 
 
-def from_zero(parameters: Sequence[Doubles], inputs: Inputs) -> Doubles:
-    """How far the input of each sample's closest unit is from ReLU's kink (n,), in the inputs' precision."""
-    nearest: Doubles = np.min([np.abs(one).min(axis=1) for one in _befores(parameters, inputs)], axis=0)
+def from_zero(parameters: Sequence[Doubles], inputs: Inputs, masks: Sequence[Doubles]) -> Doubles:
+    """How far the input of each sample's closest unit is from ReLU's kink (n,), in the inputs' precision.
+
+    Of the units that dropout keeps by these masks, (n, h) for each hidden layer.
+    """
+    befores = _befores(parameters, inputs, masks)
+    kept = [np.where(mask == 0, np.inf, np.abs(one)) for one, mask in zip(befores, masks, strict=True)]
+    nearest: Doubles = np.min([one.min(axis=1) for one in kept], axis=0)
     return nearest
 
 
@@ -107,7 +113,7 @@ def logits(parameters: Sequence[Doubles], samples: Samples) -> Doubles:
     output_kernel, output_bias = parameters[-2:]
     outputs = []
     for part in parts:
-        *_, before = _befores(parameters, samples.inputs(part))
+        *_, before = _befores(parameters, samples.inputs(part), repeat(None))
         outputs.append(np.maximum(before, 0).astype(np.float64) @ output_kernel + output_bias)
     return np.concatenate(outputs)
 
@@ -165,16 +171,20 @@ def _by_layer(parameters: Sequence[Doubles]) -> list[tuple[Doubles, Doubles]]:
     return list(zip(parameters[::2], parameters[1::2], strict=True))
 
 
-def _befores(parameters: Sequence[Doubles], inputs: Inputs) -> Iterator[NDArray[Any]]:
-    """What each hidden layer's ReLU is given (n, h), without dropout, in the inputs' precision.
+def _befores(
+    parameters: Sequence[Doubles], inputs: Inputs, masks: Iterable[Doubles | None]
+) -> Iterator[NDArray[Any]]:
+    """What each hidden layer's ReLU is given (n, h), in the inputs' precision; a mask of None drops nothing.
 
     Far closer than asked, in half the time.
     """
     entered: NDArray[Any] = inputs
-    for kernel, bias in _by_layer(parameters)[:-1]:
+    for (kernel, bias), mask in zip(_by_layer(parameters)[:-1], masks, strict=False):
         before = entered @ kernel.astype(inputs.dtype) + bias.astype(inputs.dtype)
         yield before
         entered = np.maximum(before, 0)
+        if mask is not None:
+            entered *= mask.astype(inputs.dtype)
 
 
 def _log_shares(outputs: Doubles) -> Doubles:

@@ -52,9 +52,6 @@ Dropped = NDArray[np.bool_]
 # Into so many parts a call over many batches is cut.
 _PARTS: Final = 3
 
-# At least so many samples are looked at in one go for such as keep off ReLU's kink.
-_LOOKED_AT: Final = 64
-
 
 def prove_steps(
     evidence: Evidence, witness: Witness, samples: Samples, steps: int, rng: np.random.Generator
@@ -137,8 +134,8 @@ def _steps(
     losses, masks = [], []
     before, moments = arrays(witness.weights()), witness.moments()
     for number, size in enumerate(sizes, start=1):
-        order = _clear_of_the_kink(before, samples, size, _clear(work), rng)
         drawn = [np.asarray(mask, np.float64) for mask in witness.next_masks(size)]
+        order = _clear_of_the_kink(before, samples, drawn, _clear(work), rng)
         loss = trained(witness, order)
         after, now = arrays(witness.weights()), witness.moments()
         gradients = unfolded(arrays(moments.first), arrays(now.first), work.adam.beta_1)
@@ -235,17 +232,24 @@ def _clear(work: Workload) -> float:
 
 
 def _clear_of_the_kink(
-    parameters: tuple[Doubles, ...], samples: Samples, size: int, margin: float, rng: np.random.Generator
+    parameters: tuple[Doubles, ...],
+    samples: Samples,
+    masks: Sequence[Doubles],
+    clear: float,
+    rng: np.random.Generator,
 ) -> Order:
-    """Samples none of whose units is near ReLU's kink, where rounding would decide about a gradient.
+    """A sample for each row of the masks, none of whose units is near ReLU's kink under them.
 
-    Where the data have too few of them, some come twice; where they have none, any will have to do.
+    There rounding would decide about a gradient. Where the data have too few of them, any will have to do.
     """
     order = rng.permutation(len(samples.labels))
-    clear: list[int] = []
-    looked_at = 0
-    while len(clear) < size and looked_at < len(order):
-        some = order[looked_at : looked_at + max(size - len(clear), _LOOKED_AT)]
-        clear += some[from_zero(parameters, samples.inputs(some)) > margin].tolist()
+    chosen = np.resize(order, len(masks[0]))
+    open_rows, looked_at = np.arange(len(chosen)), 0
+    while len(open_rows) and looked_at < len(order):
+        some = order[looked_at : looked_at + len(open_rows)]
+        rows, others = np.split(open_rows, [len(some)])
+        far = from_zero(parameters, samples.inputs(some), [mask[rows] for mask in masks]) > clear
+        chosen[rows[far]] = some[far]
+        open_rows = np.concatenate([rows[~far], others])
         looked_at += len(some)
-    return np.resize(np.array(clear or order, np.int64), size)
+    return chosen

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.parity import reference
+from harness.parity.timed import _clear_of_the_kink
 from harness.work import recipe
 from harness.work.workload import Adam, AdamForm, Precision, Workload
 
@@ -37,6 +38,39 @@ def test_gradients_are_those_of_the_mean_loss(data, hidden, index):
         nudged[index][place] += nudge
         losses.append(reference.run(nudged, *data, masks).loss)
     assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(exact[place], rel=1e-6)
+
+
+def test_how_far_from_the_kink_a_sample_is_follows_from_the_units_that_dropout_keeps(data):
+    work = replace(WORK, hidden=(30, 20))
+    inputs, labels = data
+    parameters = reference.arrays(recipe.initial_weights(work))
+    rng = np.random.default_rng(5)
+    masks = [(rng.random((16, units)) >= 0.2) / 0.8 for units in work.hidden]
+    near = reference.from_zero(parameters, inputs, masks)
+    first = inputs @ parameters[0] + parameters[1]
+    second = (np.maximum(first, 0) * masks[0]) @ parameters[2] + parameters[3]
+    kept = [
+        np.where(mask == 0, np.inf, np.abs(one)) for one, mask in zip((first, second), masks, strict=True)
+    ]
+    assert near == pytest.approx(np.minimum(*(one.min(axis=1) for one in kept)), rel=1e-12)
+    # A step drops none of these units for being near.
+    done = reference.run(parameters, inputs, labels, masks, clear_of_zero=float(near.min()) / 2)
+    assert all(np.array_equal(one, mask != 0) for one, mask in zip(done.kept, masks, strict=True))
+
+
+def test_the_samples_of_a_step_keep_off_the_kink_in_every_layer_under_its_masks():
+    work = replace(WORK, hidden=(64, 64))
+    parameters = reference.arrays(recipe.initial_weights(work))
+    rng = np.random.default_rng(6)
+    inputs = rng.normal(size=(500, 784))
+    samples = reference.Samples(inputs=inputs.__getitem__, labels=rng.integers(10, size=500))
+    masks = [(rng.random((50, 64)) >= 0.2) / 0.8 for _ in work.hidden]
+    chosen = _clear_of_the_kink(parameters, samples, masks, 5e-3, rng)
+    assert len(chosen) == 50
+    assert reference.from_zero(parameters, inputs[chosen], masks).min() > 5e-3
+    assert reference.from_zero(parameters, inputs[:50], masks).min() < 5e-3
+    few = reference.Samples(inputs=inputs[:3].__getitem__, labels=samples.labels[:3])
+    assert set(_clear_of_the_kink(parameters, few, masks, 10.0, rng)) == {0, 1, 2}
 
 
 def model_of(parameter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +33,7 @@ def arithmetic(shown: Evidence, pictures: Path) -> Section:
     known = judged[judged["verdict"].notna() & judged["speed_ratio_low"].notna()]
     panels = [describe(case, apart) or f"mode {case['mode']}" for case in known.to_dict("records")]
     known = known.assign(panel=panels, step_flop=step_flop(known))
-    crossings = {
-        (str(panel), int(size)): found
-        for (panel, size), line in known.groupby(["panel", "batch_size"], sort=False)
-        if (found := crossing(line)) is not None
-    }
+    crossings = {of: found for of, line in _lines(known) if (found := crossing(line)) is not None}
     reason = "Too few replicates for an interval of any ratio." if known.empty else shown.nothing_to_draw
     return drawn(
         pictures,
@@ -56,11 +53,18 @@ def arithmetic(shown: Evidence, pictures: Path) -> Section:
     )
 
 
+def _lines(known: pd.DataFrame) -> Iterator[tuple[tuple[str, int], pd.DataFrame]]:
+    """The cases of each line of the figure, by panel and batch size."""
+    for panel, of_panel in known.groupby("panel", sort=False):
+        for size in sorted(of_panel["batch_size"].unique()):
+            yield (str(panel), int(size)), of_panel[of_panel["batch_size"] == size]
+
+
 def _sentences(known: pd.DataFrame, crossings: dict[tuple[str, int], Crossing]) -> list[str]:
     """What each line of the figure comes to."""
     said = []
-    for (panel, size), line in known.groupby(["panel", "batch_size"], sort=False):
-        found, where = crossings.get((str(panel), int(size))), f"{panel}, batch {size}"
+    for (panel, size), line in _lines(known):
+        found, where = crossings.get((panel, size)), f"{panel}, batch {size}"
         if found is not None:
             said.append(
                 f"{where}: below about {_million(found.flop)} million additions and multiplications a step "
