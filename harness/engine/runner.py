@@ -116,6 +116,8 @@ class _Run:
         self._standing = Standing(plan, spent_s=earlier.spent_s, tally=earlier.tally())
         self._foreseen: set[float | None] = set()
         self._skipped: set[str] = set()
+        # How many times as long as estimated a match has taken: a busy machine is slower than its cores are.
+        self._times_as_long = 1.0
 
     @property
     def _plan(self) -> Plan:
@@ -168,7 +170,7 @@ class _Run:
         """What a match should take if it is the first of its kind."""
         expected_s = self._standing.expected_s(match)
         if expected_s is None and self._estimates is not None:
-            return self._estimates.match_s(match)
+            return self._times_as_long * self._estimates.match_s(match)
         return expected_s
 
     def _leave_out(self, case: Case, kind: str, why: str) -> None:
@@ -259,15 +261,23 @@ class _Run:
         begin_s = time.monotonic()
         trials = self._played(match, self._conditions)
         took_s = time.monotonic() - begin_s
+        self._compare(match, took_s)
         name = self._standing.learn(match, trials, took_s, unproven=self._is_unproven(match))
         if name is not None:
             self._observer.judged(match, self._standing.judged(name))
+
+    def _compare(self, match: Match, took_s: float) -> None:
+        """See how a match that tells a speed compares with what was estimated of it."""
+        if self._estimates is not None and match.role is not Role.LEARNING:
+            times = took_s / self._estimates.match_s(match)
+            self._times_as_long = max(self._times_as_long, times)
 
     def _recall(self, match: Match, trials: tuple[Trial, ...]) -> None:
         """Know of a match what it has shown in an earlier sitting."""
         standing = self._standing
         standing.count(trials)
         standing.known.recall(match, trials)
+        self._compare(match, self._earlier.took_s(match))
         standing.learn(match, trials, self._earlier.took_s(match), unproven=self._is_unproven(match))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
