@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -42,15 +42,10 @@ from harness.cli.options import (
     refuse_beside,
     settings_from,
     settings_of,
-    typed,
 )
+from harness.cli.running import begin, go_on
 from harness.errors import CertificateFailed
-from harness.settings.config import Settings
 from harness.settings.presets import CALIBRATION_DEFAULTS
-from harness.work.records import RunStatus
-
-if TYPE_CHECKING:
-    from harness.sessions.resuming import Unfinished
 
 # What may be said beside a run that goes on: where things are.
 _PLACES: Final = frozenset({"results", "reports", "data_dir"})
@@ -121,57 +116,9 @@ def bench(
         refuse_beside("RESUME", resume, given, but=_PLACES)
     with measuring(wait=wait, force=force):
         if resume is None:
-            _bench(settings, None, as_json=json)
+            begin(settings, as_json=json)
         else:
-            _go_on(resume, settings, as_json=json)
-
-
-def _go_on(name: str, asked: Settings, *, as_json: bool) -> None:
-    """Measure what is missing of a run; of one that misses nothing show what it says."""
-    from harness.sessions import bench as session  # noqa: PLC0415
-    from harness.sessions import resuming  # noqa: PLC0415
-    from harness.terminal.answers import show_finished  # noqa: PLC0415
-
-    run = resuming.find(name, asked)
-    if not run.is_finished:
-        _bench(run.settings, run, as_json=as_json)
-        return
-    frames, drawn = session.report(run.settings, [run.run_id])
-    show_finished(frames, drawn, run.settings.results, as_json=as_json)
-
-
-def _bench(settings: Settings, unfinished: Unfinished | None, *, as_json: bool) -> None:
-    """A run from its beginning, or what is missing of one."""
-    from harness.engine.forking import ForkServers  # noqa: PLC0415
-    from harness.sessions import bench as session  # noqa: PLC0415
-    from harness.sessions import proven  # noqa: PLC0415
-    from harness.terminal.answers import show_run  # noqa: PLC0415
-    from harness.terminal.live import DataDisplay, ProofDisplay, RunDisplay, say_load  # noqa: PLC0415
-
-    with DataDisplay() as display:
-        planned = session.fitting(session.prepare(settings, display), unfinished)
-        data_root = session.find_data(settings, display)
-    say_load()
-    with ForkServers() as servers:
-        with ProofDisplay(len(proven.provable(planned))) as display:
-            proofs = proven.prove(planned, data_root, servers=servers, observer=display)
-        with RunDisplay(planned, unfinished) as display:
-            run = session.bench(
-                planned,
-                data_root,
-                proofs,
-                command=typed(),
-                servers=servers,
-                observer=display,
-                unfinished=unfinished,
-            )
-    show_run(run, settings.results, as_json=as_json)
-    if run.outcome.status is RunStatus.INTERRUPTED:
-        raise typer.Exit(130)
-    if run.uncertified and not settings.allow_mismatch:
-        raise typer.Exit(CertificateFailed.exit_code)
-    if run.outcome.failed or run.drawn.failure is not None:
-        raise typer.Exit(1)
+            go_on(resume, settings, as_json=json)
 
 
 def parity(

@@ -103,13 +103,20 @@ def check(*, results: Results = None) -> None:
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="What `pytest benchmarks/ --benchmark-json=FILE` wrote.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Results folders of other hosts, or what `pytest benchmarks/ --benchmark-json=FILE` wrote.",
+        ),
+    ],
     *,
     results: Results = None,
 ) -> None:
-    """Bring a run of the pytest suite into the results."""
+    """Bring runs of other hosts, or of the pytest suite, into the results: each once, whole."""
     settings = settings_of(results=results)
     from harness.sessions import runs  # noqa: PLC0415
-    from harness.terminal.answers import show_imported  # noqa: PLC0415
+    from harness.terminal.answers import show_brought  # noqa: PLC0415
 
-    show_imported(runs.bring_in(parsing.path("FILE", file), settings.results), settings.results)
+    for source in sources:
+        show_brought(runs.bring_in(parsing.path("FILE", source), settings.results))

@@ -162,8 +162,9 @@ class Standing:
         return case.id not in self.too_large and self.lacking(loops) is None
 
     def _settled(self, case: Case) -> bool:
-        """Whether no more is to be learned of a case."""
-        return not self.can_be_measured(case) or all(map(self._target.reached, self._asked(case)))
+        """Whether no more is to be learned of a case; how well all hosts know it, none of them can tell."""
+        known = self.plan.shard is None and all(map(self._target.reached, self._asked(case)))
+        return known or not self.can_be_measured(case)
 
     def _asked(self, case: Case) -> list[str]:
         """What of a case has to be known well enough: what is written alike, and where ways meet the best."""
@@ -180,6 +181,7 @@ class Standing:
         cases = self._measurable()
         if (
             self.plan.settings.replicates < MIN_REPLICATES
+            or self.plan.shard is not None
             or not cases
             or {None, self._target.within} <= set(told)
         ):
@@ -208,6 +210,9 @@ class Standing:
             return "no case fits" if self.plan.unfit else "no case had a certificate that holds"
         if not fitting:
             return "no case could be measured" if self.set_aside else "every case ran out of memory"
+        if self.plan.shard is not None:
+            spent = f"the time budget of {settings.budget_s:g} s was spent"
+            return spent if self.out_of_time else "every match of the shard was measured"
         precise = sum(all(map(self._target.reached, self._asked_first(case))) for case in fitting)
         target = f"known within {100 * settings.within:g} %"
         which = " that could be measured" if self.set_aside else " that fits into memory"

@@ -35,8 +35,13 @@ def columns(*, threads: int, passed: Sequence[str] = ()) -> dict[str, Any]:
         **_gpus(),
         **_software(),
         "environment_json": json.dumps(recorded(os.environ, threads=threads, passed=passed)),
-        **_git(Path(harness.__file__).parent),
+        **checkout(),
     }
+
+
+def checkout() -> dict[str, Any]:
+    """Commit and state of the checkout that the harness runs from, or the reason why they are null."""
+    return _git(Path(harness.__file__).parent)
 
 
 def _machine() -> dict[str, Any]:

@@ -33,6 +33,7 @@ from harness.sessions.proven import Proven, wanted_of
 from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Match, Plan, plan
+from harness.settings.sharding import Shard
 from harness.store.frames import Frames
 from harness.store.holding import held
 from harness.store.reader import read, read_attempts
@@ -62,8 +63,10 @@ class Run:
     drawn: Drawn
 
 
-def prepare(settings: Settings, reporter: Reporter) -> Plan:
+def prepare(settings: Settings, reporter: Reporter, shard: Shard | None = None) -> Plan:
     """Refuse, before any work, whatever cannot be carried out as asked; say what became of DEVICE=auto.
+
+    With `shard` it is that part of what the settings ask for.
 
     Raises:
         UsageError: an option, a framework, a device or a folder that cannot be used.
@@ -75,7 +78,7 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     with scratch.folder():
         pass
     devices = probing.settle(settings.frameworks, settings.device, reporter, settings.pass_env)
-    return plan(replace(settings, device=devices))
+    return replace(plan(replace(settings, device=devices)), shard=shard)
 
 
 def fitting(planned: Plan, unfinished: Unfinished | None = None) -> Plan:
@@ -205,7 +208,7 @@ def _opened(planned: Plan, matches: Sequence[Match], proofs: pd.DataFrame, comma
     settings = planned.settings
     trials = None if planned.best else sum(len(match.contenders) for match in matches)
     return {
-        **rows.opening_row(settings, command, trials_planned=trials),
+        **rows.opening_row(settings, command, trials_planned=trials, shard=planned.shard),
         "certificate_ids": list(proofs["certificate_id"]),
         **footprint.columns(settings.frameworks, settings.device, settings.pass_env),
     }

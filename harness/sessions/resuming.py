@@ -16,6 +16,7 @@ from harness.errors import NotResumable, ResultsUnusable
 from harness.measure import provenance
 from harness.settings.config import Settings, restored
 from harness.settings.grid import Match, Plan
+from harness.settings.sharding import Shard
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured
 from harness.store.holding import is_held
@@ -49,6 +50,13 @@ class Unfinished:
     def wall_s(self) -> float:
         """What earlier sittings took; of one that was killed, what its matches did."""
         return float(self.run["wall_s"] or self.measured.spent_s)
+
+    @property
+    def shard(self) -> Shard | None:
+        """The part of a plan that it measures, if it is one."""
+        if self.run["plan_id"] is None:
+            return None
+        return Shard(plan_id=self.run["plan_id"], number=self.run["shard"], of=self.run["shards"])
 
     @property
     def is_finished(self) -> bool:

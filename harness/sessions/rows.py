@@ -14,17 +14,23 @@ from harness.engine.ending import Outcome
 from harness.errors import NotStored
 from harness.measure import host, provenance
 from harness.settings.config import Settings
+from harness.settings.sharding import Shard
 from harness.store.writer import Store
 from harness.work.records import RunStatus
 from harness.work.workload import Dataset
 
 
-def opening_row(settings: Settings, command: str, *, trials_planned: int | None) -> dict[str, Any]:
-    """A run's row as it is written before anything is measured."""
+def opening_row(
+    settings: Settings, command: str, *, trials_planned: int | None, shard: Shard | None = None
+) -> dict[str, Any]:
+    """A run's row as it is written before anything is measured; of a shard its name is known before."""
     now = datetime.now(UTC)
     return {
         **provenance.columns(threads=settings.threads, passed=settings.pass_env),
-        "run_id": f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        "run_id": shard.run_id if shard else new_id(),
+        "plan_id": shard.plan_id if shard else None,
+        "shard": shard.number if shard else None,
+        "shards": shard.of if shard else None,
         "status": RunStatus.RUNNING,
         "started_at": now,
         "command": command,
@@ -34,6 +40,11 @@ def opening_row(settings: Settings, command: str, *, trials_planned: int | None)
         "threads": settings.threads,
         "config_json": json.dumps(asdict(settings), default=str, sort_keys=True),
     }
+
+
+def new_id() -> str:
+    """The name of a run, or of a plan for several hosts; those of earlier ones sort before it."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 def resumed_row(run: Mapping[str, Any]) -> dict[str, Any]:

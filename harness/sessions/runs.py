@@ -22,6 +22,7 @@ from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
 from harness.settings.parsing import choice
 from harness.store.inspection import Found, inspect
+from harness.store.merging import Brought, bring
 from harness.store.portable import SECTION, unpack
 from harness.store.reader import chosen, read, read_named, read_trials
 from harness.store.writer import Store
@@ -128,12 +129,19 @@ def check(results: Path) -> list[Found]:
         raise ResultsUnusable(f"RESULTS={results}: cannot be mended ({error.strerror or error})") from error
 
 
-def bring_in(file: Path, results: Path) -> str:
-    """The run that the pytest suite left in a JSON file, into a results folder; its identifier.
+def bring_in(source: Path, results: Path) -> list[Brought]:
+    """Bring in the runs of another results folder, or the one that the pytest suite left in a JSON file.
 
     Raises:
-        ResultsUnusable: no such file, one that holds no run, or a run that is there already.
+        ResultsUnusable: no such file, one that holds no run, or a run of the suite that is there already; and
+            what `merging.bring` raises.
     """
+    if source.is_dir():
+        return bring(source, results)
+    return [Brought(run_id=_unpacked(source, results), says=f"in {results}")]
+
+
+def _unpacked(file: Path, results: Path) -> str:
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -14,6 +14,7 @@ from harness.frameworks import registry
 from harness.frameworks.record import Place
 from harness.settings.config import Settings
 from harness.settings.presets import FRAMEWORKS
+from harness.settings.sharding import Shard
 from harness.work.contender import Contender
 from harness.work.listings import listed
 from harness.work.program import Update
@@ -114,13 +115,15 @@ class Plan:
     """What a run will do: every case and one control, up to `replicates` times each.
 
     In mode `best` a case is that of the frameworks' usual loops, and `refused` are its ways that have no
-    certificate. `unfit` are cases that were asked for and are not measured, each with the reason.
+    certificate. `unfit` are cases that were asked for and are not measured, each with the reason. With
+    `shard` it is one host's part of a plan for several.
     """
 
     settings: Settings
     cases: tuple[Case, ...]
     refused: frozenset[Contender] = frozenset()
     unfit: tuple[tuple[Case, str], ...] = ()
+    shard: Shard | None = None
 
     @property
     def best(self) -> bool:
@@ -141,9 +144,11 @@ class Plan:
     def rivalled(self, judged: int) -> tuple[Case, ...]:
         """The cases of which each framework's best is asked beside what is asked, of `judged` replicates.
 
-        Their loops have rivals, other ways of one framework or of both.
+        Their loops have rivals, other ways of one framework or of both. On several hosts none is: each would
+        choose for itself.
         """
-        if self.best or not self.settings.at_best or self.settings.replicates < judged:
+        asks = self.settings.at_best and self.settings.replicates >= judged
+        if self.shard is not None or self.best or not asks:
             return ()
         loops = len(self.settings.frameworks)
         return tuple(case for case in self.cases if case.way == USUAL and len(self.ways(case)) > loops)
@@ -158,6 +163,11 @@ class Plan:
         )
 
     def matches(self, judged: int, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
+        """The matches, those of a shard if it is one, in their order; see `_every_match`."""
+        every = self._every_match(judged, of)
+        return every if self.shard is None else self.shard.deal(every)
+
+    def _every_match(self, judged: int, of: Callable[[Case, int], Match] | None) -> Iterator[Match]:
         """All matches: the first case is taken to `judged` replicates, so that a run has an answer soon.
 
         The others follow replicate by replicate, cases and every other time a control in random order, so a

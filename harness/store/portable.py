@@ -59,14 +59,23 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> str:
         raise ResultsUnusable("what it holds is no run of this project (a name that is none)")
     if (folder / "runs" / f"{run_id}.parquet").exists():
         raise ResultsUnusable(f"run {run_id}: is in {folder} already; nothing was brought in")
-    (folder / certificates.FOLDER).mkdir(parents=True, exist_ok=True)
-    for certificate_id in names:
+    put(run_id, {**tables, certificates.FOLDER: findings}, folder)
+    return run_id
+
+
+def put(run_id: str, tables: Mapping[str, pa.Table], folder: Path) -> None:
+    """Write a run's tables (`tables.read_tables`) into a results folder, in place of what there is of it.
+
+    Raises:
+        NotStored: one cannot be written.
+    """
+    findings = tables[certificates.FOLDER]
+    for certificate_id in findings.column("certificate_id").unique().to_pylist():
         mine = pc.equal(findings.column("certificate_id"), certificate_id)
         place(findings.filter(mine), folder / certificates.FOLDER / f"{certificate_id}.parquet")
     # The run last: what is listed is whole.
     for name in ("rounds", "trials", "runs"):
         place(tables[name], folder / name / f"{run_id}.parquet")
-    return run_id
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from harness.errors import ResultsUnusable
+from harness.settings.sharding import run_prefix
 from harness.store import migration
 from harness.store.frames import Frames
 from harness.store.holding import is_held
@@ -44,7 +45,7 @@ def run_ids(folder: Path) -> list[str]:
 
 
 def chosen(folder: Path, wanted: Sequence[str]) -> list[str]:
-    """Identifiers of the runs that `wanted` names (see `read`), each once.
+    """Identifiers of the runs that `wanted` names (see `read`), each once; a plan's name those of its shards.
 
     Raises:
         ResultsUnusable: a folder without runs, or a name that is none of its runs.
@@ -58,6 +59,8 @@ def chosen(folder: Path, wanted: Sequence[str]) -> list[str]:
             ids.append(counted_back(name, known, folder))
         elif name in known:
             ids.append(name)
+        elif of_plan := [one for one in known if one.startswith(run_prefix(name))]:
+            ids += of_plan
         else:
             held = ", ".join(known[-_MOST_NAMED:])
             raise ResultsUnusable(

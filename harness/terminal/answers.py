@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
 from harness.store.inspection import Found
+from harness.store.merging import Brought
 from harness.terminal.console import answering, following
 from harness.work.records import RunStatus
 from harness.work.workload import Dataset
@@ -167,7 +169,19 @@ def show_inspection(results: Path, found: Sequence[Found]) -> None:
         answering().print(f"{escape(str(results))}: nothing that was measured is lost, double or unreadable")
 
 
-def show_imported(run_id: str, results: Path) -> None:
+def show_brought(brought: Sequence[Brought]) -> None:
+    for one in brought:
+        name = escape(one.run_id)
+        answering().print(
+            f"run {name}: {escape(one.says)}; `harness report {name}` draws its page", soft_wrap=True
+        )
+
+
+def show_plan(paths: Sequence[Path]) -> None:
+    """The files of a plan for several hosts, and what is to be done with each."""
+    example = shlex.quote(str(paths[0]))
     answering().print(
-        f"run {escape(run_id)}: in {escape(str(results))}; `harness report {escape(run_id)}` draws its page"
+        f"{len(paths)} shard{'s' * (len(paths) != 1)} in {escape(str(paths[0].parent))}; on a host each: "
+        f"`harness run-shard {escape(example)} --output FOLDER`, and then `harness import FOLDER...`",
+        soft_wrap=True,
     )

@@ -53,6 +53,7 @@ MAY_EXIT = {
     "harness.cli.explain",
     "harness.cli.measure",
     "harness.cli.results",
+    "harness.cli.running",
     "harness.cli.selfcheck",
     "harness.data.torchvision_download",
     "harness.frameworks.pytorch.compiling",

@@ -13,8 +13,9 @@ from harness.report import words
 from harness.settings.presets import DEFAULTS
 from harness.work.records import RunStatus
 
-# The command whose runs can go on.
+# The command that goes on with a run, and those whose runs can go on.
 _BENCH: Final = "harness bench"
+_CAN_GO_ON: Final = (_BENCH, "harness run-shard")
 
 
 def unfinished(runs: pd.DataFrame) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def _did_not_finish(run: pd.Series) -> str:
     because = words.plain(run["stopped_because"] or "it was ended from outside")
     there = run["trials_ok"] + run["trials_failed"]
     of_all = "" if pd.isna(run["trials_planned"]) else f" of at most {words.count(run['trials_planned'])}"
-    is_bench = str(run["command"]).startswith(_BENCH)
+    is_bench = str(run["command"]).startswith(_CAN_GO_ON)
     goes_on = f"; `{resuming(run_id, _folder(run))}` goes on" if is_bench else ""
     return f"Run {run_id} did not finish ({because}): {words.count(there)}{of_all} trials are there{goes_on}."
 

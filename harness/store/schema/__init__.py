@@ -21,7 +21,8 @@ History of `SCHEMA_VERSION`:
         how much of a run was timed
     7   which cores the contenders of a match shared; what workers lose beside others
     8   the plan of a run, the paces by which its rounds were cut, and when it went on after an interruption
-    9   the hidden layers of the network, which until then were one of 128 units
+    9   the hidden layers of the network, which until then were one of 128 units; which part
+        of a plan for several hosts a run has measured
 """
 
 from typing import Final

@@ -172,7 +172,8 @@ REPEATED: Final = (
 # One row a run: where, with what and how it was measured. Of `wall_s`, which begins when the certificates are
 # there, `timed_s` are rounds that tell a speed. `status` is running, finished, interrupted or failed (the
 # disk was full). One that says running and that nobody measures is read as abandoned (`store.reader`).
-# `resumed_at` are the times at which an unfinished run went on.
+# `resumed_at` are the times at which an unfinished run went on. Of a plan for several hosts a run is a part:
+# `shard`, from 1, of `shards`.
 RUNS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),
@@ -181,6 +182,9 @@ RUNS: Final = pa.schema(
         ("started_at", TIME),
         ("finished_at", TIME),
         ("resumed_at", pa.list_(TIME)),
+        ("plan_id", pa.string()),
+        ("shard", pa.int32()),
+        ("shards", pa.int32()),
         ("wall_s", pa.float64()),
         ("timed_s", pa.float64()),
         ("command", pa.string()),

@@ -1,0 +1,124 @@
+"""A plan for several hosts: a file for each, one of which is measured here, and all brought together.
+
+No engine is needed for that: whatever starts `harness run-shard` on a host and brings back its folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+from harness import __version__
+from harness.analysis.statistics import MIN_REPLICATES
+from harness.errors import BadOption, ResultsUnusable
+from harness.measure import provenance
+from harness.sessions import rows
+from harness.settings.config import Settings, restored
+from harness.settings.grid import Plan, plan
+from harness.settings.sharding import Shard
+from harness.store.naming import is_plain
+
+# The version of the file, under the key that tells it from any other JSON.
+_KEY: Final = "evenmatch_shard"
+_FORMAT: Final = 1
+
+# What has to be the same where a plan was made and where it is carried out: else it is dealt otherwise.
+_SAME: Final = ("harness_version", "git_commit")
+
+_REPORTS: Final = "reports"
+
+MOST_SHARDS: Final = 10_000
+
+
+def write_plan(settings: Settings, shards: int, output: Path) -> list[Path]:
+    """Write a file a shard into a folder, which has none yet; devices are settled where they are measured.
+
+    Raises:
+        BadOption: more shards than there are matches, or all ways of a framework to meet.
+        ResultsUnusable: a folder that holds a plan, or that cannot be written.
+    """
+    whole = plan(settings)
+    if whole.best:
+        raise BadOption("MODE", "best", "a mode that a framework runs: each host would choose for itself")
+    plan_id = rows.new_id()
+    parts = [Shard(plan_id=plan_id, number=number, of=shards) for number in range(1, shards + 1)]
+    matches = [_matches(whole, one) for one in parts]
+    if not all(matches):
+        most = sum(map(bool, matches))
+        raise BadOption("SHARDS", shards, f"1 to {most}: a shard has whole matches, and the plan no more")
+    if any(output.glob("*.json")):
+        raise ResultsUnusable(f"OUTPUT={output}: holds a plan already; use another folder")
+    paths = [output / f"{one.number:0{len(str(shards))}d}.json" for one in parts]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for one, planned, path in zip(parts, matches, paths, strict=True):
+            path.write_text(json.dumps(_told(one, settings, planned), indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ResultsUnusable(f"OUTPUT={output}: cannot be written ({error.strerror or error})") from error
+    return paths
+
+
+def read_shard(path: Path, output: Path) -> tuple[Shard, Settings]:
+    """A shard and the settings of its plan, results and page in `output`.
+
+    Raises:
+        ResultsUnusable: a file that is no shard's, or of another version or commit.
+        BadOption: settings that are not allowed here, such as more threads than there are cores.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ResultsUnusable(f"FILE={path}: cannot be read ({error})") from error
+    if not isinstance(told, dict) or told.get(_KEY) != _FORMAT:
+        raise ResultsUnusable(f"FILE={path}: is no shard of this version; `harness plan` writes them")
+    _require_same(path, told)
+    try:
+        shard = Shard(plan_id=told["plan_id"], number=told["shard"], of=told["shards"])
+        settings = restored(told["config"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ResultsUnusable(f"FILE={path}: is no shard of this version ({error!r})") from error
+    numbers = (shard.number, shard.of)
+    sound = all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
+    if not (is_plain(shard.plan_id) and sound and 1 <= shard.number <= shard.of):
+        raise ResultsUnusable(
+            f"FILE={path}: is no shard of this version (shard {shard.number!r} of {shard.of!r})"
+        )
+    return shard, replace(settings, results=output, reports=output / _REPORTS)
+
+
+def is_begun(shard: Shard, output: Path) -> bool:
+    """Whether a folder has a run of the shard already, which is to go on."""
+    return (output / "runs" / f"{shard.run_id}.parquet").is_file()
+
+
+def _require_same(path: Path, told: dict[str, Any]) -> None:
+    here = _version()
+    for name in _SAME:
+        if told.get(name) != here[name]:
+            raise ResultsUnusable(
+                f"FILE={path}: planned with {name} {told.get(name)}, and here it is {here[name]}; "
+                "use the same"
+            )
+
+
+def _version() -> dict[str, str | None]:
+    return {"harness_version": __version__, "git_commit": provenance.checkout()["git_commit"]}
+
+
+def _matches(whole: Plan, shard: Shard) -> list[str]:
+    return [match.id for match in replace(whole, shard=shard).matches(MIN_REPLICATES)]
+
+
+def _told(shard: Shard, settings: Settings, matches: list[str]) -> dict[str, Any]:
+    """A shard's file: `matches` are for whoever reads it, as devices are not settled yet."""
+    return {
+        _KEY: _FORMAT,
+        "plan_id": shard.plan_id,
+        "shard": shard.number,
+        "shards": shard.of,
+        **_version(),
+        "config": json.loads(json.dumps(asdict(settings), default=str)),
+        "matches": matches,
+    }

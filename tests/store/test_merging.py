@@ -1,0 +1,104 @@
+"""Runs of other hosts are brought in whole, each once; of two attempts the one that measured more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from harness.errors import ResultsUnusable
+from harness.store.holding import held
+from harness.store.inspection import inspect
+from harness.store.merging import bring
+from harness.store.reader import read
+from harness.store.writer import Store
+from harness.work.records import INTERRUPTED, Failure
+from tests.store.test_writer import trial
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Makes the results folder of a host that has measured so many matches of a shard."""
+
+    def make(name, matches, *, run_id="p-s0001", status="finished", gathered=True, cut_short=False):
+        store = Store(tmp_path / name)
+        store.prepare()
+        store.save_run({"run_id": run_id, "status": status, "hostname": name, "plan_id": "p"})
+        for number in range(matches):
+            match = f"{run_id}-m{number}"
+            failed = Failure(kind=INTERRUPTED, reason="Ctrl-C") if cut_short and not number else None
+            one = replace(trial(), run_id=run_id, match_id=match, trial_id=f"{match}-0", failure=failed)
+            store.save_match([one, replace(one, seat=1, trial_id=f"{match}-1")])
+        if gathered:
+            store.gather(run_id)
+        return store.folder
+
+    return make
+
+
+def hosts_and_trials(folder):
+    frames = read(folder, ["all"])
+    assert frames.trials["trial_id"].is_unique
+    assert [one.says for one in inspect(folder) if one.is_harm] == []
+    return list(frames.runs["hostname"]), len(frames.trials)
+
+
+@pytest.mark.parametrize("gathered", [True, False])
+def test_shards_of_two_hosts_become_two_runs_of_one_results_folder(host, tmp_path, gathered):
+    one = host("one", 3, gathered=gathered)
+    other = host("other", 2, run_id="p-s0002", gathered=gathered)
+    brought = [*bring(one, tmp_path / "all"), *bring(other, tmp_path / "all")]
+    assert [said.says for said in brought] == ["brought in, 3 matches", "brought in, 2 matches"]
+    assert hosts_and_trials(tmp_path / "all") == (["one", "other"], 10)
+    assert len(pd.read_parquet(tmp_path / "all" / "trials")) == 10
+
+
+def test_bringing_it_in_again_changes_nothing(host, tmp_path):
+    one = host("one", 3)
+    bring(one, tmp_path / "all")
+    (again,) = bring(one, tmp_path / "all")
+    assert again.says == "is here already, with 3 matches; nothing was changed"
+    assert hosts_and_trials(tmp_path / "all") == (["one"], 6)
+
+
+@pytest.mark.parametrize("first_gathered", [True, False])
+def test_of_two_hosts_with_one_shard_the_attempt_with_more_counts_alone(host, tmp_path, first_gathered):
+    dead = host("dead", 2, status="running", gathered=first_gathered)
+    whole = host("whole", 4)
+    for order in ([dead, whole], [whole, dead]):
+        target = tmp_path / f"all-{order[0].name}"
+        for folder in order:
+            bring(folder, target)
+        assert hosts_and_trials(target) == (["whole"], 8)
+
+
+def test_an_attempt_that_went_on_takes_the_place_of_its_beginning(host, tmp_path):
+    bring(host("one", 3, status="interrupted", cut_short=True), tmp_path / "all")
+    (said,) = bring(host("later", 3), tmp_path / "all")
+    assert said.says == "brought in, 3 matches, in place of an attempt with 2"
+    assert hosts_and_trials(tmp_path / "all") == (["later"], 6)
+
+
+def test_one_that_finished_counts_before_one_that_did_not_with_as_many_matches(host, tmp_path):
+    bring(host("one", 3, status="interrupted"), tmp_path / "all")
+    bring(host("two", 3), tmp_path / "all")
+    assert hosts_and_trials(tmp_path / "all") == (["two"], 6)
+
+
+def test_what_is_being_measured_is_not_brought_in(host, tmp_path):
+    one = host("one", 1)
+    with held(one, "p-s0001"), pytest.raises(ResultsUnusable, match="is being measured"):
+        bring(one, tmp_path / "all")
+
+
+def test_a_folder_without_runs_is_refused_by_name(tmp_path):
+    with pytest.raises(ResultsUnusable, match="empty: holds no runs"):
+        bring(tmp_path / "empty", tmp_path / "all")
+
+
+def test_a_plans_name_means_the_runs_of_all_its_shards(host, tmp_path):
+    for number in (1, 2):
+        bring(host(f"h{number}", 1, run_id=f"p-s000{number}"), tmp_path / "all")
+    bring(host("alone", 1, run_id="q"), tmp_path / "all")
+    assert set(read(tmp_path / "all", ["p"]).runs["run_id"]) == {"p-s0001", "p-s0002"}
