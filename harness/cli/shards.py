@@ -93,8 +93,8 @@ def plan(
     from harness.terminal.answers import show_plan  # noqa: PLC0415
 
     wanted = parsing.whole("SHARDS", shards, least=1, most=sharding.MOST_SHARDS)
-    paths = sharding.write_plan(settings_from(given), wanted, parsing.path("OUTPUT", output))
-    show_plan(paths)
+    plan_id, paths = sharding.write_plan(settings_from(given), wanted, parsing.path("OUTPUT", output))
+    show_plan(plan_id, paths)
 
 
 def run_shard(

@@ -32,8 +32,10 @@ _REPORTS: Final = "reports"
 MOST_SHARDS: Final = 10_000
 
 
-def write_plan(settings: Settings, shards: int, output: Path) -> list[Path]:
-    """Write a file a shard into a folder, which has none yet; devices are settled where they are measured.
+def write_plan(settings: Settings, shards: int, output: Path) -> tuple[str, list[Path]]:
+    """Write a file a shard into a folder, which has none yet; the plan's name, and the files.
+
+    Devices are settled where they are measured.
 
     Raises:
         BadOption: more shards than there are matches, or all ways of a framework to meet.
@@ -57,7 +59,7 @@ def write_plan(settings: Settings, shards: int, output: Path) -> list[Path]:
             path.write_text(json.dumps(_told(one, settings, planned), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ResultsUnusable(f"OUTPUT={output}: cannot be written ({error.strerror or error})") from error
-    return paths
+    return plan_id, paths
 
 
 def read_shard(path: Path, output: Path) -> tuple[Shard, Settings]:

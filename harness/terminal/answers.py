@@ -177,11 +177,12 @@ def show_brought(brought: Sequence[Brought]) -> None:
         )
 
 
-def show_plan(paths: Sequence[Path]) -> None:
+def show_plan(plan_id: str, paths: Sequence[Path]) -> None:
     """The files of a plan for several hosts, and what is to be done with each."""
-    example = shlex.quote(str(paths[0]))
+    example = escape(shlex.quote(str(paths[0])))
     answering().print(
-        f"{len(paths)} shard{'s' * (len(paths) != 1)} in {escape(str(paths[0].parent))}; on a host each: "
-        f"`harness run-shard {escape(example)} --output FOLDER`, and then `harness import FOLDER...`",
+        f"plan {plan_id}: {len(paths)} shard{'s' * (len(paths) != 1)} in {escape(str(paths[0].parent))}; on "
+        f"a host each: `harness run-shard {example} --output FOLDER`, then `harness import FOLDER...` and "
+        f"`harness report {plan_id}`",
         soft_wrap=True,
     )
