@@ -6,6 +6,7 @@ import statistics
 from contextlib import ExitStack
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from harness.engine.process import WorkerProcess
@@ -231,6 +232,14 @@ def test_mixed_precision_is_alike_in_both_and_learns(started, mode, precision, c
     assert losses[1] < losses[0]
     assert losses[3] < losses[2]
     assert losses[1] == pytest.approx(losses[3], rel=0.15)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_worker_loads_nothing_of_what_the_harness_draws_and_reckons_with(trials, lasting_worker, framework):
+    trials(framework, Mode.IDIOMATIC)
+    loaded = {one.path for one in psutil.Process(lasting_worker(framework).pid).memory_maps()}
+    assert any(f"/{framework.removeprefix('py')}/" in path for path in loaded)
+    assert not [path for path in loaded if "/matplotlib/" in path or "/pandas/" in path]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Final
 
+from harness.frameworks.tensorflow import spared  # noqa: F401  # isort: skip  (before TensorFlow)
 import tensorflow as tf
 
 from harness.errors import DeviceUnavailable
