@@ -142,8 +142,9 @@ def test_a_variable_that_cannot_be_passed_is_one_line_and_status_2(harness, comm
 
 def test_what_is_passed_is_on_record(harness, tmp_path, synthetic_root):
     done = harness(
-        "bench", "--dataset", "synthetic", "--batch-size", "100", "--replicates", "1", "--epochs", "1",
-        "--allow-mismatch", "--pass-env", "XLA_FLAGS", "--pass-env", "KMP_BLOCKTIME",
+        "bench", "--dataset", "synthetic", "--train-samples", "1000", "--batch-size", "100",
+        "--replicates", "1", "--epochs", "1", "--allow-mismatch",
+        "--pass-env", "XLA_FLAGS", "--pass-env", "KMP_BLOCKTIME",
         XDG_CACHE_HOME=str(synthetic_root.parent), XLA_FLAGS="--xla_cpu_enable_fast_math=false",
         KMP_BLOCKTIME="0", KMP_AFFINITY="disabled",
     )  # fmt: skip

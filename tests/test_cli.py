@@ -16,6 +16,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+# Scripted workers read what they are to train on: so little of it as a test can do with.
+SMALL = ("--dataset", "synthetic", "--train-samples", "1000", "--batch-size", "100")
+
 
 @pytest.fixture
 def harness(commands, tmp_path):
@@ -117,19 +120,7 @@ def test_a_run_from_options_to_page(harness, tmp_path, synthetic_root):
         "tensorflow": {"train_s": 0.02},
         "pytorch": {"train_s": 0.04, "events": {"train 1": "chatter"}},
     }
-    asked = (
-        "--batch-size",
-        "100",
-        "--epochs",
-        "2",
-        "--replicates",
-        "5",
-        "--dataset",
-        "synthetic",
-        "--allow-mismatch",
-        "--at-best",
-        "no",
-    )
+    asked = (*SMALL, "--epochs", "2", "--replicates", "5", "--allow-mismatch", "--at-best", "no")
     done = harness("bench", *asked, scripts=scripts, XDG_CACHE_HOME=str(synthetic_root.parent))
     assert done.returncode == 0, done.stderr
     assert "no verdict at batch 100" in done.stdout
@@ -167,7 +158,7 @@ def test_a_run_that_is_told_to_end_is_marked_and_drawn_and_leaves_nothing_behind
     adapters = {
         f"EVENMATCH_ADAPTER_{name}": "harness.frameworks.scripted" for name in ("TENSORFLOW", "PYTORCH")
     }
-    asked = ("--dataset", "synthetic", "--batch-size", "100", "--epochs", "50", "--allow-mismatch")
+    asked = (*SMALL, "--epochs", "50", "--allow-mismatch")
     with subprocess.Popen(
         [sys.executable, "-m", "harness", "bench", *asked],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -198,8 +189,8 @@ def test_a_page_that_cannot_be_written_is_one_line_after_the_answer_and_status_1
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "figures").write_text("a file in the way")
     done = harness(
-        "bench", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
-        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        "bench", *SMALL, "--replicates", "1", "--epochs", "1", "--allow-mismatch",
+        scripts={"tensorflow": {}, "pytorch": {}},
         XDG_CACHE_HOME=str(synthetic_root.parent),
     )  # fmt: skip
     assert done.returncode == 1
@@ -215,8 +206,8 @@ def test_a_page_that_cannot_be_written_is_one_line_after_the_answer_and_status_1
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_standard_output_without_utf_8_degrades(harness, synthetic_root, encoding):
     done = harness(
-        "bench", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
-        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        "bench", *SMALL, "--replicates", "1", "--epochs", "1", "--allow-mismatch",
+        scripts={"tensorflow": {}, "pytorch": {}},
         XDG_CACHE_HOME=str(synthetic_root.parent), PYTHONIOENCODING=encoding,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -227,8 +218,8 @@ def test_a_standard_output_without_utf_8_degrades(harness, synthetic_root, encod
 @pytest.mark.slow
 def test_for_machines_the_answer_is_json_and_all_that_stands_on_standard_output(harness, synthetic_root):
     done = harness(
-        "bench", "--json", "--replicates", "1", "--batch-size", "100", "--epochs", "1",
-        "--dataset", "synthetic", "--allow-mismatch", scripts={"tensorflow": {}, "pytorch": {}},
+        "bench", "--json", *SMALL, "--replicates", "1", "--epochs", "1", "--allow-mismatch",
+        scripts={"tensorflow": {}, "pytorch": {}},
         XDG_CACHE_HOME=str(synthetic_root.parent),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -247,7 +238,7 @@ def test_a_run_in_which_nothing_worked_still_keeps_its_rows_and_ends_with_1(
 ):
     broken = {"events": {"start": "raise"}}
     done = harness(
-        "bench", "--replicates", "1", "--batch-size", "100", "--dataset", "synthetic", "--allow-mismatch",
+        "bench", *SMALL, "--replicates", "1", "--allow-mismatch",
         scripts={"tensorflow": broken, "pytorch": broken}, XDG_CACHE_HOME=str(synthetic_root.parent),
     )  # fmt: skip
     assert done.returncode == 1
@@ -265,15 +256,14 @@ def test_doctor_names_what_is_there_and_what_a_missing_thing_disables(harness):
 
 @pytest.mark.slow
 def test_without_a_certificate_nothing_is_measured_and_the_status_is_3(harness, tmp_path, synthetic_root):
-    asked = ("--batch-size", "100", "--dataset", "synthetic")
     done = harness(
-        "bench", *asked, scripts={"tensorflow": {}, "pytorch": {}}, XDG_CACHE_HOME=str(synthetic_root.parent)
+        "bench", *SMALL, scripts={"tensorflow": {}, "pytorch": {}}, XDG_CACHE_HOME=str(synthetic_root.parent)
     )
     assert done.returncode == 3, done.stderr
     assert "certificate failed" in done.stderr
     assert not list((tmp_path / "results" / "trials").iterdir())
     assert "Not measured" in (tmp_path / "reports" / "summary.html").read_text()
-    again = harness("parity", *asked, scripts={"tensorflow": {}}, XDG_CACHE_HOME=str(synthetic_root.parent))
+    again = harness("parity", *SMALL, scripts={"tensorflow": {}}, XDG_CACHE_HOME=str(synthetic_root.parent))
     assert again.returncode == 3
     assert "evidence" in again.stdout
 
@@ -284,7 +274,7 @@ def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
 ):
     full = {"events": {"start": "memory"}}
     done = harness(
-        "bench", "--replicates", "3", "--batch-size", "100", "--dataset", "synthetic",
+        "bench", *SMALL, "--replicates", "3",
         scripts={"tensorflow": full, "pytorch": full}, XDG_CACHE_HOME=str(synthetic_root.parent),
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
@@ -368,6 +358,6 @@ def test_an_explanation_from_options_to_page_and_onto_the_next_runs_page(harness
     assert "Why two programs differ" in page
     assert "harness explain" in page
     assert len(list((tmp_path / "results" / "explanations" / "changes").iterdir())) == 4
-    work = ("--dataset", "synthetic", "--batch-size", "100", "--replicates", "1", "--allow-mismatch")
+    work = (*SMALL, "--replicates", "1", "--allow-mismatch")
     assert harness("bench", *work, **where).returncode == 0
     assert "Why two programs differ" in (tmp_path / "reports" / "summary.html").read_text()
