@@ -74,6 +74,8 @@ if __name__ == "__main__":
     clocks._ENERGY_S = 2.5  # of less, a turn tells no energy
     if not planted:
         speed.PAUSE_BOUND = 0.4  # a test's machine may be busy
+    # As in `test_steps.brief`.
+    speed._ROUND_S, speed.PAUSES_S = 0.05, (0.0, 0.005, 0.05, 0.25)
     # What a round of this process costs is another test's subject.
     speed._watch = lambda workers: {}
     conditions = CheckConditions(

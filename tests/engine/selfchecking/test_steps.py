@@ -61,11 +61,19 @@ def found(conditions, *names, budget_s=600.0):
     return [one.outcome for one in check(steps, conditions, Watcher(), budget_s=budget_s)]
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Half as long rounds and pauses: those of scripted frameworks are slept through to the millisecond."""
+    monkeypatch.setattr(speed, "_ROUND_S", 0.05)
+    monkeypatch.setattr(speed, "PAUSES_S", (0.0, 0.005, 0.05, 0.25))
+
+
 def one_framework(conditions):
     return replace(conditions, frameworks=("pytorch",))
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize("name", ["installed", "memory", "shortage", "ways", "pauses", "paired"])
 def test_a_step_passes_where_nothing_is_wrong(conditions, acting, monkeypatch, name):
     # A test's machine may be busy, and how well a quiet one is resolved is not this test's subject.
@@ -78,6 +86,7 @@ def test_a_step_passes_where_nothing_is_wrong(conditions, acting, monkeypatch, n
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize(
     ("name", "fault", "said"),
     [
@@ -89,7 +98,7 @@ def test_a_step_passes_where_nothing_is_wrong(conditions, acting, monkeypatch, n
         ("shortage", "says it in other words", "told as 'raised', not as out of memory"),
         ("shortage", "leaves a process", "1 of its processes outlived it"),
         ("ways", "another loss", "differ by 0.1 at most"),
-        ("pauses", "tires in a pause", "a pause of 500 ms changes a round's time by +"),
+        ("pauses", "tires in a pause", "a pause of 250 ms changes a round's time by +"),
         ("paired", "minds its partner", "pytorch: a partner changes a round's time by +"),
     ],
 )
