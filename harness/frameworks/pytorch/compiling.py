@@ -14,9 +14,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-from torch._inductor import cpp_builder
-
 from harness.frameworks.record import Place
 
 _LAUNCHER = """
@@ -39,6 +36,8 @@ def main(place: Place) -> None:
 
 
 def _on_cpu() -> str:
+    from torch._inductor import cpp_builder  # noqa: PLC0415  (as `_on_gpu` has it)
+
     _compile("cpu")
     compiler: str = cpp_builder.get_cpp_compiler()
     return compiler
@@ -47,7 +46,8 @@ def _on_cpu() -> str:
 def _on_gpu() -> str:
     # What Triton has built elsewhere would be found again; the working folder is empty.
     os.environ["TRITON_CACHE_DIR"] = str(Path.cwd())
-    from triton.runtime import build  # noqa: PLC0415  (there is none without a GPU's wheels)
+    # There is none without a GPU's wheels; and what stands in its way is known before PyTorch is imported.
+    from triton.runtime import build  # noqa: PLC0415
 
     build.compile_module_from_src(_LAUNCHER, "launcher")
     _compile("cuda")
@@ -56,12 +56,10 @@ def _on_gpu() -> str:
 
 
 def _compile(device: str) -> None:
-    double = torch.compile(_double)
+    import torch  # noqa: PLC0415  (as `_on_gpu` has it)
+
+    double = torch.compile(lambda values: values * 2)
     assert double(torch.ones(8, device=device)).sum() == 2 * 8
-
-
-def _double(values: torch.Tensor) -> torch.Tensor:
-    return values * 2
 
 
 if __name__ == "__main__":
