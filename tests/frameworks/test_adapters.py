@@ -9,7 +9,6 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, WrongDevice
 from harness.settings.presets import FRAMEWORKS
@@ -90,8 +89,8 @@ def started(small_root, lasting_worker):
 
 
 @pytest.fixture
-def open_worker(synthetic_root, tmp_path):
-    """A function that starts a worker of its own for a trial."""
+def open_worker(synthetic_root, fork_servers, tmp_path):
+    """A function that starts a worker of its own for a trial, its framework imported once for all of them."""
     with ExitStack() as stack:
 
         def start(framework, mode, **of):
@@ -99,7 +98,7 @@ def open_worker(synthetic_root, tmp_path):
                 framework=framework, device="cpu", threads=1, compile_cache=tmp_path / "compiled"
             )
             log = tmp_path / f"{len(list(tmp_path.glob('*.log')))}.log"
-            worker = stack.enter_context(WorkerProcess(conditions, log))
+            worker = stack.enter_context(fork_servers.worker(framework, "cpu", conditions, log))
             spec = spec_of(framework, mode, synthetic_root, **of)
             worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
             return worker
