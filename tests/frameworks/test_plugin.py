@@ -76,7 +76,7 @@ def measured(harness, tmp_path_factory):
     folder = tmp_path_factory.mktemp("measured")
     said = harness(
         "bench", "--frameworks", "numpy,pytorch", "--dataset", "synthetic", "--train-samples", "1000",
-        "--batch-size", "100", "--epochs", "2", "--replicates", "5", "--budget", "3000", "--round", "0.01",
+        "--batch-size", "100", "--epochs", "2", "--replicates", "3", "--budget", "3000", "--round", "0.01",
         "--threads", "1", "--at-best", "no", "--results", folder / "results",
         "--reports", folder / "reports", "--json",
     )  # fmt: skip
@@ -100,7 +100,7 @@ def test_it_is_measured_in_turns_with_one_of_ours_and_judged(measured):
     assert (training["speed_of"], training["speed_over"]) == ("numpy", "pytorch")
     assert training["verdict"] in {"numpy faster", "pytorch faster", "equivalent", "inconclusive"}
     assert training["speed_ratio_low"] < training["speed_ratio"] < training["speed_ratio_high"]
-    assert training["replicates"] == training["numpy"]["replicates"] == training["pytorch"]["replicates"] == 5
+    assert training["replicates"] == training["numpy"]["replicates"] == training["pytorch"]["replicates"] == 3
     trials = pd.read_parquet(folder / "results" / "trials")
     assert set(trials.loc[trials["seat"] == 0, "framework"]) == {"numpy", "pytorch"}
     assert set(trials.loc[trials["role"] == "control", "framework"]) == {"numpy", "pytorch"}
