@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def synthetic_root(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def compile_cache(tmp_path_factory):
+    """Where workers of all of pytest's processes keep what they have compiled: whoever is first compiles it.
+
+    In a folder of its own each worker would have Inductor try out the compiler and build every kernel anew.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def small_root(tmp_path_factory):
     """A data root with a tenth of the test set, for processes that know of no more (`small_test_set.py`)."""
     root = tmp_path_factory.mktemp("small")
@@ -96,7 +109,7 @@ class LastingWorker(WorkerProcess):
 
 
 @pytest.fixture(scope="session")
-def lasting_worker(tmp_path_factory):
+def lasting_worker(tmp_path_factory, compile_cache):
     """A function that gives a framework's worker, ready to start another trial."""
     folder = tmp_path_factory.mktemp("lasting")
     with ExitStack() as stack:
@@ -104,7 +117,7 @@ def lasting_worker(tmp_path_factory):
         @cache
         def worker(framework, *more):
             conditions = environment(
-                framework=framework, device="cpu", threads=1, compile_cache=folder / "compiled"
+                framework=framework, device="cpu", threads=1, compile_cache=compile_cache
             )
             log = folder / f"{framework}{len(more)}.log"
             beside = {"PYTHONPATH": str(ROOT)}

@@ -36,7 +36,9 @@ def test_a_compiler_that_is_not_there_is_found_out_by_using_it(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_step_that_is_compiled_names_its_compiler():
+def test_a_step_that_is_compiled_names_its_compiler(monkeypatch, compile_cache):
+    made = probing.environment
+    monkeypatch.setattr(probing, "environment", lambda **of: made(**of | {"compile_cache": compile_cache}))
     answer = probing.tries("pytorch", COMPILING, "cpu")
     if not answer.usable:
         pytest.skip(f"nothing can be compiled here: {answer.said}")

@@ -40,7 +40,9 @@ class Watcher:
 
 
 @pytest.fixture
-def conditions(tmp_path, synthetic_root, fork_servers):
+def conditions(tmp_path, synthetic_root, fork_servers, compile_cache, monkeypatch):
+    made = proving.environment
+    monkeypatch.setattr(proving, "environment", lambda **of: made(**of | {"compile_cache": compile_cache}))
     logs = tmp_path / "logs"
     logs.mkdir()
     return ProofConditions(

@@ -35,10 +35,10 @@ def watching(work=WORK, mode=Mode.LOOP):
     return Watching(TrialSpec(framework="any", case=case, threads=1, data_root=""), adapter=None)
 
 
-def said_by(module, tmp_path, *arguments):
+def said_by(module, compile_cache, *arguments):
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
-        env=environment(framework="pytorch", device="cpu", threads=1, compile_cache=tmp_path),
+        env=environment(framework="pytorch", device="cpu", threads=1, compile_cache=compile_cache),
         capture_output=True,
         text=True,
         check=True,
@@ -166,7 +166,7 @@ FAULTS_TRIED = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_what_only_timed_trials_do_is_found(framework, tmp_path):
+def test_what_only_timed_trials_do_is_found(framework, compile_cache, tmp_path):
     own = "graph" if framework == TENSORFLOW else "loop-fused"
     ways = ("loop", "eager", "idiomatic", own)
     # The frameworks begin at different ways, so that most faults meet two of them.
@@ -179,7 +179,7 @@ def test_what_only_timed_trials_do_is_found(framework, tmp_path):
             asked.append(f"{fitting[number % len(fitting)]}:{fault}")
     honest = ways if framework == TENSORFLOW else (*ways, "loop-foreach")
     asked = [*(f"{way}:" for way in honest), *sorted(asked)]
-    tried = said_by("tests.worker.try_faults", tmp_path, framework, tmp_path, *asked)
+    tried = said_by("tests.worker.try_faults", compile_cache, framework, tmp_path, *asked)
     assert [f"{one['way']}:{one['fault']}" for one in tried] == asked
     assert [one["said"] for one in tried if not one["fault"] and one["kind"] is not None] == []
     assert [one for one in tried if one["fault"] and one["kind"] != OtherWork.kind] == []
@@ -187,8 +187,8 @@ def test_what_only_timed_trials_do_is_found(framework, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, small_root, tmp_path):
-    told = said_by("tests.worker.trajectories", tmp_path, framework, "loop,idiomatic", small_root)
+def test_training_goes_on_after_a_proof_as_if_nothing_had_been(framework, small_root, compile_cache):
+    told = said_by("tests.worker.trajectories", compile_cache, framework, "loop,idiomatic", small_root)
     for watched, alone in (told[:2], told[2:]):
         assert watched["mode"] == alone["mode"]
         assert (watched["proofs"], alone["proofs"]) == (1, 0)
