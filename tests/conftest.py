@@ -26,15 +26,39 @@ ROOT = Path(__file__).parents[1]
 COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
+# Files that take a minute and more of processor time or of waiting, the longest first.
+LONGEST = tuple(
+    ROOT / "tests" / name
+    for name in (
+        "frameworks/test_adapters.py",
+        "test_clean_shell.py",
+        "worker/test_watching.py",
+        "engine/test_proving.py",
+        "test_cuda.py",
+        "test_cli.py",
+        "engine/selfchecking/test_steps.py",
+        "test_selfcheck.py",
+        "parity/test_mutations.py",
+        "engine/test_choosing.py",
+        "test_benchmarks.py",
+        "frameworks/test_plugin.py",
+    )
+)
+
+
 def pytest_xdist_auto_num_workers():
-    """One more than there are cores: a third of the time tests wait for workers that sleep."""
-    return host.usable_cores() + 1
+    """Two more than there are cores: of a test's time more than a third is waiting for workers that sleep."""
+    return host.usable_cores() + 2
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests first: what is left at the end is short, and all processes end together."""
-    long = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in long)
+    """Long files first, then those with slow tests: what is left at the end is short, and all end at once."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def place(item):
+        return LONGEST.index(item.path) if item.path in LONGEST else len(LONGEST) + (item.path not in slow)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
