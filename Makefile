@@ -27,9 +27,11 @@ quoted = '$(subst ','\'',$(1))'
 option = $(if $(value $(1)),$(2) $(call quoted,$(value $(1))))
 options = $(foreach pair,$(1),$(call option,$(firstword $(subst =, ,$(pair))),$(lastword $(subst =, ,$(pair)))))
 
-# The device as the harness will settle it: the variable, HARNESS_DEVICE, `device` in harness.toml.
-FROM_FILE = $(shell awk '/^[ \t]*device[ \t]*=/ {on = 1} on {sub(/\#.*/, ""); print} on && /\[/ {list = 1} on && (!list || /]/) {exit}' harness.toml 2>/dev/null)
-ASKED := $(or $(DEVICE),$(HARNESS_DEVICE),$(FROM_FILE))
+# The device and the frameworks as the harness will settle them: the variable, HARNESS_DEVICE, `device` in
+# harness.toml.
+from_file = $(shell awk '/^[ \t]*$(1)[ \t]*=/ {on = 1} on {sub(/\#.*/, ""); print} on && /\[/ {list = 1} on && (!list || /]/) {exit}' harness.toml 2>/dev/null)
+ASKED := $(or $(DEVICE),$(HARNESS_DEVICE),$(call from_file,device))
+COMPARED := $(or $(FRAMEWORKS),$(HARNESS_FRAMEWORKS),$(call from_file,frameworks))
 # What a driver leaves behind: on Linux, and under WSL, where Windows has the driver.
 DRIVER := /proc/driver/nvidia/version /usr/lib/wsl/lib/libcuda.so.1
 
@@ -41,10 +43,13 @@ ifneq ($(PYTHON),)
 else
   RUN := $(VENV)/bin/python
   READY := $(VENV)/.installed
+  # A framework that has to be asked for.
+  JAX := $(findstring jax,$(COMPARED))
+  READY += $(if $(JAX),$(VENV)/.installed-jax)
   # "auto" wants CUDA where there is a driver for it.
   ifneq ($(findstring cuda,$(ASKED))$(findstring GPU-,$(ASKED))$(findstring MIG-,$(ASKED))$(and \
       $(findstring auto,$(ASKED)),$(wildcard $(DRIVER))),)
-    READY += $(VENV)/.installed-cuda
+    READY += $(VENV)/.installed-cuda $(if $(JAX),$(VENV)/.installed-jax-cuda)
   endif
 endif
 
@@ -58,7 +63,7 @@ help: ## Show this page
 	@echo
 	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
 	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
-	@echo '  FRAMEWORKS     the two to compare, such as "tensorflow,pytorch"'
+	@echo '  FRAMEWORKS     the two to compare, such as "tensorflow,pytorch"; jax is installed once it is named'
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  HIDDEN         hidden layers of the network, such as "128", "32,4096", "512x512"'
@@ -137,12 +142,15 @@ told = $$($(VENV)/bin/python -m pip config list 2>/dev/null | sed -n "s/^[a-z:]*
 UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$(call told,index-url)}}" \
   SSL_CERT_FILE="$${SSL_CERT_FILE:-$(call told,cert)}" $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --custom-compile-command 'make lock'
-# Only what the first lock does not have: the rest of TensorFlow is in the environment.
-ADDED = $$(sed -n 's/^\([a-z0-9][^= ]*\)==.*/--no-emit-package \1/p' requirements.lock)
+# Only what the locks before do not have: the rest is in the environment.
+beside = -c requirements.lock $(foreach lock,$(1),-c $(lock)) \
+  $$(sed -n 's/^\([a-z0-9][^= ]*\)==.*/--no-emit-package \1/p' requirements.lock $(1))
 
 lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
-	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade -c requirements.lock $(ADDED) - -o requirements-cuda.lock
+	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade $(call beside) - -o requirements-cuda.lock
+	@$(COMPILE) --upgrade --extra jax $(call beside) pyproject.toml -o requirements-jax.lock
+	@$(COMPILE) --upgrade --extra jax-cuda $(call beside,requirements-jax.lock) pyproject.toml -o requirements-jax-cuda.lock
 	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
 clean: ## Remove .venv, caches and built files; results and reports stay
@@ -190,3 +198,14 @@ $(VENV)/.installed-cuda: requirements-cuda.lock $(VENV)/.installed
 	@rm -rf $(TENSORFLOW_CUDA)
 	@$(INSTALL) --target $(TENSORFLOW_CUDA) -r requirements-cuda.lock || $(HINT)
 	@mv $(UNFINISHED) $@
+
+# Beside what the environment has: of each lock the rest is in those before it.
+BESIDE_IT = $(MARK) && { $(INSTALL) --no-deps -r $< || $(HINT); } && mv $(UNFINISHED) $@
+
+$(VENV)/.installed-jax: requirements-jax.lock $(VENV)/.installed
+	@echo 'adding JAX (once)'
+	@$(BESIDE_IT)
+
+$(VENV)/.installed-jax-cuda: requirements-jax-cuda.lock $(VENV)/.installed-jax
+	@echo "adding JAX's libraries for CUDA (once)"
+	@$(BESIDE_IT)

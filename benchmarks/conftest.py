@@ -26,9 +26,10 @@ from harness.engine.ending import Outcome, Tally
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import run_match
-from harness.engine.probing import require_frameworks, settle
+from harness.engine.probing import settle
 from harness.engine.proving import ProofConditions, certify
 from harness.errors import HarnessError, UsageError
+from harness.frameworks import registry
 from harness.measure import scratch
 from harness.parity.certificate import Certificate
 from harness.sessions import rows
@@ -229,7 +230,7 @@ class Session:
         if self._run is not None:
             return
         asked = self._settings
-        require_frameworks(asked.frameworks)
+        registry.require_installed(asked.frameworks)
         self._settings = replace(
             asked, device=settle(asked.frameworks, asked.device, Silent(), asked.pass_env)
         )

@@ -6,14 +6,13 @@ import re
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from harness.data.progress import Reporter
 from harness.engine.process import WorkerProcess, begun, end, kill_group
 from harness.engine.surroundings import environment
-from harness.errors import DeviceUnavailable, FrameworkMissing, TrialError
+from harness.errors import DeviceUnavailable, TrialError
 from harness.frameworks import registry
 from harness.frameworks.record import Ability, Log, Place
 from harness.measure import nvml, scratch
@@ -30,21 +29,7 @@ _QUOTED_CHARACTERS: Final = 400
 
 def missing_frameworks(frameworks: Sequence[str]) -> list[str]:
     """Those of these that are not installed; found out without importing one."""
-    return [name for name in frameworks if find_spec(registry.record(name).module) is None]
-
-
-def require_frameworks(frameworks: Sequence[str]) -> None:
-    """All of these have to be installed.
-
-    Raises:
-        FrameworkMissing: naming those that are not, and what installs them.
-    """
-    missing = missing_frameworks(frameworks)
-    if missing:
-        commands = dict.fromkeys(f"`{registry.record(name).install}`" for name in missing)
-        raise FrameworkMissing(
-            f"{' and '.join(missing)}: not installed for this Python; use {' and '.join(commands)}"
-        )
+    return [name for name in frameworks if not registry.is_installed(registry.record(name))]
 
 
 def ask(framework: str, device: str, passed: Sequence[str] = ()) -> Probed:

@@ -158,6 +158,7 @@ class Framework:
         libraries: the module that is its `Libraries`, if it has any beside the environment's packages.
         log: what it writes for itself, if a refusal is to quote that.
         cautions: what its adapter may record of itself, with what a reader has to be told where it does.
+        optional: whether it is left out of every list where its `module` is not there.
 
     Raises:
         ValueError: a name that is none, no package, or no mode.
@@ -181,6 +182,7 @@ class Framework:
     libraries: str | None = None
     log: Log | None = None
     cautions: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,8 +41,10 @@ class _Entry:
 
 
 @cache
-def records() -> tuple[Framework, ...]:
+def records(*, absent: bool = False) -> tuple[Framework, ...]:
     """Every framework's record, in the order in which frameworks are listed.
+
+    An optional framework is one of them where it is installed; elsewhere only among those with `absent` ones.
 
     Raises:
         FrameworkMissing: a record that cannot be loaded, or a name that two packages claim.
@@ -54,20 +56,44 @@ def records() -> tuple[Framework, ...]:
             raise FrameworkMissing(f"framework {entry.name}: {both} both have one; uninstall one of them")
         owners[entry.name] = entry
     found = [_loaded(entry) for entry in owners.values()]
-    return tuple(sorted(found, key=lambda one: (one.rank, one.name)))
+    listed = [one for one in found if absent or not one.optional or is_installed(one)]
+    return tuple(sorted(listed, key=lambda one: (one.rank, one.name)))
 
 
 def names() -> tuple[str, ...]:
     return tuple(one.name for one in records())
 
 
+def is_installed(framework: Framework) -> bool:
+    """Whether what it runs on is there; found out without importing it."""
+    # Imported here: it would slow every `--help`.
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    return find_spec(framework.module) is not None
+
+
+def require_installed(names: Sequence[str]) -> None:
+    """All of these have to be installed.
+
+    Raises:
+        FrameworkMissing: naming those that are not, and what installs them; and what `record` raises.
+    """
+    missing = [one for one in map(record, names) if not is_installed(one)]
+    if missing:
+        commands = dict.fromkeys(f"`{one.install}`" for one in missing)
+        raise FrameworkMissing(
+            f"{' and '.join(one.name for one in missing)}: not installed for this Python; "
+            f"use {' and '.join(commands)}"
+        )
+
+
 def record(name: str) -> Framework:
-    """The record of the framework that is called so.
+    """The record of the framework that is called so, also of an optional one that is not installed.
 
     Raises:
         FrameworkMissing: none is, and what `records` raises.
     """
-    for one in records():
+    for one in records(absent=True):
         if one.name == name:
             return one
     raise FrameworkMissing(f"framework {name}: none is called so; use {', '.join(names())}, or install it")

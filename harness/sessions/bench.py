@@ -72,7 +72,7 @@ def prepare(settings: Settings, reporter: Reporter, shard: Shard | None = None) 
         UsageError: an option, a framework, a device or a folder that cannot be used.
     """
     plan(settings)
-    probing.require_frameworks(settings.frameworks)
+    registry.require_installed(settings.frameworks)
     Store(settings.results).prepare()
     _require_writable(settings.reports)
     with scratch.folder():

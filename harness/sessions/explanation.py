@@ -12,6 +12,7 @@ from harness.engine import explaining, probing
 from harness.engine.ending import Outcome
 from harness.engine.explaining import ExplainObserver
 from harness.errors import BadOption
+from harness.frameworks import registry
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
@@ -52,7 +53,7 @@ def prepare(
     if ends:
         a, b = (contender(text, settings.seed) for text in ends)
         require_walk(a, b)
-        probing.require_frameworks([a.framework, b.framework])
+        registry.require_installed([a.framework, b.framework])
         for one in (a, b):
             require([one.framework], one.case.device, [one.case.mode], [one.case.workload.precision])
             require_adam(one)

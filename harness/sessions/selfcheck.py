@@ -18,6 +18,7 @@ from harness.engine.selfchecking.outcome import Checked, State
 from harness.engine.selfchecking.running import STEPS, CheckObserver, Step, check
 from harness.engine.selfchecking.workers import CheckConditions
 from harness.errors import BadOption, ResultsUnusable
+from harness.frameworks import registry
 from harness.measure import nvml, provenance, scratch
 from harness.measure.nvml import Gpu
 from harness.sessions.drawing import Drawn, drawn
@@ -73,7 +74,7 @@ def prepare(settings: Settings, wanted: str, reporter: Reporter) -> Prepared:
     missing = tuple(probing.missing_frameworks(settings.frameworks))
     frameworks = tuple(name for name in settings.frameworks if name not in missing)
     if not frameworks:
-        probing.require_frameworks(settings.frameworks)
+        registry.require_installed(settings.frameworks)
     device, gpu, reason = _device(settings.device[0])
     require(frameworks, device, [Mode.LOOP], [Precision.FP32])
     folder = _fresh_folder(settings.results)

@@ -86,10 +86,12 @@ def frameworks(option: str, text: str) -> tuple[str, str]:
     """The two frameworks that a run compares, the first one's speed over the second's.
 
     Raises:
-        BadOption: other than two, or one that is not installed here.
-        FrameworkMissing: what `registry.records` raises.
+        BadOption: other than two, or a name that none has.
+        FrameworkMissing: an optional one that is not installed here, and what `registry.records` raises.
     """
     values, known = words(text), registry.names()
+    absent = [one.name for one in registry.records(absent=True) if one.name not in known]
+    registry.require_installed([name for name in values if name in absent])
     if not set(values) <= set(known):
         raise BadOption(option, text, f"two of {', '.join(known)}")
     try:

@@ -1,0 +1,1 @@
+"""JAX, its layers Flax's and its Adam Optax's: `adapter` picks the way, `mlp` is what all ways share."""

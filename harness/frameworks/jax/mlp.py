@@ -1,0 +1,252 @@
+"""JAX's side: the explicit loop, its step jitted or run op by op, fed from arrays on the device.
+
+As Flax's guide to performance has it: the model is taken apart once, into what is static and plain arrays,
+and the step is a function of these, which Optax's Adam updates. Their buffers are given up to each step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax
+import jax
+import jax.numpy as jnp
+import jaxlib
+import numpy as np
+import optax
+from flax import nnx
+
+from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
+from harness.frameworks.jax import device
+from harness.frameworks.jax.layout import Tree, to_jax, to_recipe
+from harness.frameworks.jax.matched import GivenMask
+from harness.frameworks.jax.precision import JaxPrecision
+from harness.frameworks.jax.testimony import JaxTestimony
+from harness.work.recipe import Floats, Order, Weights, batches
+from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
+
+
+class State(NamedTuple):
+    """All that training changes; `beside` is what the model has beside its parameters: dropout's generators."""
+
+    parameters: Tree
+    optimizer: optax.OptState
+    beside: Tree
+
+
+class JaxMlp(JaxTestimony):
+    """Modes `loop` (a jitted step) and `eager`."""
+
+    def __init__(self, spec: TrialSpec) -> None:
+        super().__init__(spec)
+        self.device = device.open_device(spec.case.device, spec.threads)
+        self.precision = JaxPrecision(self.workload.precision)
+        self.dtype = self.precision.dtype
+        if spec.case.device != "cpu":
+            self.gauge = device.GpuGauge()
+
+    @staticmethod
+    def out_of_memory(error: BaseException) -> bool:
+        return device.ran_out(error)
+
+    def load(self, data: Data) -> None:
+        self._train = self._placed((data.train_inputs, data.train_labels))
+        size = self.workload.eval_batch_size
+        self._test_batches = [
+            self._placed((data.test_inputs[i : i + size], data.test_labels[i : i + size]))
+            for i in range(0, len(data.test_labels), size)
+        ]
+
+    def build(self, weights: Weights) -> None:
+        model = nnx.Sequential(*self._layers())
+        self._graphs = {}
+        for training in (True, False):
+            (model.train if training else model.eval)()
+            self._graphs[training], parameters, beside = nnx.split(model, nnx.Param, ...)
+        self.optimizer = self._adam()
+        placed = self._placed(to_jax(weights, like=nnx.to_pure_dict(parameters)))
+        self._fresh = State(
+            parameters=placed,
+            optimizer=self._placed(self.optimizer.init(placed)),
+            beside=self._placed(nnx.to_pure_dict(beside)),
+        )
+        self._train_step = self._in_mode(self._step, donated=(0, 1))
+        self._eval_step = self._in_mode(self._evaluate)
+        self._forward = self._in_mode(self._logits)
+        self._drops: dict[bool, Callable[..., Any]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        self.put_back(self._fresh)
+
+    def begin_epoch(self, order: Order) -> None:
+        self._batches = [self._placed(batch) for batch in batches(order, self.workload.batch_size)]
+        self._samples = 0
+        self._begin_counting()
+
+    def train_epoch(self) -> None:
+        for batch in self._batches:
+            self._state, self._loss_sum = self._train_step(self._state, self._loss_sum, self._train, batch)
+            self._samples += len(batch)
+
+    def _step(
+        self, state: State, loss_sum: jax.Array, data: tuple[jax.Array, jax.Array], batch: jax.Array
+    ) -> tuple[State, jax.Array]:
+        inputs, labels = (part[batch] for part in data)
+
+        def loss_of(parameters: Tree) -> tuple[jax.Array, Tree]:
+            model = nnx.merge(self._graphs[True], parameters, state.beside)
+            losses = _cross_entropy(model(inputs).astype(self.dtype), labels)
+            return losses.mean(), nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param)))
+
+        (loss, beside), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
+        updates, optimizer = self.optimizer.update(gradients, state.optimizer, state.parameters)
+        parameters = optax.apply_updates(state.parameters, updates)
+        return State(parameters, optimizer, beside), loss_sum + loss * len(batch)
+
+    def train_loss(self) -> float:
+        return float(self._loss_sum) / self.trained().samples
+
+    def trained(self) -> Counts:
+        return Counts(steps=self._steps_taken() - self._steps_before, samples=self._samples)
+
+    def evaluate(self, steps: int) -> None:
+        self._evaluated = self._batches_evaluated = 0
+        self._totals = self._placed((np.zeros((), self.dtype), np.zeros((), np.int32)))
+        for batch in self._test_batches[:steps]:
+            self._totals = self._eval_step(self._totals, self._state.parameters, self._state.beside, batch)
+            self._evaluated += len(batch[1])
+            self._batches_evaluated += 1
+
+    def _evaluate(
+        self,
+        totals: tuple[jax.Array, jax.Array],
+        parameters: Tree,
+        beside: Tree,
+        batch: tuple[jax.Array, jax.Array],
+    ) -> tuple[jax.Array, jax.Array]:
+        loss_sum, right = totals
+        inputs, labels = batch
+        logits = self._logits(parameters, beside, inputs)
+        return loss_sum + _cross_entropy(logits, labels).sum(), right + (logits.argmax(1) == labels).sum()
+
+    def _logits(self, parameters: Tree, beside: Tree, inputs: jax.Array) -> jax.Array:
+        logits: jax.Array = nnx.merge(self._graphs[False], parameters, beside)(inputs)
+        return logits.astype(self.dtype)
+
+    def evaluated(self) -> Counts:
+        return Counts(steps=self._batches_evaluated, samples=self._evaluated)
+
+    def score(self) -> Score:
+        loss_sum, right = self._totals
+        return Score(loss=float(loss_sum) / self._evaluated, accuracy=int(right) / self._evaluated)
+
+    def begin_predictions(self, batch_size: int) -> int:
+        steps = math.ceil(max(batch_size, ASKED_SAMPLES) / self.workload.eval_batch_size)
+        inputs = np.concatenate([np.asarray(batch) for batch, _ in self._test_batches[:steps]])
+        whole = len(inputs) // batch_size
+        self._questions = [self._placed(part) for part in np.split(inputs[: whole * batch_size], whole)]
+        return whole
+
+    def predict(self, number: int) -> Floats:
+        state = self._state
+        return np.asarray(self._forward(state.parameters, state.beside, self._questions[number]))
+
+    def hold(self, size_bytes: int) -> None:
+        self._ballast = None
+        self._ballast = jnp.ones(size_bytes, jnp.uint8, device=self.device)
+        self._ballast.block_until_ready()
+
+    def synchronise(self) -> None:
+        jax.block_until_ready((self._state, self._loss_sum, self._totals))
+
+    def warm_up(self, order: Order) -> None:
+        super().warm_up(order)
+        if self.spec.threads == 1 and self.spec.case.device == "cpu":
+            device.keep_on_one_core()
+
+    def weights(self) -> Weights:
+        return to_recipe(self._state.parameters)
+
+    def effective(self) -> dict[str, str]:
+        return {
+            "version": jax.__version__,
+            "jaxlib_version": jaxlib.__version__,
+            "flax_version": flax.__version__,
+            "optax_version": optax.__version__,
+            "optimizer": "Optax adam",
+            "threads": str(device.pool_threads()),
+            "async_dispatch": str(device.dispatches_beside()),
+            "device": str(self.device),
+            "precision": str(self._parameter().dtype),
+            "compute": self._compute(),
+            "tf32": str(self.precision.tf32()),
+            "matmul_precision": str(jax.config.values["jax_default_matmul_precision"]),
+            "x64": str(jax.config.values["jax_enable_x64"]),
+            "loss_scale": "1",
+            "denormals": self._denormals(),
+            "step": self._step_kind(),
+        }
+
+    def _denormals(self) -> str:
+        """What the device makes of a product too small for a normal number."""
+        return denormals(float(self._placed(np.float32(TINY)) * np.float32(TENTH)))
+
+    def _begin_counting(self) -> None:
+        self._steps_before = self._steps_taken()
+        self._loss_sum = self._placed(np.zeros((), self.dtype))
+
+    def _steps_taken(self) -> int:
+        return int(optax.tree.get(self._state.optimizer, "count"))
+
+    def _layers(self) -> list[Callable[..., Any]]:
+        """Each hidden layer with its ReLU and dropout, then the one that gives the logits."""
+        work = self.workload
+        rngs = nnx.Rngs(work.seed)
+        sizes = [INPUT_FEATURES, work.hidden_units]
+        layers: list[Callable[..., Any]] = []
+        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+            layers += [self._linear(inputs, outputs, rngs), nnx.relu, self._dropout(outputs, rngs)]
+        return [*layers, self._linear(sizes[-1], CLASSES, rngs)]
+
+    def _linear(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
+        # The recipe's weights take the place of whatever it draws, so it draws none.
+        return nnx.Linear(
+            inputs,
+            outputs,
+            dtype=self.precision.compute,
+            param_dtype=self.dtype,
+            kernel_init=nnx.initializers.zeros,
+            rngs=rngs,
+        )
+
+    def _dropout(self, units: int, rngs: nnx.Rngs) -> nnx.Module:
+        work = self.workload
+        if self.spec.matched:
+            return GivenMask(work.largest_batch, units, self.dtype)
+        return nnx.Dropout(work.dropout_rate, rngs=rngs)
+
+    def _adam(self) -> optax.GradientTransformation:
+        adam = self.workload.adam
+        return optax.adam(adam.learning_rate, b1=adam.beta_1, b2=adam.beta_2, eps=adam.epsilon)
+
+    def _in_mode(self, function: Callable[..., Any], donated: tuple[int, ...] = ()) -> Callable[..., Any]:
+        """The function as the case's mode runs it; the buffers of what is `donated` are given up to it."""
+        if self.spec.case.mode is Mode.EAGER:
+            return function
+        jitted: Callable[..., Any] = jax.jit(function, donate_argnums=donated)
+        return jitted
+
+    def _placed(self, tree: Any) -> Any:
+        return jax.device_put(tree, self.device)
+
+    def _step_kind(self) -> str:
+        return "eager" if self.spec.case.mode is Mode.EAGER else "jit"
+
+
+def _cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Of each sample (n,)."""
+    losses: jax.Array = optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return losses
