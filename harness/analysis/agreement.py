@@ -45,6 +45,7 @@ def agreement(
     rounds: pd.DataFrame,
     case_ids: Iterable[str] | None = None,
     *,
+    pair: tuple[str, str] | None = None,
     margin: float = ACCURACY_MARGIN,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
@@ -54,6 +55,7 @@ def agreement(
         trials: one row a trial, columns as in `store.schema.TRIALS`.
         rounds: one row a round of theirs, columns as in `store.schema.ROUNDS`.
         case_ids: the cases to have a row; without it those of `trials`.
+        pair: the two frameworks; without it those of `trials`, which may not have begun.
         margin: difference of final accuracies that counts as none, as a share.
         alpha: error rate of the equivalence test.
 
@@ -70,7 +72,7 @@ def agreement(
     ended = trials[trials["status"] == Status.OK].pivot_table(
         index=_MATCH, columns="framework", values="final_accuracy", dropna=False
     )
-    pair = pair_of(trials)
+    pair = pair or pair_of(trials)
     ended = ended.reindex(columns=list(pair)).dropna()
     curves = _losses_by_epoch(trials, rounds).pivot_table(
         index=[*_MATCH, "epoch"], columns="framework", values="loss"

@@ -120,6 +120,12 @@ def test_a_case_that_nothing_was_learned_of_has_a_row_with_its_reason():
     assert table.loc["case", "accuracies_agree"]
 
 
+def test_before_anything_was_learned_the_columns_are_those_of_the_two_that_are_compared():
+    trials, rounds = (table.iloc[:0] for table in run())
+    table = agreement(trials, rounds, ["case"], pair=("theirs", "pytorch"))
+    assert table[["accuracy_theirs", "accuracy_pytorch"]].isna().all(axis=None)
+
+
 def test_one_match_says_nothing():
     row = only(*run(replicates=1))
     assert row.reason == "1 whole training of both; at least 2 are needed"

@@ -65,11 +65,10 @@ class JaxGraph(JaxMlp):
 
         full = length // size
         epoch = lax.fori_loop(0, full, lambda number, epoch: step(number * size, size, epoch), epoch)
-        if not partial:
-            return epoch
-        return lax.cond(
-            length > full * size, lambda epoch: step(full * size, partial, epoch), lambda epoch: epoch, epoch
-        )
+        if partial:
+            left = length > full * size
+            epoch = lax.cond(left, lambda last: step(full * size, partial, last), lambda last: last, epoch)
+        return epoch
 
     def _step_kind(self) -> str:
         return "jit (a loop over the epoch)"

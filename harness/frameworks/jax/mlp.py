@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib.metadata import version
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import flax
 import jax
 import jax.numpy as jnp
-import jaxlib
 import numpy as np
 import optax
 from flax import nnx
@@ -29,7 +30,7 @@ from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
 
 
 class State(NamedTuple):
-    """All that training changes; `beside` is what the model has beside its parameters: dropout's generators."""
+    """All that training changes; `beside` is what the model has beside parameters: dropout's generators."""
 
     parameters: Tree
     optimizer: optax.OptState
@@ -42,6 +43,9 @@ class JaxMlp(JaxTestimony):
     def __init__(self, spec: TrialSpec) -> None:
         super().__init__(spec)
         self.device = device.open_device(spec.case.device, spec.threads)
+        # What a round is waiting for, beside the state.
+        self._loss_sum: Any = None
+        self._totals: Any = None
         self.precision = JaxPrecision(self.workload.precision)
         self.dtype = self.precision.dtype
         if spec.case.device != "cpu":
@@ -156,8 +160,7 @@ class JaxMlp(JaxTestimony):
 
     def hold(self, size_bytes: int) -> None:
         self._ballast = None
-        self._ballast = jnp.ones(size_bytes, jnp.uint8, device=self.device)
-        self._ballast.block_until_ready()
+        self._ballast = jax.block_until_ready(jnp.ones(size_bytes, jnp.uint8, device=self.device))
 
     def synchronise(self) -> None:
         jax.block_until_ready((self._state, self._loss_sum, self._totals))
@@ -173,7 +176,7 @@ class JaxMlp(JaxTestimony):
     def effective(self) -> dict[str, str]:
         return {
             "version": jax.__version__,
-            "jaxlib_version": jaxlib.__version__,
+            "jaxlib_version": version("jaxlib"),
             "flax_version": flax.__version__,
             "optax_version": optax.__version__,
             "optimizer": "Optax adam",
@@ -207,7 +210,7 @@ class JaxMlp(JaxTestimony):
         rngs = nnx.Rngs(work.seed)
         sizes = [INPUT_FEATURES, work.hidden_units]
         layers: list[Callable[..., Any]] = []
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             layers += [self._linear(inputs, outputs, rngs), nnx.relu, self._dropout(outputs, rngs)]
         return [*layers, self._linear(sizes[-1], CLASSES, rngs)]
 

@@ -21,7 +21,8 @@ _NARROW: Final = {Precision.BF16: jnp.bfloat16}
 class JaxPrecision:
     """One number format, for whatever is traced from the moment it is made on.
 
-    `dtype` is that of weights, optimiser, softmax and loss, `compute` that of activations and their gradients.
+    `dtype` is that of weights, optimiser, softmax and loss, `compute` that of activations and their
+    gradients.
     """
 
     def __init__(self, precision: Precision) -> None:

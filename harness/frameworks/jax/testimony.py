@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from inspect import getclosurevars
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jax
 import numpy as np
@@ -23,9 +23,6 @@ from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
 from harness.work.recipe import Floats, Order, Weights
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
-
-if TYPE_CHECKING:
-    from harness.frameworks.jax.mlp import State
 
 # What JAX's profiler says of each call of a compiled program: of a jitted function, or of one operation.
 _CALLED: Final = re.compile(r"PjitFunction\((.*)\)")
@@ -89,9 +86,8 @@ class JaxTestimony(Witness):
     precision: JaxPrecision
     optimizer: optax.GradientTransformation
     _graphs: dict[bool, Any]
-    _state: State
-    _loss_sum: jax.Array | None = None
-    _totals: tuple[jax.Array, jax.Array] | None = None
+    # A `State`, once the model is built.
+    _state: Any = None
     _train: tuple[jax.Array, jax.Array]
     _test_batches: list[tuple[jax.Array, jax.Array]]
     _batches: list[jax.Array]
@@ -135,10 +131,10 @@ class JaxTestimony(Witness):
         steps = int(optax.tree.get(self._state.optimizer, "count"))
         return Moments(first=of("mu"), second=of("nu"), steps=steps)
 
-    def keep(self) -> State:
+    def keep(self) -> Any:
         return _copied(self._state)
 
-    def put_back(self, kept: State) -> None:
+    def put_back(self, kept: Any) -> None:
         # Copied once more: a step is given the buffers of its state, and what is kept may be asked for again.
         self._state = _copied(kept)
 
@@ -161,7 +157,7 @@ class JaxTestimony(Witness):
         )
 
     def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        def drop(state: State, ones: jax.Array) -> tuple[jax.Array, Any]:
+        def drop(state: Any, ones: jax.Array) -> tuple[jax.Array, Any]:
             model = nnx.merge(self._graphs[training], state.parameters, state.beside)
             (layer,) = (one for one in model.layers if isinstance(one, nnx.Dropout))
             made = layer(ones.astype(self.precision.compute)).astype(self.dtype)

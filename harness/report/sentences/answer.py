@@ -12,6 +12,7 @@ import pandas as pd
 from harness.analysis import ways
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
+from harness.analysis.of_trials import pair_of
 from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import verdicts, winner
 from harness.analysis.ways import ASKED, Question
@@ -88,7 +89,9 @@ def refusals(frames: Frames) -> list[Answer]:
 def agreed(frames: Frames) -> pd.DataFrame:
     """What whole trainings learned (`analysis.agreement`), labelled; kept as `judge` is."""
     case_ids = frames.trials["case_id"].drop_duplicates()
-    return labelled(agreement(frames.learned, frames.learned_rounds, case_ids), cases(frames.trials))
+    pair = pair_of(frames.trials, frames.certificates)
+    rows = agreement(frames.learned, frames.learned_rounds, case_ids, pair=pair)
+    return labelled(rows, cases(frames.trials))
 
 
 def learned(frames: Frames) -> str:
