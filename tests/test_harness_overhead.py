@@ -11,13 +11,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.harness_overhead.__main__ import parse
+from benchmarks.harness_overhead.__main__ import WAYS, parse
 from benchmarks.harness_overhead.bare_process import SCRIPTS, BareProcess
 from benchmarks.harness_overhead.overhead import Within, log_ratio, overheads
 from benchmarks.harness_overhead.replicate import rounds_in
-from harness.errors import BadOption, WorkerDied
+from harness.errors import BadOption, FrameworkMissing, WorkerDied
+from harness.frameworks import registry
 
 ROOT = Path(__file__).parents[1]
+
+needs_jax = pytest.mark.skipif(
+    not registry.is_installed(registry.record("jax")), reason="JAX is not installed here"
+)
 
 
 def frame(*, slower, replicates=8, rounds=12, noise=0.002, framework="pytorch", way="loop"):
@@ -56,6 +61,16 @@ def test_by_default_both_frameworks_train_in_their_usual_loop_and_their_fastest_
     assert asked.settings.batch_size == (64, 1024)
     assert asked.settings.replicates == 8
     assert asked.seconds == 3
+
+
+def test_every_script_is_of_a_framework_that_can_be_asked_for():
+    assert set(SCRIPTS) == set(WAYS) <= {one.name for one in registry.records(absent=True)}
+
+
+def test_a_framework_that_is_not_installed_is_refused(monkeypatch):
+    monkeypatch.setattr(registry, "is_installed", lambda one: one.name != "jax")
+    with pytest.raises(FrameworkMissing, match="jax: not installed for this Python; use `make setup"):
+        parse(["--framework", "jax"])
 
 
 def test_what_is_asked_for_is_taken(tmp_path):
@@ -168,7 +183,13 @@ def test_a_script_that_ends_early_is_told_with_its_last_words(tmp_path, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("framework", "way"), [("pytorch", "loop"), ("pytorch", "loop-fused"), ("tensorflow", "graph")]
+    ("framework", "way"),
+    [
+        ("pytorch", "loop"),
+        ("pytorch", "loop-fused"),
+        ("tensorflow", "graph"),
+        *(pytest.param("jax", way, marks=needs_jax) for way in ("loop", "graph")),
+    ],
 )
 def test_script_and_worker_train_the_same_to_the_last_bit(tmp_path, synthetic_root, framework, way):
     file = tmp_path / "rounds.csv"

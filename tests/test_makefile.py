@@ -28,6 +28,7 @@ TESTED = [
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
+JAX_LOCKS = ("requirements-jax.lock", "requirements-jax-cuda.lock")
 
 # Stands for python3, for .venv/bin/python and for .venv/bin/uv: logs its arguments, makes what the real
 # one would make, and fails where $FAIL says.
@@ -56,7 +57,7 @@ class Clone:
         self.python.parent.mkdir()
         self.python.write_text(FAKE, encoding="utf-8")
         self.python.chmod(0o755)
-        for name in ("Makefile", "pyproject.toml", *LOCKS):
+        for name in ("Makefile", "pyproject.toml", *LOCKS, *JAX_LOCKS):
             _age(Path(shutil.copy(REPOSITORY / name, folder)), 120)
 
     def make(
@@ -88,7 +89,8 @@ class Clone:
         return given
 
     def lock_files_installed(self, *words: str, **environment: str) -> list[str]:
-        return [word for command in self.asked(*words, **environment) for word in command if word in LOCKS]
+        known = (*LOCKS, *JAX_LOCKS)
+        return [word for command in self.asked(*words, **environment) for word in command if word in known]
 
     def change(self, name: str) -> None:
         """Edit a file after everything that was set up so far."""
@@ -380,6 +382,53 @@ def test_other_devices_need_no_second_lock(clone):
     assert "requirements-cuda.lock" not in clone.lock_files_installed("setup", "DEVICE=cpu")
 
 
+@pytest.mark.parametrize(
+    ("words", "environment", "file", "asked"),
+    [
+        (("FRAMEWORKS=tensorflow,pytorch,jax",), {}, None, True),
+        (("FRAMEWORKS=jax pytorch",), {"HARNESS_FRAMEWORKS": "tensorflow,pytorch"}, None, True),
+        ((), {"HARNESS_FRAMEWORKS": "pytorch,jax"}, None, True),
+        ((), {}, 'frameworks = ["tensorflow", "jax"]\n', True),
+        ((), {}, 'frameworks = [\n  "jax",\n  "pytorch",\n]\n', True),
+        (("FRAMEWORKS=tensorflow,pytorch",), {}, 'frameworks = "pytorch,jax"\n', False),
+        ((), {}, 'frameworks = "tensorflow,pytorch"  # or jax\nresults = "jax"\n', False),
+        ((), {}, None, False),
+    ],
+)
+def test_jax_is_installed_once_where_it_is_named(clone, words, environment, file, asked):
+    if file is not None:
+        (clone.folder / "harness.toml").write_text(file, encoding="utf-8")
+    wanted = [*LOCKS[:2], *JAX_LOCKS[:asked]]
+    assert clone.lock_files_installed("bench", *words, **environment) == wanted
+    assert clone.lock_files_installed("bench", *words, **environment) == []
+
+
+def test_what_jax_needs_on_a_gpu_is_installed_where_both_are_asked_for(clone):
+    named = "FRAMEWORKS=pytorch,jax"
+    assert set(clone.lock_files_installed("setup", named, "DEVICE=cuda")) == {*LOCKS, *JAX_LOCKS}
+    assert clone.asked("setup", named, "DEVICE=cuda") == []
+
+
+def test_jax_cut_short_is_not_trusted(clone):
+    clone.asked("setup")
+    assert clone.make("setup", "FRAMEWORKS=jax", FAIL="requirements-jax.lock").returncode == 2
+    assert clone.lock_files_installed("setup", "FRAMEWORKS=jax") == [*LOCKS[:2], JAX_LOCKS[0]]
+
+
+def test_a_changed_lock_of_jax_alone_is_installed_over_what_is_there(clone):
+    clone.asked("setup", "FRAMEWORKS=jax")
+    clone.change("requirements-jax.lock")
+    assert clone.lock_files_installed("setup", "FRAMEWORKS=jax") == ["requirements-jax.lock"]
+
+
+def test_jaxs_locks_have_nothing_that_an_earlier_one_has():
+    environment, jax, cuda = map(names_in, ("requirements.lock", *JAX_LOCKS))
+    assert {"jax", "jaxlib", "flax", "optax"} <= jax
+    assert "jax-cuda13-plugin" in cuda
+    assert not jax & environment
+    assert not cuda & (environment | jax)
+
+
 def test_a_machine_without_a_fitting_python_is_told_what_fits(clone):
     tools = clone.folder / "tools"
     tools.mkdir()
@@ -403,7 +452,7 @@ def test_clean_keeps_results_and_reports(clone):
     assert (clone.folder / "reports").exists()
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, *JAX_LOCKS])
 def test_a_lock_pins_versions_and_hashes_and_no_address(name):
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     pins = re.findall(

@@ -24,8 +24,9 @@ from harness.analysis.statistics import Interval
 from harness.data import cache, mnist
 from harness.engine.rounds import Part
 from harness.errors import BadOption, HarnessError
+from harness.frameworks import registry
 from harness.settings import config
-from harness.work.listings import PYTORCH, TENSORFLOW
+from harness.settings.presets import FRAMEWORKS
 from harness.work.program import Update
 from harness.work.workload import USUAL, Mode, Way
 
@@ -39,8 +40,9 @@ _SHARED = {
 
 # The explicit loop, and each framework's fastest way on a CPU: a script of each is in this folder.
 WAYS: Final = {
-    TENSORFLOW: (USUAL, Way(mode=Mode.GRAPH)),
-    PYTORCH: (USUAL, Way(mode=Mode.LOOP, update=Update.FUSED)),
+    "tensorflow": (USUAL, Way(mode=Mode.GRAPH)),
+    "pytorch": (USUAL, Way(mode=Mode.LOOP, update=Update.FUSED)),
+    "jax": (USUAL, Way(mode=Mode.GRAPH)),
 }
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
@@ -62,6 +64,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
     Raises:
         BadOption: a value that is not allowed.
+        FrameworkMissing: a framework that is not installed here.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.harness_overhead",
@@ -70,7 +73,8 @@ def parse(arguments: Sequence[str]) -> Options:
     for name, (default, text) in _SHARED.items():
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, default=default, help=f"{text} (default: {default})")
-    parser.add_argument("--framework", action="append", choices=sorted(WAYS), help="only this one")
+    asked = f"this one, in place of {' and '.join(FRAMEWORKS)}"
+    parser.add_argument("--framework", action="append", choices=sorted(WAYS), help=asked)
     ways = sorted({way.id for ways in WAYS.values() for way in ways})
     parser.add_argument("--way", action="append", choices=ways, help="only this one")
     parser.add_argument(
@@ -80,9 +84,11 @@ def parse(arguments: Sequence[str]) -> Options:
     )
     parser.add_argument("--output", type=Path, help="write every round to this CSV file")
     given = parser.parse_args(arguments)
+    frameworks = given.framework or list(FRAMEWORKS)
+    registry.require_installed(frameworks)
     return Options(
         settings=config.resolve({name: getattr(given, name) for name in _SHARED}, {}, Path()),
-        contenders=_contenders(given.framework or list(WAYS), given.way or ways),
+        contenders=_contenders(frameworks, given.way or ways),
         seconds=_seconds(given.seconds),
         output=given.output,
     )

@@ -19,12 +19,13 @@ from harness.data import mnist
 from harness.engine.process import readable
 from harness.errors import WorkerDied, WorkerSilent
 from harness.work import recipe
-from harness.work.listings import PYTORCH, TENSORFLOW
 from harness.work.workload import Workload
 
+# Each framework's bare script, by its name.
 SCRIPTS: Final = {
-    TENSORFLOW: Path(__file__).with_name("bare_tensorflow.py"),
-    PYTORCH: Path(__file__).with_name("bare_torch.py"),
+    path.stem.removeprefix("bare_"): path
+    for path in sorted(Path(__file__).parent.glob("bare_*.py"))
+    if path != Path(__file__)
 }
 
 _TIMEOUT_S: Final = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.engine import probing
+from harness.frameworks import registry
 from harness.measure.doctor import Probed
 from harness.sessions.examination import examine
 from harness.settings.config import resolve
@@ -30,8 +31,8 @@ def asked(monkeypatch):
 
 def test_each_is_asked_for_each_device_and_abilities_are_tried_where_it_can_be_used(asked, tmp_path):
     found = {one.name: one for one in examine(resolve({}, {}, tmp_path))}
-    both = [(name, device) for device in ("cpu", "cuda") for name in ("tensorflow", "pytorch")]
-    assert sorted(asked["ask"]) == sorted(both)
+    each = [(name, device) for device in ("cpu", "cuda") for name in registry.names()]
+    assert sorted(asked["ask"]) == sorted(each)
     assert asked["tries"] == [("torch.compile", "cpu")]
     assert found["pytorch on cpu"].state == found["torch.compile on cpu"].state == "ok"
     assert found["pytorch on cuda"].said == "pytorch on cuda"

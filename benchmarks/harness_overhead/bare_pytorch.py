@@ -1,4 +1,4 @@
-"""The training loop as a script has it, in PyTorch: `bare_torch.py GIVEN.npz BATCH THREADS WAY`.
+"""The training loop as a script has it, in PyTorch: `bare_pytorch.py GIVEN.npz BATCH THREADS WAY`.
 
 WAY is `loop` or, with Adam fused, `loop-fused`. Imports nothing of
 the harness. Says `ready`, then trains on `order[first:last]` for each line `FIRST LAST` on standard input,
