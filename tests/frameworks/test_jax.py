@@ -128,11 +128,12 @@ def test_the_effective_settings_are_what_was_asked(started, precision, dtype, co
     assert (effective["tf32"], effective["matmul_precision"]) == ("False", "highest")
     assert (effective["threads"], effective["async_dispatch"]) == ("1", "False")
     assert effective["denormals"] == "flushed"
-    assert effective["device"] == "TFRT_CPU_0" or "cpu" in effective["device"]
+    assert "cpu" in effective["device"].lower()
 
 
 @pytest.mark.parametrize(
-    ("mode", "step"), zip(MODES, ["jit", "eager", "jit (a loop over the epoch)"], strict=True)
+    ("mode", "step"),
+    [(Mode.LOOP, "jit"), (Mode.EAGER, "eager"), (Mode.GRAPH, "jit (a loop over the epoch)")],
 )
 def test_each_mode_runs_the_step_its_own_way(started, mode, step):
     assert started(mode)[1]["effective"]["step"] == step
@@ -140,12 +141,12 @@ def test_each_mode_runs_the_step_its_own_way(started, mode, step):
 
 def test_without_a_gpu_it_does_not_fall_back_in_silence(small_root, tmp_path):
     conditions = environment(framework="jax", device="cpu", threads=1, compile_cache=tmp_path / "compiled")
+    spec = dump_spec(spec_of(Mode.LOOP, small_root, device="cuda:0"))
     with (
         WorkerProcess(conditions, tmp_path / "log") as worker,
-        pytest.raises(WrongDevice, match="DeviceUnavailable: JAX"),
+        pytest.raises(WrongDevice, match=r"DeviceUnavailable: JAX .*CUDA"),
     ):
-        spec = spec_of(Mode.LOOP, small_root, device="cuda:0")
-        worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+        worker.ask(Do.START, timeout_s=300, spec=spec)
 
 
 def test_what_jax_says_of_memory_that_ran_out_is_told_as_that(synthetic_root, tmp_path, monkeypatch):
@@ -185,7 +186,6 @@ def test_nothing_is_computed_and_no_thread_begun_by_its_import():
 
 WORKED = """
 import json, os, sys, time
-from harness.data.mnist import *
 from harness.frameworks.jax.adapter import open_adapter
 from harness.work import recipe
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
@@ -202,8 +202,9 @@ adapter.begin_epoch(recipe.batch_order(work, 0))
 wall_s, cpu_s = time.perf_counter(), time.process_time()
 adapter.train_epoch()
 adapter.synchronise()
+taken_s = [time.process_time() - cpu_s, time.perf_counter() - wall_s]
 cores = {frozenset(os.sched_getaffinity(int(one))) for one in os.listdir("/proc/self/task")}
-json.dump([time.process_time() - cpu_s, time.perf_counter() - wall_s, sorted(map(len, cores)), len(cores)], sys.stdout)
+json.dump([*taken_s, sorted(map(len, cores)), len(cores)], sys.stdout)
 """
 
 
@@ -274,9 +275,13 @@ def witness(mode, adam=None, step=None):
     adapter.build(recipe.initial_weights(work))
     if step is not None:
         adapter._train_step = step(adapter)
+    return adapter
+
+def execution(*given, **more):
+    adapter = witness(*given, **more)
     adapter.begin_epoch(recipe.batch_order(work, 0)[:128])
     adapter.train_epoch()
-    return adapter
+    return adapter.settings()["execution"]
 
 def partly(adapter):
     update = adapter.optimizer.update
@@ -284,9 +289,8 @@ def partly(adapter):
     return adapter._step
 
 found = {
-    "eager": witness(Mode.EAGER).settings()["execution"],
-    "loop op by op": witness(Mode.LOOP, step=lambda one: one._step).settings()["execution"],
-    "loop in part": witness(Mode.LOOP, step=partly).settings()["execution"],
+    "loop op by op": execution(Mode.LOOP, step=lambda one: one._step),
+    "loop in part": execution(Mode.LOOP, step=partly),
     "adam": witness(Mode.LOOP).constants()["kind"],
 }
 others = {
@@ -302,7 +306,7 @@ json.dump(found, sys.stdout)
 
 def test_another_way_to_run_a_step_and_another_optimiser_are_told_as_what_they_are(synthetic_root):
     found = asked_alone(FAULTS, synthetic_root)
-    assert (found["eager"], found["loop op by op"]) == ("eager", "eager")
+    assert found["loop op by op"] == "eager"
     assert found["loop in part"] == "partly compiled"
     assert found["adam"] == "Adam"
     assert found["adamw"] == "scale_by_adam then add_decayed_weights then scale"

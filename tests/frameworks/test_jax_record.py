@@ -1,4 +1,4 @@
-"""JAX's record where JAX is not installed, which is the usual: nothing shows it, and it says what installs it."""
+"""JAX where it is not installed, as is usual: nothing shows it, and its record says what installs it."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 
 from harness.errors import DeviceUnavailable
 from harness.frameworks.gauge import Gauge
+from harness.frameworks.jax.record import RECORD
 from harness.work.records import AllocatorUse
 
 # How many threads XLA's pool for a CPU has. It is read when the first device is asked for; of XLA's flags
@@ -20,6 +22,10 @@ from harness.work.records import AllocatorUse
 _POOL_SIZE: Final = "PJRT_NPROC"
 # The threads of that pool, by the name that the system has for them.
 _POOL: Final = "tf_XLAEigen"
+
+# By which JAX sees a GPU, and what brings it.
+_PLUGIN: Final = "jax-cuda13-plugin"
+_INSTALL: Final = RECORD.install
 
 _OUT_OF_MEMORY: Final = "RESOURCE_EXHAUSTED"
 
@@ -37,10 +43,18 @@ def open_device(device: str, threads: int) -> jax.Device:
     try:
         (found, *_) = jax.devices()
         jnp.zeros(1).block_until_ready()
-    except RuntimeError as error:
-        said = str(error).splitlines()[0].rstrip(".")
-        raise DeviceUnavailable(f"JAX {jax.__version__}: {said}") from error
+    except (RuntimeError, AssertionError) as error:
+        raise _unavailable(str(error).partition("\n")[0].rstrip(".")) from error
     return found
+
+
+def _unavailable(said: str) -> DeviceUnavailable:
+    try:
+        plugin = f"with its plugin for CUDA, {version(_PLUGIN)}"
+    except PackageNotFoundError:
+        # Of this JAX says nothing at all.
+        plugin, said = "without a plugin for CUDA", f"`{_INSTALL} DEVICE=cuda` installs it"
+    return DeviceUnavailable(f"JAX {jax.__version__} ({plugin}): {said}")
 
 
 def probe(device: str) -> str:
