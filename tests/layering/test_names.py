@@ -10,12 +10,12 @@ import pytest
 HARNESS = Path(__file__).parents[2] / "harness"
 
 # torchvision is also where a data set comes from, whatever is compared.
-NAMED = re.compile(r"tensorflow|pytorch|torch(?!vision)", re.IGNORECASE)
+NAMED = re.compile(r"tensorflow|pytorch|torch(?!vision)|\bjax", re.IGNORECASE)
 
 # Beside each framework's own folder. The article has a listing in each of two, and these two are what a run
 # compares where nothing else is said.
 ALLOWED = {"work/listings.py", "settings/presets.py"}
-FOLDERS = ("frameworks/tensorflow/", "frameworks/pytorch/")
+FOLDERS = ("frameworks/tensorflow/", "frameworks/pytorch/", "frameworks/jax/")
 
 
 def naming(harness):
@@ -36,7 +36,8 @@ def test_no_framework_is_named_outside_its_own_folder_the_listings_and_the_defau
 
 
 @pytest.mark.parametrize(
-    "line", ["import torch", 'names = {"tensorflow": 1}', "# as PyTorch has it", "TENSORFLOW = 1"]
+    "line",
+    ["import torch", 'names = {"tensorflow": 1}', "# as PyTorch has it", "TENSORFLOW = 1", "import jax"],
 )
 def test_a_name_that_is_planted_is_found(tmp_path, line):
     (tmp_path / "report").mkdir()
