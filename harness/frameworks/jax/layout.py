@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.work.recipe import PARAMETERS, Floats, Weights
+from harness.work.recipe import Weights
 
 # Plain dictionaries: their leaves are found in C++, those of Flax's own `State` in Python, at each step.
 Tree = dict[str, Any]
@@ -23,5 +23,4 @@ def to_jax(weights: Weights, like: Tree) -> Tree:
 def to_recipe(tree: Tree) -> Weights:
     """Copies, from the parameters or anything that is kept a parameter, in the model's order."""
     layers: dict[int, dict[str, Any]] = tree["layers"]
-    copies: list[Floats] = [np.array(layers[place][kind]) for place in sorted(layers) for kind in _KINDS]
-    return Weights(**dict(zip(PARAMETERS, copies, strict=True)))
+    return Weights.of(np.array(layers[place][kind]) for place in sorted(layers) for kind in _KINDS)

@@ -11,12 +11,21 @@ class Given(nnx.Variable[jax.Array]):
     """What comes from outside, and is not trained."""
 
 
-class GivenMask(nnx.Module):
-    """Dropout by a mask (rows, h) from outside, already divided by the keep rate."""
+class GivenMasks(nnx.Module):
+    """Dropout by masks (steps, rows, h) from outside, one a training step, divided by the keep rate."""
 
-    def __init__(self, rows: int, units: int, dtype: jnp.dtype) -> None:
-        self.mask = Given(jnp.ones((rows, units), dtype))
+    def __init__(self, steps: int, rows: int, units: int, dtype: jnp.dtype) -> None:
+        self.masks = Given(jnp.ones((steps, rows, units), dtype))
+        self.next = Given(jnp.zeros((), jnp.int32))
         self.deterministic = False
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        return inputs if self.deterministic else inputs * self.mask[: len(inputs)].astype(inputs.dtype)
+        if self.deterministic:
+            return inputs
+        mask = self.masks[self.next[...]]
+        self.next[...] = (self.next[...] + 1) % len(self.masks[...])
+        return inputs * mask[: len(inputs)].astype(inputs.dtype)
+
+    def put(self, masks: jax.Array) -> None:
+        self.masks.set_value(masks)
+        self.next.set_value(jnp.zeros_like(self.next[...]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from importlib.metadata import version
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import flax
@@ -22,11 +21,11 @@ from flax import nnx
 from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.jax import device
 from harness.frameworks.jax.layout import Tree, to_jax, to_recipe
-from harness.frameworks.jax.matched import GivenMask
+from harness.frameworks.jax.matched import GivenMasks
 from harness.frameworks.jax.precision import JaxPrecision
 from harness.frameworks.jax.testimony import JaxTestimony
 from harness.work.recipe import Floats, Order, Weights, batches
-from harness.work.workload import CLASSES, INPUT_FEATURES, Mode, TrialSpec
+from harness.work.workload import Mode, TrialSpec
 
 
 class State(NamedTuple):
@@ -206,13 +205,12 @@ class JaxMlp(JaxTestimony):
 
     def _layers(self) -> list[Callable[..., Any]]:
         """Each hidden layer with its ReLU and dropout, then the one that gives the logits."""
-        work = self.workload
-        rngs = nnx.Rngs(work.seed)
-        sizes = [INPUT_FEATURES, work.hidden_units]
+        rngs = nnx.Rngs(self.workload.seed)
+        *hidden, last = self.workload.layers
         layers: list[Callable[..., Any]] = []
-        for inputs, outputs in pairwise(sizes):
+        for inputs, outputs in hidden:
             layers += [self._linear(inputs, outputs, rngs), nnx.relu, self._dropout(outputs, rngs)]
-        return [*layers, self._linear(sizes[-1], CLASSES, rngs)]
+        return [*layers, self._linear(*last, rngs)]
 
     def _linear(self, inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
         # The recipe's weights take the place of whatever it draws, so it draws none.
@@ -228,7 +226,7 @@ class JaxMlp(JaxTestimony):
     def _dropout(self, units: int, rngs: nnx.Rngs) -> nnx.Module:
         work = self.workload
         if self.spec.matched:
-            return GivenMask(work.largest_batch, units, self.dtype)
+            return GivenMasks(work.steps_per_epoch, work.batch_size, units, self.dtype)
         return nnx.Dropout(work.dropout_rate, rngs=rngs)
 
     def _adam(self) -> optax.GradientTransformation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from inspect import getclosurevars
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from flax import nnx
 from harness.frameworks.base import Data
 from harness.frameworks.jax import device
 from harness.frameworks.jax.layout import to_recipe
-from harness.frameworks.jax.matched import GivenMask
+from harness.frameworks.jax.matched import GivenMasks
 from harness.frameworks.jax.precision import JaxPrecision
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
@@ -141,11 +141,12 @@ class JaxTestimony(Witness):
     def random_state(self) -> bytes:
         return b"".join(_bytes(one) for one in jax.tree.leaves(self._state.beside))
 
-    def next_mask(self, rows: int) -> Floats:
+    def next_masks(self, rows: int) -> list[Floats]:
         kept = self.keep()
-        mask = self.dropped(np.ones((rows, self.workload.hidden_units), self.dtype), training=True)
+        ones = [np.ones((rows, units), self.dtype) for units in self.workload.hidden]
+        masks = self.dropped(ones, training=True)
         self.put_back(kept)
-        return mask
+        return masks
 
     def logits(self) -> Floats:
         state = self._state
@@ -156,23 +157,27 @@ class JaxTestimony(Witness):
             ]
         )
 
-    def dropped(self, ones: Floats, *, training: bool) -> Floats:
-        def drop(state: Any, ones: jax.Array) -> tuple[jax.Array, Any]:
+    def dropped(self, ones: Sequence[Floats], *, training: bool) -> list[Floats]:
+        def drop(state: Any, ones: list[jax.Array]) -> tuple[list[jax.Array], Any]:
             model = nnx.merge(self._graphs[training], state.parameters, state.beside)
-            (layer,) = (one for one in model.layers if isinstance(one, nnx.Dropout))
-            made = layer(ones.astype(self.precision.compute)).astype(self.dtype)
+            layers = (one for one in model.layers if isinstance(one, nnx.Dropout))
+            made = [
+                layer(one.astype(self.precision.compute)).astype(self.dtype)
+                for layer, one in zip(layers, ones, strict=True)
+            ]
             return made, nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param)))
 
         if training not in self._drops:
             self._drops[training] = self._in_mode(drop)
-        made, beside = self._drops[training](self._state, self._placed(ones))
+        made, beside = self._drops[training](self._state, self._placed(list(ones)))
         self._state = self._state._replace(beside=_copied(beside))
-        return np.array(made)
+        return [np.array(one) for one in made]
 
-    def put_mask(self, mask: Floats) -> None:
+    def put_masks(self, masks: Sequence[Floats]) -> None:
         model = nnx.merge(self._graphs[True], self._state.parameters, self._state.beside)
-        (layer,) = (one for one in model.layers if isinstance(one, GivenMask))
-        layer.mask.set_value(self._placed(mask.astype(self.dtype)))
+        layers = (one for one in model.layers if isinstance(one, GivenMasks))
+        for layer, of_layer in zip(layers, masks, strict=True):
+            layer.put(self._placed(of_layer.astype(self.dtype)))
         self._state = self._state._replace(beside=nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param))))
 
     def constants(self) -> dict[str, Fact]:
