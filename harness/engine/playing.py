@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.conditions import Conditions
 from harness.engine.cores import drawn
 from harness.engine.energy import measure_energy
@@ -66,6 +67,7 @@ def run_match(
             waiting = sitting.fill([*shuffler.sample(first, len(first)), *waiting[1:]], len(first))
             sitting.play(observer, known)
             sitting.measure_energy()
+            sitting.measure_peaks()
             sitting.finish()
         except KeyboardInterrupt:
             sitting.interrupt()
@@ -228,6 +230,17 @@ class _Sitting:
         if match.role in COMPARING and not self._conditions.speed_only:
             on_card = {number: seat for number, seat in self._seats.items() if self._gpu_of(number)}
             measure_energy(on_card, self._seed)
+
+    def measure_peaks(self) -> None:
+        """What the device can do, asked of one after the other where that delays nobody's first verdict.
+
+        Of those that have learned; where time is short that may be nobody, so once of those compared, too.
+        """
+        match = self._match
+        called = match.role is Role.COMPARISON and match.replicate == MIN_REPLICATES
+        if match.role is Role.LEARNING or (called and not self._conditions.speed_only):
+            for number in sorted(self._seats):
+                self._seats[number].measure_peak()
 
     @property
     def _said(self) -> list[dict[str, float | None]]:

@@ -27,6 +27,7 @@ from harness.work.records import (
     EnergyBlock,
     Failure,
     Latency,
+    Peak,
     Phase,
     Role,
     Round,
@@ -71,6 +72,7 @@ class Seat:
         self._latencies: list[Latency] = []
         self._energy: list[EnergyBlock] = []
         self._cores: str | None = None
+        self._peak: Peak | None = None
         self.failure: Failure | None = None
 
     @property
@@ -209,6 +211,22 @@ class Seat:
             with self._understood(Do.PREDICT):
                 self._latencies.append(Latency(**{name: reply[name] for name in told}))
 
+    def measure_peak(self) -> None:
+        """Ask what the device can do in its framework's hands; what a probe takes is not the trial's.
+
+        So the GPU is not watched meanwhile.
+        """
+        if self.failure is not None or self._worker is None:
+            return
+        try:
+            said = self._worker.ask(Do.PEAK, timeout_s=self._conditions.timeout_s)
+        except TrialError as error:
+            self.fail(error.kind, str(error))
+            return
+        with self._understood(Do.PEAK):
+            rates = {name: seconds(said[name]) for name in ("flop_per_s", "bytes_per_s")}
+            self._peak = Peak(**rates, reason=None if said["reason"] is None else str(said["reason"]))
+
     def finish(self) -> None:
         said = self._ask(Do.FINISH)
         if said is not None:
@@ -331,6 +349,7 @@ class Seat:
             threads_worked=self._finished.get("threads_worked"),
             cores=self._cores,
             pace=self.pace,
+            peak=self._peak,
             allocator=_allocator(self._finished.get("allocator")),
             effective=self._started.get("effective", {}),
             digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},

@@ -18,6 +18,7 @@ A worker drives an adapter through one trial, in this order:
         adapter.train_epoch()
     adapter.begin_predictions(size)   off the clock, as are the first calls, and then, each on the clock:
         adapter.predict(number)       closed by itself: the answer is on the host
+    adapter.multiplying(square)       a call that the device's peak is looked for with, as is copying(array)
 
 An adapter is a leaf: nothing imports it but a worker, by the name that the framework's record has for it. Its
 module has `open_adapter(spec: TrialSpec) -> Adapter` and `probe(device: str) -> str`. Another package adds a
@@ -27,6 +28,7 @@ framework as ours are added: by an entry point that names a record (`registry`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -177,6 +179,18 @@ class Adapter(ABC):
     @abstractmethod
     def predict(self, number: int) -> Floats:
         """Logits (n, 10) of one of these batches, without dropout, in the host's memory."""
+
+    def multiplying(self, square: Floats) -> Callable[[], object] | None:  # noqa: ARG002  (the contract names it)
+        """A call that multiplies `square` (n, n) by itself on the device; None where none is offered.
+
+        In the number format of the case's products, and by as many threads. What can be made ready is, so the
+        call is the product alone.
+        """
+        return None
+
+    def copying(self, array: Floats) -> Callable[[], object] | None:  # noqa: ARG002
+        """A call that copies `array` (n,), in its own type, from the device's memory to there; or None."""
+        return None
 
     def hold(self, size_bytes: int) -> None:
         """Keep so many bytes on the device, all written to, in place of those that were kept; 0 for none.

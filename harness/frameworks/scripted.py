@@ -12,7 +12,8 @@ that which it is asked for, and the engine is told this pace. `way_s` has what w
 An event is named by what is asked and, for rounds, its count from 1; `start 512` is the start of a case of
 batch 512 only, `start graph` that of one way. Events: `raise`, `exit`, `kill`, `hang`, `chatter` (writes to
 both standard streams), `memory` (there is none left). The record shows which adapter ran. With `place` (cpu
-or gpu) it works there, wherever it was told to.
+or gpu) it works there, wherever it was told to. With `flop_per_s` and `bytes_per_s` its products and copies
+take as long as these say; else it offers none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,6 +46,8 @@ class Script:
     loss: float = 0.25
     accuracy: float = 0.97
     place: str | None = None
+    flop_per_s: float | None = None
+    bytes_per_s: float | None = None
     way_s: dict[str, float] = field(default_factory=dict)
     events: dict[str, str] = field(default_factory=dict)
 
@@ -117,6 +122,17 @@ class Scripted(Adapter):
         if self._script.predict_s:
             time.sleep(self._script.predict_s)
         return np.zeros((1, CLASSES), np.float32)
+
+    def multiplying(self, square: Floats) -> Callable[[], object] | None:
+        self._event("multiply")
+        return self._doing(2 * len(square) ** 3, self._script.flop_per_s)
+
+    def copying(self, array: Floats) -> Callable[[], object] | None:
+        return self._doing(2 * array.nbytes, self._script.bytes_per_s)
+
+    @staticmethod
+    def _doing(amount: int, amount_per_s: float | None) -> Callable[[], object] | None:
+        return None if amount_per_s is None else partial(time.sleep, amount / amount_per_s)
 
     def synchronise(self) -> None:
         pass

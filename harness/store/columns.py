@@ -85,6 +85,7 @@ def _trial_columns(trial: Trial) -> dict[str, Any]:
         "watched_s": trial.watched_s,
         "paced_sample_s": (trial.pace or {}).get("train_sample_s"),
         "paced_evaluate_s": (trial.pace or {}).get("evaluate_s"),
+        **({f"peak_{name}": value for name, value in asdict(trial.peak).items()} if trial.peak else {}),
         "threads_worked": trial.threads_worked,
         "cores": trial.cores,
         **_startup_columns(trial.startup),

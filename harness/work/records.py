@@ -193,6 +193,20 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The most that a framework got out of its device in a short probe, off the clock: products and copies.
+
+    `flop_per_s` are additions and multiplications of a square matrix product in the case's number format,
+    `bytes_per_s` what a copy read and wrote of an array that is as large as what a step holds. Both None
+    where nothing was found, with the `reason`.
+    """
+
+    flop_per_s: float | None
+    bytes_per_s: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Startup:
     """Start-up in parts, each timed apart from the steady state.
 
@@ -241,7 +255,8 @@ class Trial:
     threads its process kept busy after start-up. `cores` are those that its match shared, comma-
     separated; None where none were chosen for it. `pace` is what its worker said, before the first round,
     that a sample of training and a pass over the test set take: `train_sample_s` and `evaluate_s`. `chosen`
-    says in a match of all ways whether the pilot found this its framework's fastest; None elsewhere.
+    says in a match of all ways whether the pilot found this its framework's fastest; None elsewhere. `peak`
+    is what its worker found the device to be able to do; None of a trial that was not asked.
     """
 
     run_id: str
@@ -277,6 +292,7 @@ class Trial:
     pace: Mapping[str, float | None] | None = None
     allocator: AllocatorUse | None = None
     energy: tuple[EnergyBlock, ...] = ()
+    peak: Peak | None = None
 
     @property
     def contender(self) -> Contender:

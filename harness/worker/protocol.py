@@ -29,6 +29,7 @@ class Do(StrEnum):
     EVALUATE = "evaluate"
     PREDICT = "predict"
     BLOCK = "block"
+    PEAK = "peak"
     FINISH = "finish"
     PROVE = "prove"
     HOLD = "hold"

@@ -32,6 +32,7 @@ from harness.work.program import Initial
 from harness.work.workload import TEST_SAMPLES, TrialSpec
 from harness.worker import beside
 from harness.worker.adapters import adapter_module, adapter_name
+from harness.worker.peak import peak
 from harness.worker.planting import Planting
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
@@ -54,6 +55,7 @@ class Worker:
         self._own_cores = host.OWN_CORES
         self._cpu_s_by_thread: dict[int, float] = {}
         self._order_digests: list[str] = []
+        self._used: Message = {}
         self._answered_cpu_s = time.process_time()
 
     @property
@@ -81,7 +83,7 @@ class Worker:
                 reply = self._train(request["epoch"], request["first"], request["last"])
             case Do.EVALUATE:
                 reply = self._evaluate(request["passes"])
-            case Do.PREDICT | Do.BLOCK:
+            case Do.PREDICT | Do.BLOCK | Do.PEAK:
                 reply = self._beside(request)
             case Do.FINISH:
                 reply = self._finish()
@@ -96,7 +98,12 @@ class Worker:
 
     def _beside(self, request: Message) -> Message:
         """What is measured of a trial beside its rounds."""
-        if Do(request["do"]) is Do.BLOCK:
+        do = Do(request["do"])
+        if do is Do.PEAK:
+            # Asked when the trial has been made: what the probe takes of the memory is not the trial's.
+            self._used = self._memory()
+            return peak(self.adapter)
+        if do is Do.BLOCK:
             return beside.block(self.adapter, self.watching, request["least_s"])
         return beside.predictions(self.adapter, self.watching, request["batch_size"])
 
@@ -237,7 +244,7 @@ class Worker:
         worked = host.threads_worked(self._cpu_s_by_thread)
         self.watching.finished()
         return (
-            self._memory()
+            (self._used or self._memory())
             | {"watched_s": self.watching.watched_s, "threads_worked": worked}
             | {"digests": {"order_sha256": recipe.combined(self._order_digests)}}
         )

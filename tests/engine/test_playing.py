@@ -23,10 +23,11 @@ from harness.engine.playing import Interrupted, run_match
 from harness.engine.ratios import Ratios
 from harness.settings.grid import Match, between
 from harness.settings.presets import FRAMEWORKS
+from harness.store.columns import rows_of
 from harness.store.reader import read
 from harness.store.writer import Store
 from harness.work.contender import Contender
-from harness.work.records import Phase
+from harness.work.records import Peak, Phase
 from harness.work.workload import Case, Dataset, Mode, Workload
 from tests.engine.test_runner import Silent
 
@@ -60,6 +61,7 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
         observer=None,
         threads=1,
         share_cores=True,
+        speed_only=True,
     ):
         for framework, script in (("TENSORFLOW", tensorflow), ("PYTORCH", pytorch)):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
@@ -77,7 +79,7 @@ def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
             certificates={},
             servers=fork_servers,
             enough_s=enough_s,
-            speed_only=True,
+            speed_only=speed_only,
         )
         return run_match(match, conditions, observer or Silent(), known)
 
@@ -284,3 +286,47 @@ def test_only_what_judges_no_speed_is_forked(run, fork_servers, monkeypatch, giv
     trials = run({"epoch_s": 0.05}, {"epoch_s": 0.05}, replace(between(case, replicate=0), **given))
     assert [trial.failure for trial in trials] == [None, None]
     assert len(asked) == forked
+
+
+FAST = {"epoch_s": 0.001, "flop_per_s": 1e10, "bytes_per_s": 1e10}
+
+
+def learning(run, tensorflow, pytorch):
+    case = replace(TWO.case, workload=replace(TWO.case.workload, epochs=2))
+    return run(tensorflow, pytorch, replace(between(case, replicate=0), learning=True))
+
+
+def test_each_worker_of_a_whole_training_is_asked_what_its_device_can_do(run):
+    for trial in learning(run, FAST, FAST):
+        assert trial.peak.reason is None
+        assert 0 < trial.peak.flop_per_s <= 1e10
+        row, _ = rows_of(trial)
+        assert (row["peak_flop_per_s"], row["peak_bytes_per_s"]) == (
+            trial.peak.flop_per_s,
+            trial.peak.bytes_per_s,
+        )
+
+
+@pytest.mark.parametrize(("replicate", "asked"), [(0, False), (5, False), (6, True), (7, False)])
+def test_one_comparison_asks_too_once_its_case_could_be_called(run, replicate, asked):
+    case = replace(TWO.case, workload=replace(TWO.case.workload, epochs=2))
+    trials = run(FAST, FAST, between(case, replicate=replicate), speed_only=False)
+    assert [trial.peak is not None for trial in trials] == [asked] * 2
+
+
+def test_a_framework_without_a_probe_is_on_record_with_the_reason_and_its_training_stands(run):
+    tensorflow, pytorch = learning(run, {"epoch_s": 0.001}, FAST)
+    assert tensorflow.failure is None
+    assert tensorflow.peak == Peak(
+        flop_per_s=None,
+        bytes_per_s=None,
+        reason="harness.frameworks.scripted.Scripted offers no probe of its device",
+    )
+    assert pytorch.peak.reason is None
+
+
+def test_a_probe_that_raises_fails_no_trial(run):
+    broken, _ = learning(run, FAST | {"events": {"multiply": "raise"}}, FAST)
+    assert broken.failure is None
+    assert broken.host_peak_bytes > 0
+    assert broken.peak.reason == "RuntimeError: scripted to fail at multiply"

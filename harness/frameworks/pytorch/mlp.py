@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -150,6 +151,14 @@ class TorchMlp(TorchTestimony):
         with torch.no_grad():
             logits: Floats = self._logits_of(self._questions[number]).cpu().numpy()
         return logits
+
+    def multiplying(self, square: Floats) -> Callable[[], object]:
+        factor = torch.from_numpy(square).to(self.device, self.precision.compute)
+        return partial(torch.mm, factor, factor, out=torch.empty_like(factor))
+
+    def copying(self, array: Floats) -> Callable[[], object]:
+        source = torch.from_numpy(array).to(self.device)
+        return partial(torch.empty_like(source).copy_, source)
 
     def hold(self, size_bytes: int) -> None:
         self._ballast = None

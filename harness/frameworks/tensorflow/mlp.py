@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -124,6 +125,17 @@ class TensorFlowMlp(TensorFlowTestimony):
         with tf.device(self.device):
             logits: Floats = self._forward(self._questions[number]).numpy()
         return logits
+
+    def multiplying(self, square: Floats) -> Callable[[], object]:
+        with tf.device(self.device):
+            factor = tf.cast(tf.constant(square), keras.config.dtype_policy().compute_dtype)
+        return partial(tf.matmul, factor, factor)
+
+    def copying(self, array: Floats) -> Callable[[], object]:
+        with tf.device(self.device):
+            source = tf.constant(array)
+        # What is called identity gives the same memory another name.
+        return partial(tf.raw_ops.DeepCopy, x=source)
 
     def hold(self, size_bytes: int) -> None:
         self._ballast = None

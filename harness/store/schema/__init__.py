@@ -23,6 +23,7 @@ History of `SCHEMA_VERSION`:
     8   the plan of a run, the paces by which its rounds were cut, and when it went on after an interruption
     9   the hidden layers of the network, which until then were one of 128 units; which part
         of a plan for several hosts a run has measured
+    10  what workers found their device to be able to do: products and copies a second
 """
 
 from typing import Final
@@ -46,7 +47,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 10
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
 # and in which it is told what workers lose beside others.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,13 @@ class NumpyMlp(Witness):
 
     def predict(self, number: int) -> Floats:
         return self._forward(self._questions[number])
+
+    def multiplying(self, square: Floats) -> Callable[[], object]:
+        factor = square.astype(self.dtype)
+        return partial(np.matmul, factor, factor, out=np.empty_like(factor))
+
+    def copying(self, array: Floats) -> Callable[[], object]:
+        return partial(np.copyto, np.empty_like(array), array)
 
     def synchronise(self) -> None:
         """NumPy returns when it has finished."""
