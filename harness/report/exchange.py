@@ -27,6 +27,7 @@ from harness.report.pages.context import Table
 from harness.report.sentences import why
 from harness.report.sentences.answer import all_answers, judge, judge_ways
 from harness.report.sentences.closed import as_fields
+from harness.report.sentences.roofline import roofs
 from harness.store.frames import Frames
 
 SHAPE: Final = 1
@@ -93,7 +94,8 @@ def _run(frames: Frames) -> dict[str, Any]:
     return run | {
         "answers": [f"{one.where}: {one.says}." for one in all_answers(frames)],
         "verdicts": [_verdict(row, speeds) for row in records(judge(frames))],
-        "ways": [_way(row) for row in records(judge_ways(frames))],
+        "ways": [_told(row) for row in records(judge_ways(frames))],
+        "roofline": [_told(row) for row in records(roofs(frames))],
         "uncertified": _uncertified(frames),
         "control": _control(frames),
     }
@@ -138,8 +140,8 @@ def _verdict(row: Mapping[str, Any], speeds: pd.DataFrame) -> dict[str, Any]:
     return kept | {name: sides.get(name) for name in (row["speed_of"], row["speed_over"])}
 
 
-def _way(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a question asks of a match of all ways, and how it is answered."""
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what is for the page alone."""
     return {name: value for name, value in row.items() if name not in {"panel", "label"}}
 
 

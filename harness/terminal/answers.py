@@ -19,6 +19,7 @@ from harness.report import exchange, words
 from harness.report.pages import context
 from harness.report.sentences.answer import all_answers, learned
 from harness.report.sentences.ratios import Answer
+from harness.report.sentences.roofline import in_short
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.report.sentences.unfinished import resuming
 from harness.sessions.bench import Run
@@ -114,6 +115,7 @@ def show_report(frames: Frames, drawn: Drawn) -> None:
     # How often it is wrong, and what it resolves; what stands between these is on the page.
     for sentence in (
         learned(frames),
+        *filter(None, [in_short(frames)]),
         control_told(frames),
         *dict.fromkeys((calibrations[0], calibrations[-1])),
     ):

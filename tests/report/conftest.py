@@ -23,7 +23,7 @@ from harness.store.schema import ROUNDS, TRIALS
 from harness.store.writer import Store, write_table
 from harness.work.listings import PYTORCH
 from harness.work.program import Update
-from harness.work.records import EnergyBlock, Failure, GpuUse, Phase, Role, Round, Startup, Trial
+from harness.work.records import EnergyBlock, Failure, GpuUse, Peak, Phase, Role, Round, Startup, Trial
 from harness.work.workload import Case, Dataset, Mode, Workload
 
 RUN_ID = "20260101T000000-abcd"
@@ -34,6 +34,12 @@ STARTUP = {
     "pytorch": Startup(import_s=2.0, data_s=0.1, build_s=0.2, first_step_s=0.2),
 }
 HOST_PEAK_MIB = {"tensorflow": 800, "pytorch": 500}
+
+# Some 60,000 samples a second of 409,088 FLOP each are a quarter of the larger.
+PEAKS = {
+    "tensorflow": Peak(flop_per_s=8e10, bytes_per_s=5e10, reason=None),
+    "pytorch": Peak(flop_per_s=1e11, bytes_per_s=4e10, reason=None),
+}
 
 # Joules a million samples: 300 and 500.
 ENERGY = {
@@ -91,6 +97,7 @@ def build(
     modes=(Mode.LOOP,),
     control_ratio=1.0,
     slowed=1.0,
+    peaks=PEAKS,
     **work,
 ):
     """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's.
@@ -121,7 +128,9 @@ def build(
             seeds=seeds,
         )
         name = f"{one.match_id}-learning"
-        learned = replace(one, role=Role.LEARNING, match_id=name, trial_id=f"{name}-{framework}")
+        learned = replace(
+            one, role=Role.LEARNING, match_id=name, trial_id=f"{name}-{framework}", peak=peaks.get(framework)
+        )
         store.save_match([one, learned])
     for case, replicate, seat in product(cases[:1], range(replicates), range(2)):
         one = trial(

@@ -96,3 +96,16 @@ def test_an_explanation_is_told_with_its_rows_and_how_it_closes(frames):
 def test_an_explanation_without_a_change_is_told_as_such(frames):
     told = explained(replace(frames(), changes=walks_that_leave((1.0,)).iloc[:0]))
     assert (told["answers"], told["changes"], told["closing"]) == ([], [], None)
+
+
+def test_the_document_holds_what_share_of_the_device_each_framework_used(frames):
+    (run,) = json.loads(as_json(document([frames(ratio=1.5)])))["runs"]
+    told = {(one["batch_size"], one["framework"]): one for one in run["roofline"]}
+    assert set(told) == {(64, "tensorflow"), (64, "pytorch"), (512, "tensorflow"), (512, "pytorch")}
+    first = told[64, "tensorflow"]
+    assert first["peak_flop_per_s"] == first["bound_flop_per_s"] == 1e11
+    assert first["share_low"] < first["share"] < first["share_high"] < 1
+    assert first["share"] == pytest.approx(first["flop_per_s"] / 1e11)
+    assert (first["bound_by"], first["exceeded"], first["reason"]) == ("arithmetic", False, None)
+    (run,) = json.loads(as_json(document([frames(peaks={})])))["runs"]
+    assert run["roofline"][0]["share"] is None

@@ -3,6 +3,7 @@
 import harness.report.style  # noqa: F401  (first: what comes below finds the house's matplotlib, not the user's)
 from harness.report.figures.cost import startup, taken
 from harness.report.figures.learning import accuracy
+from harness.report.figures.roofline import roofline
 from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch
 from harness.report.figures.telling import false_alarms
 from harness.report.figures.ways import ladder
@@ -13,6 +14,7 @@ __all__ = [
     "false_alarms",
     "ladder",
     "ratios",
+    "roofline",
     "startup",
     "taken",
     "throughput",

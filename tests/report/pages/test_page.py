@@ -71,8 +71,8 @@ def test_every_reference_inside_the_page_leads_somewhere(html):
 
 
 def test_every_figure_has_a_text_alternative_and_its_numbers(html):
-    assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 7
-    assert html.count("The numbers behind the figure") == 7
+    assert html.count('role="img"') == html.count("<title id=") == html.count("<desc id=") == 8
+    assert html.count("The numbers behind the figure") == 8
 
 
 def test_figures_follow_the_theme_instead_of_carrying_their_colours(html):
@@ -84,7 +84,16 @@ def test_figures_follow_the_theme_instead_of_carrying_their_colours(html):
 
 def test_small_pictures_of_each_figure_land_beside_it(ordinary_page):
     names = {path.name for path in (ordinary_page.parent / "figures").iterdir()}
-    drawn = ("throughput", "ratio", "accuracy", "time_to_accuracy", "memory", "startup", "evaluation")
+    drawn = (
+        "throughput",
+        "ratio",
+        "roofline",
+        "accuracy",
+        "time_to_accuracy",
+        "memory",
+        "startup",
+        "evaluation",
+    )
     assert names == {f"{name}.png" for name in drawn}
 
 
@@ -174,7 +183,7 @@ def test_a_failed_certificate_is_told_in_answer_and_section_and_is_not_drawn(pag
     assert "Proven: 0 of 2 cases." in html
     assert "What did not hold" in html
     assert "No case has both frameworks measured and certified" in html
-    assert html.count("No case has its certificate") == 9
+    assert html.count("No case has its certificate") == 10
     assert "<svg" not in html
 
 
@@ -186,7 +195,16 @@ def test_a_page_without_a_single_trial_still_says_why(page):
 def test_a_case_without_its_certificate_is_left_out_of_the_figure_by_name(page):
     html = page(uncertified=(512,), replicates=1)
     told = re.findall(r'<h2 id="(\w+)">[^<]*</h2>\s*<p class="intro">[^<]*Not drawn, for want', html)
-    drawn = ["throughput", "accuracy", "time_to_accuracy", "memory", "startup", "evaluation", "latency"]
+    drawn = [
+        "throughput",
+        "roofline",
+        "accuracy",
+        "time_to_accuracy",
+        "memory",
+        "startup",
+        "evaluation",
+        "latency",
+    ]
     assert told == drawn
     assert "for want of a certificate: batch 512." in html
     for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
