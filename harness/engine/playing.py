@@ -26,6 +26,10 @@ from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 # Matches that tell a case's speed.
 COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
+# The replicates in which workers are asked what their device can do: none that a first verdict waits for, and
+# not whole trainings alone, which are not made where time is short.
+_ASKED_FOR_PEAKS: Final = {Role.LEARNING: 0, Role.COMPARISON: MIN_REPLICATES}
+
 # Least seconds of a part of a whole training, if it is no whole epoch.
 _LEARNING_S: Final = 20.0
 
@@ -232,13 +236,9 @@ class _Sitting:
             measure_energy(on_card, self._seed)
 
     def measure_peaks(self) -> None:
-        """What the device can do, asked of one after the other where that delays nobody's first verdict.
-
-        Of those that have learned; where time is short that may be nobody, so once of those compared, too.
-        """
+        """What the device can do, asked of one after the other in the matches that are for it."""
         match = self._match
-        called = match.role is Role.COMPARISON and match.replicate == MIN_REPLICATES
-        if match.role is Role.LEARNING or (called and not self._conditions.speed_only):
+        if match.replicate == _ASKED_FOR_PEAKS.get(match.role) and not self._conditions.speed_only:
             for number in sorted(self._seats):
                 self._seats[number].measure_peak()
 

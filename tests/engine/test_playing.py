@@ -291,12 +291,13 @@ def test_only_what_judges_no_speed_is_forked(run, fork_servers, monkeypatch, giv
 FAST = {"epoch_s": 0.001, "flop_per_s": 1e10, "bytes_per_s": 1e10}
 
 
-def learning(run, tensorflow, pytorch):
+def learning(run, tensorflow, pytorch, replicate=0):
     case = replace(TWO.case, workload=replace(TWO.case.workload, epochs=2))
-    return run(tensorflow, pytorch, replace(between(case, replicate=0), learning=True))
+    match = replace(between(case, replicate=replicate), learning=True)
+    return run(tensorflow, pytorch, match, speed_only=False)
 
 
-def test_each_worker_of_a_whole_training_is_asked_what_its_device_can_do(run):
+def test_each_worker_of_a_first_whole_training_is_asked_what_its_device_can_do(run):
     for trial in learning(run, FAST, FAST):
         assert trial.peak.reason is None
         assert 0 < trial.peak.flop_per_s <= 1e10
@@ -305,6 +306,7 @@ def test_each_worker_of_a_whole_training_is_asked_what_its_device_can_do(run):
             trial.peak.flop_per_s,
             trial.peak.bytes_per_s,
         )
+    assert [trial.peak for trial in learning(run, FAST, FAST, replicate=1)] == [None, None]
 
 
 @pytest.mark.parametrize(("replicate", "asked"), [(0, False), (5, False), (6, True), (7, False)])
