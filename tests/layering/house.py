@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision"}
+FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision", "jax", "flax", "optax"}
 
 # Lowest first, the rooms of each floor. A module imports from its own floor and from those below.
 FLOORS = (

@@ -45,6 +45,7 @@ class JaxMlp(JaxTestimony):
         # What a round is waiting for, beside the state.
         self._loss_sum: Any = None
         self._totals: Any = None
+        self._probed: Any = None
         self.precision = JaxPrecision(self.workload.precision)
         self.dtype = self.precision.dtype
         if spec.case.device != "cpu":
@@ -157,12 +158,28 @@ class JaxMlp(JaxTestimony):
         state = self._state
         return np.asarray(self._forward(state.parameters, state.beside, self._questions[number]))
 
+    def multiplying(self, square: Floats) -> Callable[[], object]:
+        factor, product = self._placed(square.astype(self.precision.compute)), jax.jit(jnp.matmul)
+
+        def multiply() -> None:
+            self._probed = product(factor, factor)
+
+        return multiply
+
+    def copying(self, array: Floats) -> Callable[[], object]:
+        source = self._placed(array)
+
+        def copy() -> None:
+            self._probed = jnp.copy(source)
+
+        return copy
+
     def hold(self, size_bytes: int) -> None:
         self._ballast = None
         self._ballast = jax.block_until_ready(jnp.ones(size_bytes, jnp.uint8, device=self.device))
 
     def synchronise(self) -> None:
-        jax.block_until_ready((self._state, self._loss_sum, self._totals))
+        jax.block_until_ready((self._state, self._loss_sum, self._totals, self._probed))
 
     def warm_up(self, order: Order) -> None:
         super().warm_up(order)
