@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -14,17 +14,19 @@ from harness.report import words
 from harness.report.sentences.cases import cases, labelled
 from harness.store.frames import Frames
 
+_OF_CASE: Final = ("device", "precision", "hidden", "batch_size")
+
 
 @lru_cache(maxsize=4)
 def roofs(frames: Frames) -> pd.DataFrame:
     """`analysis.roofline` of the cases whose certificates hold, labelled; kept as `answer.judge` is.
 
-    Beside the columns of these there are the cases' `device`, `precision` and `batch_size`, and `threads`.
+    Beside the columns of these there are `_OF_CASE` and `threads`.
     """
     known = cases(frames.trials)
     found = labelled(roofline(frames.trials, pd.concat([frames.trials, frames.trainings])), known)
     threads = frames.trials.drop_duplicates("case_id").set_index("case_id")["threads"]
-    of_case = {name: found["case_id"].map(known[name]) for name in ("device", "precision", "batch_size")}
+    of_case = {name: found["case_id"].map(known[name]) for name in _OF_CASE}
     proofs = certified(frames.certificates)
     held = proofs.loc[proofs["holds"].astype(bool), "case_id"]
     named = found.assign(**of_case, threads=found["case_id"].map(threads))
