@@ -22,7 +22,7 @@ import pytest
 
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
-from harness.engine.ending import Outcome, Tally
+from harness.engine.ending import Outcome
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
 from harness.engine.playing import run_match
@@ -38,7 +38,8 @@ from harness.settings.grid import SEEDS, Match, between, plan
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.contender import Contender
-from harness.work.records import Certification, Role, Trial
+from harness.work.records import Certification, Role, RunStatus, Trial
+from harness.work.tally import Tally
 from harness.work.workload import Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
@@ -211,14 +212,14 @@ class Session:
         if self._run is None:
             return None
         tally = Tally()
-        for trials in self._trials.values():
-            for trial in trials:
-                tally.count(trial)
+        for trials in filter(None, self._trials.values()):
+            tally.count(trials)
+        counted = tally.total()
         outcome = Outcome(
-            status="finished",
-            trials_ok=tally.ok,
-            trials_failed=tally.failed,
-            timed_s=tally.timed_s,
+            status=RunStatus.FINISHED,
+            trials_ok=counted.ok,
+            trials_failed=counted.failed,
+            timed_s=counted.timed_s,
             stopped_because="the pytest suite had all its replicates",
         )
         closing = rows.closing_columns(outcome, time.monotonic() - self._begin_s)

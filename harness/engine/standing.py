@@ -51,6 +51,8 @@ class Standing:
         self._finished: set[str] = set()
         # What a whole training of each case takes, by what its trials said of their speed.
         self._training_s: dict[str, float] = {}
+        # And what a match of it takes beside its turns.
+        self._beside_s: dict[str, float] = {}
         # The kind of the matches that tell each case's speed.
         self._kinds = {case: case.id for case in plan.cases}
 
@@ -80,6 +82,9 @@ class Standing:
             return None
         if training_s := _training_s(match.case, trials):
             self._training_s[match.case.id] = training_s
+            # Starts, warm-up and proofs: a whole training has them, too.
+            turns_s = sum(turn.wall_s for trial in trials for turn in trial.rounds)
+            self._beside_s[match.case.id] = max(took_s - turns_s, 0.0)
         if self.plan.best and match.role is Role.WAYS:
             self._kinds[match.case] = match.kind
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
@@ -105,7 +110,7 @@ class Standing:
             return None
         at_once = max(1, host.usable_cores() // self.plan.settings.threads)
         turns = math.ceil(len(match.contenders) / at_once)
-        return turns * training_s
+        return turns * training_s + self._beside_s[match.case.id]
 
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""

@@ -40,7 +40,7 @@ from harness.parity.reference import (
 from harness.parity.rehearsal import clear_in_a_step
 from harness.work import recipe
 from harness.work.recipe import Floats, Order
-from harness.work.workload import Adam, Workload
+from harness.work.workload import FULL_TRAIN_SAMPLES, Adam, Workload
 
 STEP: Final = "timed step"
 WHOLE: Final = "whole and parts"
@@ -48,6 +48,9 @@ EVALUATION: Final = "timed evaluation"
 PREDICTION: Final = "timed prediction"
 
 Dropped = NDArray[np.bool_]
+
+# So many samples are looked at for those of one step: as many as the largest data set has.
+_MOST_LOOKED_AT: Final = FULL_TRAIN_SAMPLES
 
 # Into so many parts a call over many batches is cut.
 _PARTS: Final = 3
@@ -240,13 +243,18 @@ def _clear_of_the_kink(
 ) -> Order:
     """A sample for each row of the masks, none of whose units is near ReLU's kink under them.
 
-    There rounding would decide about a gradient. Where the data have too few of them, any will have to do.
+    There rounding would decide about a gradient. Where the data are few, some come twice; where none will do
+    for a row, any has to.
     """
     order = rng.permutation(len(samples.labels))
     chosen = np.resize(order, len(masks[0]))
     open_rows, looked_at = np.arange(len(chosen)), 0
-    while len(open_rows) and looked_at < len(order):
-        some = order[looked_at : looked_at + len(open_rows)]
+    while len(open_rows) and looked_at < _MOST_LOOKED_AT:
+        at = looked_at % len(order)
+        if looked_at and not at:
+            # Again, each beside another row's mask.
+            order = rng.permutation(len(order))
+        some = order[at : at + len(open_rows)]
         rows, others = np.split(open_rows, [len(some)])
         far = from_zero(parameters, samples.inputs(some), [mask[rows] for mask in masks]) > clear
         chosen[rows[far]] = some[far]

@@ -170,10 +170,10 @@ def test_a_failure_names_both_values(findings):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_steps_of_correct_code_stay_far_below_their_bounds(hidden, findings, framework):
-    """Weights thirtyfold: another machine's rounding must raise no alarm."""
+    """Weights twentyfold: another machine's rounding must raise no alarm."""
     steps = [one for one in findings[f"none ({framework})"] if one.check.startswith("steps")]
     parameters = 2 * len(hidden.split("x")) + 2
     assert len(steps) == 2 * (1 + 2 * parameters)
     assert max(one.difference / one.bound for one in steps) < 1 / 10
     weights = [one for one in steps if one.quantity.startswith("weights")]
-    assert max(one.difference / one.bound for one in weights) < 1 / 30
+    assert max(one.difference / one.bound for one in weights) < 1 / 20

@@ -69,6 +69,10 @@ def test_the_samples_of_a_step_keep_off_the_kink_in_every_layer_under_its_masks(
     assert len(chosen) == 50
     assert reference.from_zero(parameters, inputs[chosen], masks).min() > 5e-3
     assert reference.from_zero(parameters, inputs[:50], masks).min() < 5e-3
+    # Where the data are few, some come twice.
+    fewer = reference.Samples(inputs=inputs[:30].__getitem__, labels=samples.labels[:30])
+    chosen = _clear_of_the_kink(parameters, fewer, masks, 5e-3, rng)
+    assert reference.from_zero(parameters, inputs[chosen], masks).min() > 5e-3
     few = reference.Samples(inputs=inputs[:3].__getitem__, labels=samples.labels[:3])
     assert set(_clear_of_the_kink(parameters, few, masks, 10.0, rng)) == {0, 1, 2}
 
