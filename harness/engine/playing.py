@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol
 
-from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.conditions import Conditions
 from harness.engine.cores import drawn
 from harness.engine.energy import measure_energy
@@ -26,9 +25,9 @@ from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 # Matches that tell a case's speed.
 COMPARING: Final = frozenset({Role.COMPARISON, Role.WAYS})
 
-# The replicates in which workers are asked what their device can do: none that a first verdict waits for, and
-# not whole trainings alone, which are not made where time is short.
-_ASKED_FOR_PEAKS: Final = {Role.LEARNING: 0, Role.COMPARISON: MIN_REPLICATES}
+# The replicates in which workers are asked what their device can do: not whole trainings alone, which are not
+# made where time is short, and of comparisons not the first, which tells most of what a run is to do.
+_ASKED_FOR_PEAKS: Final = {Role.LEARNING: 0, Role.COMPARISON: 1}
 
 # Least seconds of a part of a whole training, if it is no whole epoch.
 _LEARNING_S: Final = 20.0

@@ -15,7 +15,7 @@ from harness.report import words
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.unfinished import unfinished
 from harness.store.frames import Frames
-from harness.work.workload import FULL_TRAIN_SAMPLES
+from harness.work.workload import CLASSES, FULL_TRAIN_SAMPLES, INPUT_FEATURES, USUAL_HIDDEN, shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +158,16 @@ def subject(frames: Frames) -> str:
         for name in [name for name in pair if name in found] or pair
     )
     return (
-        f"A multilayer perceptron (784-128-10, ReLU, dropout 0.2, Adam) on {data}, with {contenders}, "
-        f"{threads}, on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
+        f"A multilayer perceptron ({_networks(frames)}, ReLU, dropout 0.2, Adam) on {data}, with "
+        f"{contenders}, {threads}, on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
     )
+
+
+def _networks(frames: Frames) -> str:
+    """The widths of all networks, from the inputs to the outputs: 784-128-10."""
+    shapes = pd.concat([frames.trials["hidden"], frames.certificates["hidden"]]).dropna().unique()
+    widths = [words.plain(one).replace("x", "-") for one in shapes] or [shape(USUAL_HIDDEN)]
+    return words.listed(f"{INPUT_FEATURES}-{one}-{CLASSES}" for one in widths)
 
 
 def commands(frames: Frames) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.report.pages.context import subject
 from harness.report.pages.evidence import evidence
 from harness.report.pages.sections.arithmetic import arithmetic, asked
 from harness.report.sentences.answer import judge
@@ -48,3 +49,14 @@ def test_where_one_leads_at_every_size_there_is_none(section):
 def test_one_network_alone_has_no_such_section(section):
     wanted, _ = section({(128,): 1.5})
     assert not wanted
+
+
+def test_the_page_says_of_which_networks_it_is(several_runs):
+    run = {"run_id": "20260101T000001-abcd"}
+    one = several_runs({"run": run | {"run_id": "20260101T000000-abcd"}, "batch_sizes": (64,)})
+    assert "perceptron (784-128-10, ReLU" in subject(one)
+    two = several_runs(
+        {"run": run, "hidden": (32,), "batch_sizes": (64,)},
+        {"run": {"run_id": "20260101T000002-abcd"}, "hidden": (512, 512), "batch_sizes": (64,)},
+    )
+    assert "perceptron (784-32-10 and 784-512-512-10, ReLU" in subject(two)
