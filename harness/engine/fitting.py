@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -140,8 +141,12 @@ def device_bytes(work: Workload) -> float:
     return _CONTEXT_BYTES + _DEVICE_PARAMETER_BYTES * work.parameter_count + _UNIT_BYTES * units
 
 
+@cache
 def _core_flop_per_s() -> float:
-    """Of products of two matrices of float32 on one core, by its time: whatever else has turns on it."""
+    """Of products of two matrices of float32 on one core, by its time: whatever else has turns on it.
+
+    Asked once a process, as it takes a while.
+    """
     square = np.ones((_PROBED_SIZE, _PROBED_SIZE), np.float32)
     took_s, end_s = list[float](), time.perf_counter() + _PROBED_S
     while not took_s or time.perf_counter() < end_s:

@@ -49,10 +49,9 @@ class Standing:
         self._target = Target(plan.settings.within)
         self._failures: Counter[str] = Counter()
         self._finished: set[str] = set()
-        # What a whole training of each case takes, by what its trials said of their speed.
-        self._training_s: dict[str, float] = {}
-        # And what a match of it takes beside its turns.
-        self._beside_s: dict[str, float] = {}
+        # What a whole training of each case takes, by what its trials said of their speed, and what a match
+        # takes beside its turns.
+        self._training_s: dict[str, tuple[float, float]] = {}
         # The kind of the matches that tell each case's speed.
         self._kinds = {case: case.id for case in plan.cases}
 
@@ -81,10 +80,9 @@ class Standing:
         if match.role is Role.LEARNING:
             return None
         if training_s := _training_s(match.case, trials):
-            self._training_s[match.case.id] = training_s
             # Starts, warm-up and proofs: a whole training has them, too.
             turns_s = sum(turn.wall_s for trial in trials for turn in trial.rounds)
-            self._beside_s[match.case.id] = max(took_s - turns_s, 0.0)
+            self._training_s[match.case.id] = training_s, max(took_s - turns_s, 0.0)
         if self.plan.best and match.role is Role.WAYS:
             self._kinds[match.case] = match.kind
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
@@ -105,12 +103,13 @@ class Standing:
 
     def expected_s(self, match: Match) -> float | None:
         """What a match of a new kind should take, by what others of its case said; None where none has."""
-        training_s = self._training_s.get(match.case.id)
-        if match.role is not Role.LEARNING or training_s is None:
+        known = self._training_s.get(match.case.id)
+        if match.role is not Role.LEARNING or known is None:
             return None
+        training_s, beside_s = known
         at_once = max(1, host.usable_cores() // self.plan.settings.threads)
         turns = math.ceil(len(match.contenders) / at_once)
-        return turns * training_s + self._beside_s[match.case.id]
+        return turns * training_s + beside_s
 
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""

@@ -6,6 +6,7 @@ No engine is needed for that: whatever starts `harness run-shard` on a host and 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +17,8 @@ from harness.errors import BadOption, ResultsUnusable
 from harness.measure import provenance
 from harness.sessions import rows
 from harness.settings.config import Settings, restored
-from harness.settings.grid import Plan, plan
-from harness.settings.sharding import Shard
+from harness.settings.grid import Match, plan
+from harness.settings.sharding import Shard, dealt
 from harness.store.naming import is_plain
 
 # The version of the file, under the key that tells it from any other JSON.
@@ -46,7 +47,7 @@ def write_plan(settings: Settings, shards: int, output: Path) -> tuple[str, list
         raise BadOption("MODE", "best", "a mode that a framework runs: each host would choose for itself")
     plan_id = rows.new_id()
     parts = [Shard(plan_id=plan_id, number=number, of=shards) for number in range(1, shards + 1)]
-    matches = [_matches(whole, one) for one in parts]
+    matches = dealt(whole.matches(MIN_REPLICATES), shards)
     if not all(matches):
         most = sum(map(bool, matches))
         raise BadOption("SHARDS", shards, f"1 to {most}: a shard has whole matches, and the plan no more")
@@ -109,11 +110,7 @@ def _version() -> dict[str, str | None]:
     return {"harness_version": __version__, "git_commit": provenance.checkout()["git_commit"]}
 
 
-def _matches(whole: Plan, shard: Shard) -> list[str]:
-    return [match.id for match in replace(whole, shard=shard).matches(MIN_REPLICATES)]
-
-
-def _told(shard: Shard, settings: Settings, matches: list[str]) -> dict[str, Any]:
+def _told(shard: Shard, settings: Settings, matches: Sequence[Match]) -> dict[str, Any]:
     """A shard's file: `matches` are for whoever reads it, as devices are not settled yet."""
     return {
         _KEY: _FORMAT,
@@ -122,5 +119,5 @@ def _told(shard: Shard, settings: Settings, matches: list[str]) -> dict[str, Any
         "shards": shard.of,
         **_version(),
         "config": json.loads(json.dumps(asdict(settings), default=str)),
-        "matches": matches,
+        "matches": [match.id for match in matches],
     }

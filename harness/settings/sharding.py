@@ -31,16 +31,22 @@ class Shard:
         return f"{run_prefix(self.plan_id)}{self.number:04d}"
 
     def deal(self, matches: Iterable[Dealt]) -> Iterator[Dealt]:
-        """Its share of a plan's matches, in their order: of each kind every `of`-th.
+        """Its share of a plan's matches, in their order."""
+        return iter(dealt(matches, self.of)[self.number - 1])
 
-        Kinds begin at different parts. Where they cannot be divided evenly, no part has more of them all.
-        """
-        next_part: dict[str, int] = {}
-        for match in matches:
-            part = next_part.setdefault(match.kind, len(next_part))
-            next_part[match.kind] += 1
-            if part % self.of == self.number - 1:
-                yield match
+
+def dealt(matches: Iterable[Dealt], of: int) -> list[list[Dealt]]:
+    """The matches in `of` parts: of each kind every `of`-th, in their order.
+
+    Kinds begin at different parts. Where they cannot be divided evenly, no part has more of them all.
+    """
+    parts: list[list[Dealt]] = [[] for _ in range(of)]
+    next_part: dict[str, int] = {}
+    for match in matches:
+        part = next_part.setdefault(match.kind, len(next_part))
+        next_part[match.kind] += 1
+        parts[part % of].append(match)
+    return parts
 
 
 def run_prefix(plan_id: str) -> str:
