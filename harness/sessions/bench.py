@@ -164,7 +164,6 @@ def bench(
     with held(store.folder, run["run_id"]):
         if unfinished is not None:
             require_untouched(unfinished)
-        store.clear(run["run_id"])
         store.save_plan(run["run_id"], matches)
         store.save_run(run)
         proven = Proven(planned, proofs, data_root, store=store, run=run, servers=servers, observer=observer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from harness.sessions.drawing import Drawn, drawn
 from harness.settings import parsing
 from harness.settings.config import Settings
 from harness.settings.grid import require
+from harness.store.placing import placed
 from harness.work.workload import Dataset, Mode, Precision
 
 FOLDER: Final = "selfcheck"
@@ -190,9 +190,8 @@ def _facts(prepared: Prepared, settings: Settings, command: str) -> dict[str, An
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        with placed(path) as file:
+            file.write(f"{json.dumps(document, indent=1, allow_nan=False)}\n".encode())
     except OSError as error:
         raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error

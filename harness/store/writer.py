@@ -18,6 +18,7 @@ from harness.settings.grid import Match
 from harness.store.columns import plan_rows, rows_of
 from harness.store.holding import is_held
 from harness.store.parts import MANY, UNREADABLE, next_bundle, once, parts_of, singles, whole
+from harness.store.placing import placed, remove_abandoned
 from harness.store.schema import ATTEMPTS, CHANGES, PLANS, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
 from harness.work.records import Attempt, Change, Trial
 
@@ -52,6 +53,8 @@ class Store:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryFile(dir=self.folder / name):
                     pass
+            for place in self.folder.iterdir():
+                remove_abandoned(place)
             self.finish_gathering()
         except OSError as error:
             reason = error.strerror or str(error)
@@ -149,10 +152,6 @@ class Store:
         row = {"schema_version": SCHEMA_VERSION, **run}
         write_table(self.folder / "runs" / f"{run['run_id']}.parquet", [row], RUNS)
 
-    def clear(self, run_id: str) -> None:
-        """Remove what was half written when the process that measured a run was killed; the run is held."""
-        _remove(list(self.folder.glob(f"*/.{run_id}*.parquet.*")))
-
     def save_plan(self, run_id: str, matches: Iterable[Match]) -> None:
         """Write what a run is to measure, in its order, before it measures anything."""
         write_table(self.folder / "plans" / f"{run_id}.parquet", plan_rows(run_id, matches), PLANS)
@@ -192,27 +191,13 @@ def _placed(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None
         NotStored: when the file cannot be written.
     """
     told = schema.with_metadata({VERSION_KEY: str(SCHEMA_VERSION)})
-    # The leading dot keeps a half-written file out of every reader's sight.
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _settle(path.parent.parent)
-        with partial.open("wb") as file:
-            with pq.ParquetWriter(file, told, write_page_checksum=True) as writer:
-                yield lambda table: writer.write_table(table.cast(told))
-            file.flush()
-            # Else a file may have its name before it has its content when the power goes.
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _settle(path.parent)
+        with placed(path) as file, pq.ParquetWriter(file, told, write_page_checksum=True) as writer:
+            yield lambda table: writer.write_table(table.cast(told))
     except OSError as error:
         raise NotStored(f"{path}: cannot be written ({error.strerror or error})") from error
     except UNREADABLE as error:
         raise NotStored(f"{path}: cannot be written ({error})") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _remove(paths: Sequence[Path]) -> None:
@@ -229,12 +214,3 @@ def _is_todays(path: Path) -> bool:
     except UNREADABLE:
         return False
     return said.get(VERSION_KEY) == str(SCHEMA_VERSION).encode()
-
-
-def _settle(folder: Path) -> None:
-    """Have the folder's names on disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import sections
 from harness.report.sentences.answer import all_answers, answers, judge
 from harness.store.frames import Frames
+from harness.store.placing import placed, remove_abandoned
 from harness.work.records import Phase
 
 PAGE_NAME = "summary.html"
@@ -46,14 +45,11 @@ def publish(page: context.Page, path: Path) -> Path:
     Raises:
         ResultsUnusable: it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(_html(page), encoding="utf-8")
-        partial.replace(path)
+        with placed(path) as file:
+            file.write(_html(page).encode())
+        remove_abandoned(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise ResultsUnusable(f"{path}: cannot be written ({error.strerror or error})") from error
     return path
 
