@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from threading import Lock
@@ -33,6 +33,8 @@ _MODULE: Final = "harness.worker.forkserver"
 # What a framework's import takes at most, with its files on a slow disk.
 _IMPORT_TIMEOUT_S: Final = 300.0
 _FORK_TIMEOUT_S: Final = 30.0
+# One that has closed its socket is about to end.
+_END_TIMEOUT_S: Final = 1.0
 
 _MOST_BYTES: Final = 1 << 16
 
@@ -157,6 +159,9 @@ class ForkServer:
         self._imported = True
 
     def _died(self) -> WorkerDied:
+        # Nothing of it is to be left until the servers are closed.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_TIMEOUT_S)
         said = last_words(self._log)
         return WorkerDied(f"the process that it is forked from has ended; its log says: {said}")
 

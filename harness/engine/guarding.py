@@ -40,6 +40,7 @@ class Guardian:
                 os.write(self._told, line.encode("ascii"))
             except BrokenPipeError:
                 # It was killed; the next process that is begun has another.
+                os.close(self._told)
                 self._told = None
 
 

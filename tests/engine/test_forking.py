@@ -118,6 +118,7 @@ def test_a_server_that_has_ended_is_told_and_then_replaced(surroundings, synthet
         os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(WorkerDied, match="the process that it is forked from has ended"):
             server.fork(tmp_path, {}, (0, 1, 2))
+        assert not psutil.pid_exists(server.pid)
     with ForkServers() as servers:
         for _ in range(2):
             with servers.worker("tensorflow", "cpu", surroundings(), tmp_path / "log") as worker:

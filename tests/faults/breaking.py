@@ -18,6 +18,8 @@ import pandas as pd
 import psutil
 import pyarrow.parquet as pq
 
+from tests.processes import command
+
 ROOT = Path(__file__).parents[2]
 
 # Two cases, their control and what they learn: nine matches.
@@ -96,14 +98,14 @@ class Place:
 
     def workers(self) -> list[psutil.Process]:
         """Those among them that are asked for a match, or fork who is."""
-        return [one for one in self.processes() if any("harness.worker" in word for word in _command(one))]
+        return [one for one in self.processes() if any("harness.worker" in word for word in command(one))]
 
     def left(self) -> list[str]:
         """The processes that live on too long after their parent has gone."""
         deadline_s = time.monotonic() + GRACE_S
         while (there := self.processes()) and time.monotonic() < deadline_s:
             time.sleep(0.02)
-        return [" ".join(_command(one)) for one in there]
+        return [" ".join(command(one)) for one in there]
 
     def wrong(self) -> list[str]:
         """What is not as it should be, now that the run has been finished."""
@@ -132,13 +134,6 @@ class Place:
             *(f"left in results: {one}" for one in hidden),
             *(f"left behind: {path}" for path in self.temporary.iterdir()),
         ]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    """Nothing of one that has ended by now."""
-    with suppress(psutil.Error):
-        return process.cmdline()
-    return []
 
 
 def break_parent(place: Place, after_s: float) -> list[str]:

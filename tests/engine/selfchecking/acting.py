@@ -19,6 +19,7 @@ from harness.frameworks.gauge import Gauge
 from harness.frameworks.scripted import Script, Scripted
 from harness.work.records import AllocatorUse
 from harness.work.workload import Mode
+from tests.processes import command
 
 FAULT, _, ARGUMENT = os.environ.get("EVENMATCH_FAULT", "").partition("=")
 
@@ -122,7 +123,7 @@ def _give_back_at_the_end():
 
 
 def _partners():
-    return sum("harness.worker" in one.cmdline() for one in psutil.Process().parent().children())
+    return sum("harness.worker" in command(one) for one in psutil.Process().parent().children())
 
 
 def _run_fast(clock):

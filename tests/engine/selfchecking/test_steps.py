@@ -18,6 +18,7 @@ from harness.measure.disturbance import Watch
 from harness.parity.certificate import Finding
 from harness.settings.presets import FRAMEWORKS
 from harness.work.workload import Mode, Precision
+from tests.processes import command
 
 ACTING = "tests.engine.selfchecking.acting"
 BY_NAME = {step.name: step for step in STEPS}
@@ -296,7 +297,7 @@ def test_a_worker_that_hangs_is_ended_with_its_step_and_nothing_is_left_of_it(
     assert silent.state is State.FAILED
     assert re.fullmatch(r"no answer to start within [5-8](\.\d)? s; its log says: nothing", silent.sentence)
     assert after.sentence == "fine"
-    assert not [one for one in psutil.Process().children() if "harness.worker" in one.cmdline()]
+    assert not [one for one in psutil.Process().children() if "harness.worker" in command(one)]
 
 
 def test_where_others_have_the_processors_silence_is_no_failure(conditions, monkeypatch):
