@@ -1,0 +1,102 @@
+"""Who leads where: along the arithmetic of a step, neighbouring cases with the same answer are one region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+import pandas as pd
+
+from harness.analysis.statistics import Verdict
+from harness.analysis.verdicts import winner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The leaders of a case: one framework that is ahead of all others, or several that are equivalent."""
+
+    case_id: str
+    leaders: tuple[str, ...]
+    step_flop: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Cases with the same leaders, next to each other by the arithmetic of their steps."""
+
+    leaders: tuple[str, ...]
+    case_ids: tuple[str, ...]
+    least_flop: float
+    most_flop: float
+
+
+def standings(judged: pd.DataFrame) -> list[Standing]:
+    """The cases whose leaders are known, by their arithmetic.
+
+    Args:
+        judged: verdicts of training, a row for every two frameworks of a case, with `step_flop`.
+
+    Returns:
+        Those in which each framework that no verdict calls slower is equivalent to every other such one.
+    """
+    rows = judged.sort_values(["step_flop", "case_id"], kind="stable")
+    found = [(str(case_id), _leaders(of_case)) for case_id, of_case in rows.groupby("case_id", sort=False)]
+    flop = rows.drop_duplicates("case_id").set_index("case_id")["step_flop"]
+    return [
+        Standing(case_id=case_id, leaders=leading, step_flop=float(flop[case_id]))
+        for case_id, leading in found
+        if leading
+    ]
+
+
+def regions(known: Sequence[Standing]) -> list[Region] | None:
+    """The regions of these cases, in which each has the leaders that it has in no other region.
+
+    Args:
+        known: in the order of their arithmetic, as `standings` gives them.
+
+    Returns:
+        None where the same leaders come up in two places: then it is not the arithmetic alone that decides.
+    """
+    found = [_region(list(run)) for _, run in groupby(_in_order(known), key=lambda one: one.leaders)]
+    apart = {region.leaders for region in found}
+    tied = any(one.least_flop == other.most_flop for one, other in pairwise(found))
+    return None if len(apart) < len(found) or tied else found
+
+
+def _in_order(known: Sequence[Standing]) -> list[Standing]:
+    """Of cases with the same arithmetic, first those that go on as the ones before them."""
+    ordered: list[Standing] = []
+    for _, alike in groupby(known, key=lambda one: one.step_flop):
+        before = ordered[-1].leaders if ordered else None
+        ordered += sorted(alike, key=lambda one: (one.leaders != before, one.leaders))
+    return ordered
+
+
+def _region(run: list[Standing]) -> Region:
+    return Region(
+        leaders=run[0].leaders,
+        case_ids=tuple(one.case_id for one in run),
+        least_flop=run[0].step_flop,
+        most_flop=run[-1].step_flop,
+    )
+
+
+def _leaders(of_case: pd.DataFrame) -> tuple[str, ...]:
+    """Nobody where it is not known who leads."""
+    two = [
+        (str(one), str(other)) for one, other in zip(of_case["speed_of"], of_case["speed_over"], strict=True)
+    ]
+    faster = [winner(verdict) for verdict in of_case["verdict"]]
+    beaten = {
+        name for pair, first in zip(two, faster, strict=True) if first for name in pair if name != first
+    }
+    ahead = tuple(dict.fromkeys(name for pair in two for name in pair if name not in beaten))
+    level = {
+        frozenset(pair)
+        for pair, verdict in zip(two, of_case["verdict"], strict=True)
+        if verdict == Verdict.EQUIVALENT
+    }
+    open_ = [pair for pair in two if set(pair) <= set(ahead) and frozenset(pair) not in level]
+    return () if open_ else ahead
