@@ -118,5 +118,6 @@ def import_(
     from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.answers import show_brought  # noqa: PLC0415
 
-    for source in sources:
-        show_brought(runs.bring_in(parsing.path("FILE", source), settings.results))
+    given = [parsing.path("FILE", source) for source in sources]
+    for brought in runs.bring_in(given, settings.results):
+        show_brought(brought)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -129,16 +129,19 @@ def check(results: Path) -> list[Found]:
         raise ResultsUnusable(f"RESULTS={results}: cannot be mended ({error.strerror or error})") from error
 
 
-def bring_in(source: Path, results: Path) -> list[Brought]:
-    """Bring in the runs of another results folder, or the one that the pytest suite left in a JSON file.
+def bring_in(sources: Iterable[Path], results: Path) -> Iterator[list[Brought]]:
+    """Bring in the runs of other results folders, or those that the pytest suite left in a JSON file.
 
     Raises:
         ResultsUnusable: no such file, one that holds no run, or a run of the suite that is there already; and
             what `merging.bring` raises.
     """
-    if source.is_dir():
-        return bring(source, results)
-    return [Brought(run_id=_unpacked(source, results), says=f"in {results}")]
+    Store(results).prepare()
+    for source in sources:
+        if source.is_dir():
+            yield bring(source, results)
+        else:
+            yield [Brought(run_id=_unpacked(source, results), says=f"in {results}")]
 
 
 def _unpacked(file: Path, results: Path) -> str:
@@ -150,7 +153,6 @@ def _unpacked(file: Path, results: Path) -> str:
         raise ResultsUnusable(
             f"FILE={file}: holds no run; use what `pytest benchmarks/ --benchmark-json=FILE` wrote here"
         )
-    Store(results).prepare()
     try:
         return unpack(held[SECTION], results)
     except ResultsUnusable as error:

@@ -36,7 +36,7 @@ class Brought:
 
 
 def bring(source: Path, target: Path) -> list[Brought]:
-    """Bring all runs of a results folder into another, and the plans that they follow.
+    """Bring all runs of a results folder into another, which is prepared, and the plans that they follow.
 
     Raises:
         ResultsUnusable: a folder without runs, a name that is none, a damaged file or one of a newer version,
@@ -46,7 +46,6 @@ def bring(source: Path, target: Path) -> list[Brought]:
     names = run_ids(source)
     if not names:
         raise ResultsUnusable(f"{source}: holds no runs")
-    Store(target).prepare()
     return [_bring(one, source, target) for one in names]
 
 

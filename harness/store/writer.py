@@ -115,12 +115,16 @@ class Store:
 
     def finish_gathering(self) -> None:
         """Gather again what was cut short, but for runs that are being measured, or of another version."""
-        for run in (self.folder / "runs").glob("[!.]*.parquet"):
-            gathered = whole(self.folder / "rounds", run.stem)
-            if gathered.is_file() and _is_todays(gathered) and not is_held(self.folder, run.stem):
+        runs = {path.stem for path in (self.folder / "runs").glob("[!.]*.parquet")}
+        files = {path.stem for name in _TABLES for path in (self.folder / name).glob("[!.]*.parquet")}
+        # There may be thousands of runs, and hardly ever one of which there are parts.
+        parts = files - runs
+        for run_id in (one for one in runs if any(part.startswith(f"{one}-") for part in parts)):
+            gathered = whole(self.folder / "rounds", run_id)
+            if gathered.is_file() and _is_todays(gathered) and not is_held(self.folder, run_id):
                 # One that cannot be gathered is read as it is, and named by `inspection`.
                 with suppress(NotStored):
-                    self.gather(run.stem)
+                    self.gather(run_id)
 
     def save_attempts(self, attempts: Sequence[Attempt], where: Mapping[str, Any]) -> None:
         """Write a try of a calibration, with the columns of `where`: machine, versions, threads, length."""

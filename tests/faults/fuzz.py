@@ -61,7 +61,7 @@ def feed_json(content: bytes) -> None:
         path, results = Path(made) / "told.json", Path(made) / "inner" / "results"
         path.write_bytes(content)
         with suppress(ResultsUnusable):
-            bring_in(path, results)
+            list(bring_in([path], results))
             read(results)
         found = {one for one in Path(made).rglob("*") if one.is_file() and results not in one.parents}
         assert found == {path}

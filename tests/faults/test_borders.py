@@ -82,7 +82,7 @@ def test_what_is_nested_without_end_is_refused(folder):
         parse(DEEP.encode())
     (folder / "deep.json").write_text(f'{{"{SECTION}": {DEEP}')
     with pytest.raises(ResultsUnusable, match=r"deep\.json: cannot be read"):
-        bring_in(folder / "deep.json", folder / "results")
+        list(bring_in([folder / "deep.json"], folder / "results"))
     (folder / config.FILE_NAME).write_text(f"seed = {DEEP}")
     with pytest.raises(UsageError, match="valid TOML"):
         config.resolve({}, {}, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -454,3 +455,15 @@ def test_a_reader_looks_again_where_files_were_bundled_since_it_listed_them(stor
 
     monkeypatch.setattr(tables, "singles", then_bundled)
     assert len(read(store.folder, ["r1"]).trials) == 2
+
+
+def test_a_folder_of_many_runs_is_looked_through_once_for_what_was_cut_short(store, monkeypatch):
+    for number in range(50):
+        store.save_run({"run_id": f"p-s{number:04d}"})
+        store.save_match([trial(run_id=f"p-s{number:04d}")])
+        store.gather(f"p-s{number:04d}")
+    listed = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda path, form: listed.append(form) or glob(path, form))
+    store.finish_gathering()
+    assert len(listed) == 3
