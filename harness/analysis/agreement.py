@@ -1,4 +1,4 @@
-"""Did both frameworks learn the same? Frames in, one row a case out.
+"""Did two frameworks learn the same? Frames in, one row a case out.
 
 The certificate proves the work step by step before anything is timed. Here whole trainings of the programs
 that are timed, with stock optimisers and each framework's own dropout, are asked whether they ended at the
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from harness.analysis.of_trials import pair_of, trial_numbers
+from harness.analysis.of_trials import compared, pairs, trial_numbers
 from harness.analysis.statistics import FloatArray, equivalence_p
 from harness.work.records import Phase, Status
 
@@ -55,16 +55,16 @@ def agreement(
         trials: one row a trial, columns as in `store.schema.TRIALS`.
         rounds: one row a round of theirs, columns as in `store.schema.ROUNDS`.
         case_ids: the cases to have a row; without it those of `trials`.
-        pair: the two frameworks; without it those of `trials`, which may not have begun.
+        pair: the two frameworks; without it the first two of `trials`, which may not have begun.
         margin: difference of final accuracies that counts as none, as a share.
         alpha: error rate of the equivalence test.
 
     Returns:
         One row a case, in order of appearance. Each framework's mean accuracy is in its `accuracy_column`;
-        `accuracy_difference` is the first one's (`of_trials.pair_of`) less the second's, paired by seed, with
-        the interval of confidence 1 - 2 alpha that belongs to the two one-sided tests (Schuirmann 1987):
-        `accuracies_agree` when it lies within the margin. `loss_gap` is the distance of the two mean loss
-        curves in standard deviations between seeds of one framework, where it is largest (`loss_gap_epoch`).
+        `accuracy_difference` is the first one's less the second's, paired by seed, with the interval of
+        confidence 1 - 2 alpha that belongs to the two one-sided tests (Schuirmann 1987): `accuracies_agree`
+        when it lies within the margin. `loss_gap` is the distance of the two mean loss curves in standard
+        deviations between seeds of one framework, where it is largest (`loss_gap_epoch`).
         `losses_agree` when its interval of that confidence, paired by seed, lies within 1 at every epoch, and
         not when it lies beyond 1 at any; else it is null, because so few seeds cannot tell. What could not be
         computed is null, with the `reason` beside it; `reason` is null when both agree.
@@ -72,7 +72,7 @@ def agreement(
     ended = trials[trials["status"] == Status.OK].pivot_table(
         index=_MATCH, columns="framework", values="final_accuracy", dropna=False
     )
-    pair = pair or pair_of(trials)
+    pair = pair or pairs(compared(trials))[0]
     ended = ended.reindex(columns=list(pair)).dropna()
     curves = _losses_by_epoch(trials, rounds).pivot_table(
         index=[*_MATCH, "epoch"], columns="framework", values="loss"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.between import Contrast, obstacle
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared
 from harness.analysis.statistics import FloatArray, holm
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
@@ -86,29 +86,32 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, rule: Rule | None = None) -> pd.Da
 
     Returns:
         `speed_ratio` is B's throughput over A's. `relative_ratio` is the same of the framework's speed over
-        the other framework's: the two were measured in turns, so what the machine did to both falls out
-        of it, and so does a change that both share. `too_slow` says that B takes more than `slower_share`
-        longer, tested at half the family's error rate because the test is one-sided: for a single row that
-        is when the whole interval lies beyond. What could not be computed is null, with the `reason`.
+        the other's, of several the geometric mean: they were measured in turns, so what the machine did to
+        all falls out of it, and so does a change that all share. `too_slow` says that B takes more than
+        `slower_share` longer, tested at half the family's error rate because the test is one-sided: for a
+        single row that is when the whole interval lies beyond. What could not be computed is null, with the
+        `reason`.
     """
     rule = rule or Rule()
     shared = set(b["case_id"])
     cases = a.loc[a["case_id"].isin(shared), CASE].drop_duplicates("case_id")
-    one, other = pair_of(a, b)
+    frameworks = compared(a, b)
     rows: list[dict[str, Any]] = []
     for phase in Phase:
         speeds = [log_speeds(run, phase).droplevel(["run_id", "match_id"]) for run in (a, b)]
         found = [
-            _row(case_id, framework, against, speeds)
+            _row(case_id, framework, [name for name in frameworks if name != framework], speeds)
             for case_id in cases["case_id"]
-            for framework, against in ((one, other), (other, one))
+            for framework in frameworks
         ]
         rows += [{"phase": str(phase), **row} for row in _called(found, rule)]
     judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
     return cases.merge(judged, on="case_id")
 
 
-def _row(case_id: str, framework: str, other: str, speeds: Sequence[pd.DataFrame]) -> dict[str, Any]:
+def _row(
+    case_id: str, framework: str, others: Sequence[str], speeds: Sequence[pd.DataFrame]
+) -> dict[str, Any]:
     """A row without its call; `contrast` is what the call is made from, absent where there is an obstacle."""
     sides = [_sample(side, case_id, framework) for side in speeds]
     row: dict[str, Any] = {"case_id": case_id, "framework": framework}
@@ -120,17 +123,16 @@ def _row(case_id: str, framework: str, other: str, speeds: Sequence[pd.DataFrame
         row["speed_ratio"] = row["samples_per_s_b"] / row["samples_per_s_a"]
     if obstacle(*sides, fewest=2) is None:
         row["contrast"] = Contrast.of(*sides)
-    leads = [_sample(side, case_id, framework, other) for side in speeds]
+    leads = [_sample(side, case_id, framework, others) for side in speeds]
     if obstacle(*leads, fewest=2) is None:
         row["relative"] = Contrast.of(*leads)
     return row
 
 
-def _sample(speeds: pd.DataFrame, case_id: str, framework: str, other: str | None = None) -> FloatArray:
-    """Log speeds of a framework in a case, one a replicate; over the other's where it is named."""
-    wanted = [framework] if other is None else [framework, other]
-    found = speeds.reindex(columns=wanted).loc[speeds.index == case_id].dropna()
-    values = found[framework] if other is None else found[framework] - found[other]
+def _sample(speeds: pd.DataFrame, case_id: str, framework: str, others: Sequence[str] = ()) -> FloatArray:
+    """Log speeds of a framework in a case, one a replicate; over the mean of those of `others`."""
+    found = speeds.reindex(columns=[framework, *others]).loc[speeds.index == case_id].dropna()
+    values = found[framework] - found[list(others)].mean(axis="columns") if others else found[framework]
     sample: FloatArray = values.to_numpy(dtype=np.float64)
     return sample
 

@@ -19,12 +19,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.analysis.comparable import MACHINE
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import SMALLEST_SPREAD, FloatArray
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
 
-# The ratio of the two speeds, beside each framework's own.
+# The ratio of two speeds, beside each framework's own.
 RATIO: Final = "ratio"
 
 # In 12 runs even the clearest shift, six and six, comes about in one of 462 orders; with fewer runs than
@@ -70,14 +70,15 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class History:
-    """`points`: one row a case, series and run, `value` in samples per second or, of `RATIO`, as a ratio.
+    """`points`: one row a case, series and run, `value` in samples per second or, of `ratios`, as a ratio.
 
     `shifts`: one row a shift, with the run (`run_id`, `number`) from which on the value was `ratio` times
-    what it had been. `left_out` counts the runs that were measured elsewhere or otherwise. `pair` are the two
-    frameworks, the first one's speed over the second's.
+    what it had been. `left_out` counts the runs that were measured elsewhere or otherwise. `frameworks` are
+    those of the latest run, and `ratios` has, by the name of a series, whose speed is over whose.
     """
 
-    pair: tuple[str, str]
+    frameworks: tuple[str, ...]
+    ratios: dict[str, tuple[str, str]]
     points: pd.DataFrame
     shifts: pd.DataFrame
     runs: pd.DataFrame
@@ -93,15 +94,23 @@ def history(runs: pd.DataFrame, trials: pd.DataFrame) -> History:
             did not hold are left out.
     """
     keys = runs[[*MACHINE, "threads"]].astype(str).agg("\n".join, axis="columns")
-    pair = _latest_pair(list(runs["run_id"]), trials)
-    others = set(trials.loc[~trials["framework"].isin(pair), "run_id"])
+    frameworks = _latest(list(runs["run_id"]), trials)
+    ratios = _ratios(frameworks)
+    others = [
+        run_id
+        for run_id, names in trials.groupby("run_id")["framework"]
+        if not set(names) <= set(frameworks) or 1 < len(set(names)) < len(frameworks)
+    ]
     alike = runs[(keys == keys.iloc[-1]) & ~runs["run_id"].isin(others)].reset_index(drop=True)
     sound = ~trials["certified"].eq(False)  # noqa: FBT003  (null in imported files)
-    points = _points(trials[sound & trials["run_id"].isin(alike["run_id"])], list(alike["run_id"]), pair)
+    points = _points(
+        trials[sound & trials["run_id"].isin(alike["run_id"])], list(alike["run_id"]), frameworks, ratios
+    )
     rows = [row for (case_id, series), one in points.groupby(["case_id", "series"], sort=False)
             for row in _shift_rows(str(case_id), str(series), one)]  # fmt: skip
     return History(
-        pair=pair,
+        frameworks=frameworks,
+        ratios=ratios,
         points=points,
         shifts=pd.DataFrame(rows, columns=list(_SHIFTS)).astype(_SHIFTS),
         runs=alike,
@@ -163,18 +172,33 @@ def _gains(series: FloatArray) -> FloatArray:
     return gains
 
 
-def _latest_pair(order: list[str], trials: pd.DataFrame) -> tuple[str, str]:
+def _latest(order: list[str], trials: pd.DataFrame) -> tuple[str, ...]:
     """The frameworks of the latest run that has trials."""
     measured = set(trials["run_id"])
     latest = next((run_id for run_id in reversed(order) if run_id in measured), None)
-    return pair_of(trials[trials["run_id"] == latest])
+    return compared(trials[trials["run_id"] == latest])
 
 
-def _points(trials: pd.DataFrame, order: list[str], pair: tuple[str, str]) -> pd.DataFrame:
-    one, other = pair
-    pairs = log_speeds(trials, Phase.TRAIN).reindex(columns=list(pair))
-    pairs = pairs.assign(**{RATIO: pairs[one] - pairs[other]})
-    long = pairs.melt(ignore_index=False, var_name="series", value_name="log_value").dropna().reset_index()
+def _ratios(frameworks: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """The series of ratios by name: the one of two frameworks, or one of every two."""
+    asked = pairs(frameworks)
+    return {RATIO if len(asked) == 1 else f"{one} over {other}": (one, other) for one, other in asked}
+
+
+def _points(
+    trials: pd.DataFrame,
+    order: list[str],
+    frameworks: tuple[str, ...],
+    ratios: dict[str, tuple[str, str]],
+) -> pd.DataFrame:
+    speeds = log_speeds(trials, Phase.TRAIN).reindex(columns=list(frameworks))
+    told = {name: speeds[one] - speeds[other] for name, (one, other) in ratios.items()}
+    long = (
+        speeds.assign(**told)
+        .melt(ignore_index=False, var_name="series", value_name="log_value")
+        .dropna()
+        .reset_index()
+    )
     means = long.groupby(["case_id", "series", "run_id"])["log_value"].agg(["mean", "size"]).reset_index()
     cases = trials[["case_id", "device", "mode", "batch_size"]].drop_duplicates("case_id")
     cases = cases.sort_values(["device", "mode", "batch_size"], kind="stable").reset_index(drop=True)
@@ -183,7 +207,7 @@ def _points(trials: pd.DataFrame, order: list[str], pair: tuple[str, str]) -> pd
         number=means["run_id"].map({name: number for number, name in enumerate(order, start=1)}),
         value=np.exp(means["mean"]),
         replicates=means["size"],
-        rank=means["series"].map([*pair, RATIO].index),
+        rank=means["series"].map([*frameworks, *ratios].index),
     )
     ordered = means.sort_values(["place", "rank", "number"])
     return ordered[list(_POINTS)].astype(_POINTS).reset_index(drop=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -13,41 +14,64 @@ from harness.errors import ResultsUnusable
 from harness.frameworks import registry
 from harness.settings.presets import FRAMEWORKS
 
-# Of the contenders of a comparison.
-_SEATS: Final = (0, 1)
+# Fewer are not compared.
+_FEWEST: Final = 2
 
 
-def pair_of(*tables: pd.DataFrame) -> tuple[str, str]:
-    """The two frameworks of these rows: the first's speed is over the second's.
+def compared(*tables: pd.DataFrame) -> tuple[str, ...]:
+    """The frameworks of these rows, two or more: the speed of one is over that of those after it.
 
-    Seat 0's is the first. Where rows have no seat, those of certificates and trials of schema 1, the order of
-    the records decides. A run that was cut off before both had a row compared the usual two, as far as anyone
-    can tell.
+    Their order is that of their seats. Where rows have no seat, those of certificates and trials of schema 1,
+    the order of the records decides. A run that was cut off before two had a row compared the usual two, as
+    far as anyone can tell.
 
     Args:
         tables: rows with a column `framework`, and `seat` where they are trials of comparisons.
 
     Raises:
-        ResultsUnusable: rows of more than two frameworks, which no ratio brings together.
+        ResultsUnusable: several runs that compare different frameworks.
     """
     found = {name for table in tables for name in table["framework"].unique()}
-    if len(found) > len(_SEATS):
-        named = " and ".join(registry.in_order(found))
-        raise ResultsUnusable(f"these runs compare {named}; a ratio is of two, so name runs of the same two")
-    found |= set([name for name in FRAMEWORKS if name not in found][: len(_SEATS) - len(found)])
-    first, second = (_on(seat, tables) for seat in _SEATS)
-    one, other = sorted(registry.in_order(found), key=lambda name: (name in second) - (name in first))
-    return one, other
+    _require_alike(found, tables)
+    found |= set([name for name in FRAMEWORKS if name not in found][: max(_FEWEST - len(found), 0)])
+    places = {name: _place(name, len(found), tables) for name in found}
+    return tuple(sorted(registry.in_order(found), key=places.__getitem__))
 
 
-def _on(seat: int, tables: Iterable[pd.DataFrame]) -> set[str]:
-    """The frameworks that sat in a seat, in the tables that have seats."""
-    return {
-        name
+def pairs(frameworks: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two of them, in the order in which they are asked for: the first's speed over the second's."""
+    return list(combinations(frameworks, 2))
+
+
+def _require_alike(found: set[str], tables: Iterable[pd.DataFrame]) -> None:
+    """No ratio brings together what a run has of some and another of others.
+
+    Raises:
+        ResultsUnusable: one of several runs has two of them or more, and not all.
+    """
+    if len(found) <= _FEWEST:
+        return
+    of_run: dict[str, set[str]] = {}
+    for table in tables:
+        if "run_id" in table:
+            for run_id, names in table.groupby("run_id")["framework"]:
+                of_run.setdefault(str(run_id), set()).update(names)
+    apart = {frozenset(names) for names in of_run.values() if len(names) >= _FEWEST}
+    if len(of_run) > 1 and apart - {frozenset(found)}:
+        named = "; others ".join(sorted(", ".join(registry.in_order(names)) for names in apart))
+        raise ResultsUnusable(f"some of these runs compare {named}; name runs of the same frameworks")
+
+
+def _place(name: str, seats: int, tables: Iterable[pd.DataFrame]) -> float:
+    """The middle of the seats that a framework sat in; of all seats where it sat in none."""
+    sat = {
+        seat
         for table in tables
         if "seat" in table
-        for name in table.loc[table["seat"].eq(seat), "framework"].unique()
+        for seat in table.loc[table["framework"].eq(name), "seat"].dropna().unique()
+        if seat < seats
     }
+    return float(np.mean(list(sat))) if sat else (seats - 1) / 2
 
 
 def trial_numbers(rounds: pd.DataFrame, trials: pd.DataFrame) -> npt.NDArray[np.intp]:

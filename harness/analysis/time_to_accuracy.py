@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import FloatArray, Interval, product_interval
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase, Status
@@ -45,6 +45,8 @@ _DTYPES: Final[dict[Hashable, str]] = {
 }
 _RATIO_DTYPES: Final[dict[Hashable, str]] = {
     "case_id": "str",
+    "first": "str",
+    "second": "str",
     "target": "float64",
     "seeds": "int32",
     "replicates": "int32",
@@ -98,7 +100,7 @@ def time_to_accuracy(
     known |= {*zip(learned["case_id"], learned["framework"], strict=True)}
     rows = []
     for case_id in _case_ids(trials, learned):
-        for framework in pair_of(trials if len(trials) else learned):
+        for framework in compared(trials if len(trials) else learned):
             if (case_id, framework) not in known:
                 continue
             found = arrivals[(arrivals["case_id"] == case_id) & (arrivals["framework"] == framework)]
@@ -117,22 +119,23 @@ def time_to_accuracy_ratio(
 ) -> pd.DataFrame:
     """The second framework's seconds to `target` over the first's: epochs paired by seed, speeds by match.
 
-    Above 1, the first is sooner. Which is the first is told by `of_trials.pair_of`. No verdict follows from
-    it. Arguments and errors as in `time_to_accuracy`.
+    Above 1, the first is sooner. No verdict follows from it. Arguments and errors as in `time_to_accuracy`.
 
     Returns:
-        One row a case, in order of appearance: `seeds` and `replicates` (pairs in which both finished),
-        `ratio` (geometric mean) and its interval. Null, with the `reason` beside it, unless every training of
-        both got there: the seconds of those that did are a selected sample.
+        One row a case and two frameworks, `first` and `second`, cases in order of appearance: `seeds` and
+        `replicates` (pairs in which both finished), `ratio` (geometric mean) and its interval. Null, with the
+        `reason` beside it, unless every training of both got there: the seconds of those that did are a
+        selected sample.
     """
     arrivals = _arrivals(learned, rounds, target, confidence)
     speeds = log_speeds(trials, Phase.TRAIN)
     rows = []
     for case_id in _case_ids(trials, learned):
-        found = arrivals[arrivals["case_id"] == case_id]
-        row = {"case_id": case_id, "target": target, "confidence": confidence}
-        pair = pair_of(trials if len(trials) else learned)
-        rows.append(row | _paired(found, [_of(speeds, case_id, name) for name in pair], pair, confidence))
+        for pair in pairs(compared(trials if len(trials) else learned)):
+            found = arrivals[arrivals["case_id"].eq(case_id) & arrivals["framework"].isin(pair)]
+            sides = dict(zip(("first", "second"), pair, strict=True))
+            row = {"case_id": case_id, **sides, "target": target, "confidence": confidence}
+            rows.append(row | _paired(found, [_of(speeds, case_id, name) for name in pair], pair, confidence))
     return pd.DataFrame(rows, columns=list(_RATIO_DTYPES)).astype(_RATIO_DTYPES)
 
 

@@ -1,4 +1,4 @@
-"""From the tables on disk to one verdict a case and phase: frames in, a frame out."""
+"""From the tables on disk to one verdict a case, phase and two frameworks: frames in, a frame out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from harness.analysis.disturbed import disturbances
 from harness.analysis.effects import MATCH, TURN, effects, ratios
 from harness.analysis.match import totals_differ
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import (
     FloatArray,
     Judgement,
@@ -29,7 +29,10 @@ CASE: Final = [
 ]  # fmt: skip
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
-_FASTER: Final = " faster"
+FASTER: Final = " faster"
+
+# A case and two of its frameworks.
+_Asked = tuple[str, tuple[str, str]]
 
 # A mode whose contenders do different work, and are meant to.
 _DIFFERENT: Final = {
@@ -69,11 +72,11 @@ def verdicts(
     margin: float = 0.03,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Judge every case of the frames, training and evaluation apart.
+    """Judge every two frameworks of every case of the frames, training and evaluation apart.
 
     Only matches in which both finished count, and of their rounds only those that both ran.
-    The cases of a phase are judged as one family (`statistics.judge_family`), so the frames should hold
-    what is read together: normally one run.
+    All that is asked of a phase is judged as one family (`statistics.judge_family`), so the frames should
+    hold what is read together: normally one run.
 
     Args:
         trials: one row a trial, columns as in `store.schema.TRIALS`.
@@ -85,7 +88,8 @@ def verdicts(
         confidence: of the intervals; 1 - confidence is the error rate of a family.
 
     Returns:
-        One row per case and phase, cases in order of appearance, phases in `Phase`'s. `speed_ratio` is the
+        One row per case, phase and two frameworks: cases in order of appearance, phases in `Phase`'s, and of
+        the frameworks those of `of_trials.pairs`. `speed_ratio` is the
         throughput of the framework `speed_of` over that of `speed_over` in a typical turn, `total_ratio` over
         all turns together, and `total_differs` says whether the two differ by more than the interval of
         their difference (`match.totals_differ`): what strikes fewer than half of the rounds of one shows in
@@ -97,26 +101,29 @@ def verdicts(
     case_ids = [str(case_id) for case_id in cases["case_id"]]
     refused = refusals(cases, certificates) | left_out(trials)
     notes = failure_notes(trials)
-    pair = pair_of(trials)
-    found = ratios(effects(trials, rounds), "framework", *pair)
+    measured = effects(trials, rounds)
+    found = {pair: ratios(measured, "framework", *pair) for pair in pairs(compared(trials))}
     rows = []
     for phase in Phase:
-        of_phase = found[found["phase"] == phase]
-        of_case = {case_id: of_phase[of_phase["case_id"] == case_id] for case_id in case_ids}
-        samples = {case_id: _sample(one) for case_id, one in of_case.items()}
-        for case_id, judgement in _judge_phase(samples, refused, margin, 1 - confidence).items():
+        matches = {
+            (case_id, pair): one[one["phase"].eq(phase) & one["case_id"].eq(case_id)]
+            for case_id in case_ids
+            for pair, one in found.items()
+        }
+        samples = {asked: _sample(one) for asked, one in matches.items()}
+        for (case_id, pair), judgement in _judge_phase(samples, refused, margin, 1 - confidence).items():
             refusal = refused.get(case_id)
             row = {
                 "case_id": case_id,
                 "phase": str(phase),
-                "replicates": samples[case_id].size,
+                "replicates": samples[case_id, pair].size,
                 "speed_of": pair[0],
                 "speed_over": pair[1],
                 "confidence": confidence,
                 "verdict": None if refusal else called(judgement.verdict, pair),
                 "reason": refusal or judgement.reason + notes.get(case_id, ""),
             }
-            rows.append(row | numbers(judgement) | totals(of_case[case_id], confidence))
+            rows.append(row | numbers(judgement) | totals(matches[case_id, pair], confidence))
     judged = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     return cases.merge(judged, on="case_id")
 
@@ -136,12 +143,17 @@ def control(
 def called(verdict: str, pair: tuple[str, str]) -> str:
     """A verdict as it is said of two frameworks: `<framework> faster`, `equivalent` or `inconclusive`."""
     faster: dict[str, str] = {Verdict.A_FASTER: pair[0], Verdict.B_FASTER: pair[1]}
-    return f"{faster[verdict]}{_FASTER}" if verdict in faster else str(verdict)
+    return f"{faster[verdict]}{FASTER}" if verdict in faster else str(verdict)
 
 
 def winner(said: str | None) -> str | None:
     """The framework that a verdict calls faster; None where it calls none, or is none."""
-    return said.removesuffix(_FASTER) if isinstance(said, str) and said.endswith(_FASTER) else None
+    return said.removesuffix(FASTER) if isinstance(said, str) and said.endswith(FASTER) else None
+
+
+def pairs_in(judged: pd.DataFrame) -> list[tuple[str, str]]:
+    """Whose speed is over whose in these verdicts, each two once."""
+    return list(dict.fromkeys(zip(judged["speed_of"], judged["speed_over"], strict=True)))
 
 
 def undisturbed(
@@ -155,15 +167,14 @@ def undisturbed(
 
 
 def _judge_phase(
-    samples: dict[str, FloatArray], refusals: dict[str, str], margin: float, alpha: float
-) -> dict[str, Judgement]:
+    samples: dict[_Asked, FloatArray], refusals: dict[str, str], margin: float, alpha: float
+) -> dict[_Asked, Judgement]:
     """Judge the certified cases as one family; the refused ones keep an interval and enter no test."""
-    certified = [case_id for case_id in samples if case_id not in refusals]
-    judged = judge_family([samples[case_id] for case_id in certified], margin=margin, alpha=alpha)
+    certified = [asked for asked in samples if asked[0] not in refusals]
+    judged = judge_family([samples[asked] for asked in certified], margin=margin, alpha=alpha)
     judgements = dict(zip(certified, judged, strict=True))
     return {
-        case_id: judgements.get(case_id) or without_tests(sample, 1 - alpha)
-        for case_id, sample in samples.items()
+        asked: judgements.get(asked) or without_tests(sample, 1 - alpha) for asked, sample in samples.items()
     }
 
 

@@ -1,7 +1,8 @@
-"""Three questions where all ways of two frameworks met: frames in, one row a ratio out.
+"""Three questions where all ways of the frameworks met: frames in, one row a ratio out.
 
 Which is faster written the same way, which is faster each at its best, and which way is the best in each.
-The first is asked of every match in which two did a case alike, the others of matches of all ways. All ratios
+The first is asked of every match in which two did a case alike, the others of matches of all ways; of more
+than two frameworks the first and second of every two. All ratios
 of a match are differences of the same effects (`match.typical_effects`), so they close.
 All that is asked of a phase is one family (`questions.judge_questions`).
 """
@@ -18,7 +19,7 @@ import pandas as pd
 
 from harness.analysis.disturbed import disturbances
 from harness.analysis.effects import MATCH, TURN, effects, ratios
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import Judgement, without_tests
 from harness.analysis.verdicts import CASE, DTYPES, failure_notes, numbers, refusals, totals
@@ -67,7 +68,7 @@ def answers(
         framework's loop, and its verdict names the faster way; other verdicts name the framework.
 
     Raises:
-        ResultsUnusable: trials of more than two frameworks.
+        ResultsUnusable: runs that compare different frameworks.
     """
     loop = trials["mode"].eq(USUAL.mode) & trials["update"].eq(USUAL.update)
     # What a comparison compares is written alike, whatever its mode.
@@ -152,17 +153,15 @@ class _Asked:
 
 def _questions(trials: pd.DataFrame, usual: pd.DataFrame) -> Iterator[_Asked]:
     """What can be asked of these trials: a match that was interrupted lacks those who had not begun."""
-    one, other = pair_of(trials)
+    frameworks = compared(trials)
     cases = _cases(trials, usual)
     for case_id in usual["case_id"].drop_duplicates():
         rows = trials[cases == case_id]
         loops = _by_framework(usual[usual["case_id"] == case_id])
-        if {one, other} <= loops.keys():
-            yield _Asked(Question.SAME, case_id, loops[one], loops[other])
-        best = _by_framework(_chosen(rows))
-        if {one, other} <= best.keys():
-            yield _Asked(Question.BEST, case_id, best[one], best[other])
-        for name in [name for name in (one, other) if name in loops]:
+        for question, of in ((Question.SAME, loops), (Question.BEST, _by_framework(_chosen(rows)))):
+            for one, other in pairs([name for name in frameworks if name in of]):
+                yield _Asked(question, case_id, of[one], of[other])
+        for name in [name for name in frameworks if name in loops]:
             of_framework = rows[rows["framework"] == name].drop_duplicates("contender")
             for way in of_framework.to_dict("records"):
                 if way["contender"] != loops[name]["contender"]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -50,14 +50,26 @@ class Cost:
         return self.turns_s / self.turns
 
 
+# Two seats of a match: the speed of the first is told over that of the second.
+Seats = tuple[int, int]
+_FIRST: Final[Seats] = (0, 1)
+
+
+@dataclass(slots=True)
+class _Spread:
+    """What the replicates of one kind of match say of two seats."""
+
+    log_ratios: list[float] = field(default_factory=list)
+    turn_errors: list[float] = field(default_factory=list)
+    turn_variances: list[float] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class _Kind:
     """What is known of the replicates of one kind of match."""
 
     costs: list[Cost] = field(default_factory=list)
-    log_ratios: list[float] = field(default_factory=list)
-    turn_errors: list[float] = field(default_factory=list)
-    turn_variances: list[float] = field(default_factory=list)
+    spreads: dict[Seats, _Spread] = field(default_factory=lambda: defaultdict(_Spread))
 
 
 class Known:
@@ -86,21 +98,29 @@ class Known:
             said = [one for one in paces if one is not None]
             self.pace(match, said, all_said=len(said) == len(paces))
 
-    def look(self, kind: str, trials: Sequence[Trial], took_s: float) -> None:
-        """See what a match took and said. One that memory split, or a contender failed in, tells nothing."""
-        measured = Ratios(trials)
-        log_ratio = measured.log_ratio(0, 1)
-        if measured.parts == 1 and log_ratio is not None:
-            self.record(kind, _cost(trials, took_s), log_ratio, measured.turn_error(0, 1))
+    def look(
+        self, kind: str, trials: Sequence[Trial], took_s: float, asked: Iterable[Seats] = (_FIRST,)
+    ) -> None:
+        """See what a match took, and said of the seats asked for.
 
-    def record(self, kind: str, cost: Cost, log_ratio: float, turn_error: float | None) -> None:
-        """Tell what a match took and said.
+        One that memory split tells nothing, nor do two seats of which one failed.
+        """
+        measured = Ratios(trials)
+        for seats in asked if measured.parts == 1 else ():
+            log_ratio = measured.log_ratio(*seats)
+            if log_ratio is not None:
+                self.record(kind, _cost(trials, took_s), log_ratio, measured.turn_error(*seats), seats)
+
+    def record(
+        self, kind: str, cost: Cost, log_ratio: float, turn_error: float | None, seats: Seats = _FIRST
+    ) -> None:
+        """Tell what a match took and said of two seats.
 
         `turn_error` is the part of the log-ratio's noise that single turns made; None where they were too few
         to tell.
         """
-        of = self._kinds[kind]
-        of.costs.append(cost)
+        self._kinds[kind].costs.append(cost)
+        of = self._kinds[kind].spreads[seats]
         of.log_ratios.append(log_ratio)
         if turn_error is not None:
             of.turn_errors.append(turn_error)
@@ -110,10 +130,11 @@ class Known:
         """How many the next match of a kind is worth, where its start took and its turns may take so long."""
         of = self._kinds[kind]
         variance_ratio = _EVEN_S / turn_s
-        if len(of.turn_variances) >= MIN_REPLICATES:
+        told = [one for one in of.spreads.values() if len(one.turn_variances) >= MIN_REPLICATES]
+        if told:
             start_s = statistics.median(one.rest_s for one in of.costs)
             turn_s = statistics.median(one.turn_s for one in of.costs)
-            variance_ratio = _variance_ratio(of)
+            variance_ratio = _variance_ratio(told)
         fewest = FEWEST_LONG_TURNS if turn_s >= _LONG_S else FEWEST_TURNS
         worth = math.sqrt(start_s / turn_s * variance_ratio)
         return math.ceil(min(max(worth, fewest), MOST_TURNS))
@@ -128,13 +149,18 @@ def _cost(trials: Sequence[Trial], took_s: float) -> Cost:
     return Cost(turns=turns, turns_s=turns_s, rest_s=took_s - turns_s)
 
 
-def _variance_ratio(of: _Kind) -> float:
-    """The variance of a turn over that between replicates.
+def _variance_ratio(told: Sequence[_Spread]) -> float:
+    """The variance of a turn over that between replicates, of all seats that told of each other together."""
+    between = sum(map(_between, told))
+    return sum(statistics.mean(of.turn_variances) for of in told) / between if between > 0 else math.inf
+
+
+def _between(of: _Spread) -> float:
+    """The variance between replicates.
 
     The turns' own part is taken out of how replicates vary. What is left of few replicates may be next to
     nothing by chance, so it counts as half of the whole at least (decision 0009 has what less costs). Where
     only turns vary, they become more until they take twice as long as all beside them.
     """
     whole = statistics.variance(of.log_ratios)
-    between = max(whole - statistics.mean(error**2 for error in of.turn_errors), whole / 2)
-    return statistics.mean(of.turn_variances) / between if between > 0 else math.inf
+    return max(whole - statistics.mean(error**2 for error in of.turn_errors), whole / 2)

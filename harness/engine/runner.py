@@ -262,9 +262,9 @@ class _Run:
         trials = self._played(match, self._conditions)
         took_s = time.monotonic() - begin_s
         self._compare(match, took_s)
-        name = self._standing.learn(match, trials, took_s, unproven=self._is_unproven(match))
-        if name is not None:
-            self._observer.judged(match, self._standing.judged(name))
+        told = self._standing.learn(match, trials, took_s, unproven=self._is_unproven(match))
+        for seats, name in told.items():
+            self._observer.judged(match.led_by(*seats), self._standing.judged(name))
 
     def _compare(self, match: Match, took_s: float) -> None:
         """See how a match that tells a speed compares with what was estimated of it."""

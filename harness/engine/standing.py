@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES, Judgement, judge
 from harness.engine.foresight import Need, verdict_need, width_need
-from harness.engine.known import Known
+from harness.engine.known import Known, Seats
 from harness.engine.playing import COMPARING
 from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Like, Target
@@ -71,14 +72,16 @@ class Standing:
             if self._failures[name] >= _MOST_FAILURES and name not in self._finished:
                 self.set_aside.setdefault(name, said)
 
-    def learn(self, match: Match, trials: Sequence[Trial], took_s: float, *, unproven: bool) -> str | None:
-        """Know what a match took and said; the name under which its ratio is judged, if it has one.
+    def learn(
+        self, match: Match, trials: Sequence[Trial], took_s: float, *, unproven: bool
+    ) -> dict[Seats, str]:
+        """Know what a match took and said; by their seats the names under which its ratios are judged.
 
         `unproven` says that a certificate of its case does not hold, nor is that allowed.
         """
         self.budget.record(like(match), took_s)
         if match.role is Role.LEARNING:
-            return None
+            return {}
         if training_s := _training_s(match.case, trials):
             # Starts, warm-up and proofs: a whole training has them, too.
             turns_s = sum(turn.wall_s for trial in trials for turn in trial.rounds)
@@ -88,18 +91,22 @@ class Standing:
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
             self.too_large.add(_told_under(match))
         measured = Ratios(trials)
-        if match.chosen:
-            one, other = match.chosen
-            at_best = measured.log_ratio(one, other)
-            if at_best is not None:
-                self._target.record(f"{match.case.id} {_AT_BEST}", at_best)
-        log_ratio = measured.log_ratio(0, 1)
-        if log_ratio is None:
-            return None
-        name = _told_under(match)
-        self._target.record(name, log_ratio)
-        self.known.look(match.kind, trials, took_s)
-        return name
+        best = zip(combinations(match.chosen, 2), self._names(f"{match.case.id} {_AT_BEST}"), strict=False)
+        self._record(measured, dict(best))
+        told = self._record(measured, self._ratios_of(match))
+        if told:
+            self.known.look(match.kind, trials, took_s, told)
+        return told
+
+    def _record(self, measured: Ratios, names: Mapping[Seats, str]) -> dict[Seats, str]:
+        """Tell the target the ratios of these seats under their names; those that there are."""
+        told = {}
+        for seats, name in names.items():
+            log_ratio = measured.log_ratio(*seats)
+            if log_ratio is not None:
+                self._target.record(name, log_ratio)
+                told[seats] = name
+        return told
 
     def expected_s(self, match: Match) -> float | None:
         """What a match of a new kind should take, by what others of its case said; None where none has."""
@@ -114,7 +121,7 @@ class Standing:
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""
         lacked = any(trial.failure and trial.failure.kind == OutOfMemory.kind for trial in trials)
-        return lacked and not self._target.log_ratios(_told_under(match))
+        return lacked and not all(map(self._target.log_ratios, self._ratios_of(match).values()))
 
     def judged(self, name: str) -> Judgement:
         """What all replicates so far say of what is judged under a name (`learn`)."""
@@ -161,7 +168,7 @@ class Standing:
         return judges and told < MIN_REPLICATES and match.kind not in self.too_large
 
     def can_be_measured(self, case: Case) -> bool:
-        """Whether it fits into memory, and both usual loops do not always fail."""
+        """Whether it fits into memory, and none of its usual loops always fails."""
         loops = between(case, 0, self.plan.settings.frameworks)
         return case.id not in self.too_large and self.lacking(loops) is None
 
@@ -172,10 +179,24 @@ class Standing:
 
     def _asked(self, case: Case) -> list[str]:
         """What of a case has to be known well enough: what is written alike, and where ways meet the best."""
-        return [case.id, f"{case.id} {_AT_BEST}"] if case in self.lineups else [case.id]
+        beside = self._names(f"{case.id} {_AT_BEST}") if case in self.lineups else []
+        return [*self._names(case.id), *beside]
 
     def _asked_first(self, case: Case) -> list[str]:
-        return self._asked(case) if self.plan.best else [case.id]
+        return self._asked(case) if self.plan.best else self._names(case.id)
+
+    def _names(self, asked: str) -> list[str]:
+        """The names of what is asked of every two frameworks, in their order; the first is `asked` alone."""
+        frameworks = self.plan.settings.frameworks
+        others = [f"{asked} {one} over {other}" for one, other in combinations(frameworks, 2)][1:]
+        return [asked, *others]
+
+    def _ratios_of(self, match: Match) -> dict[Seats, str]:
+        """The names under which a match's ratios are known: of every two usual loops, which sit first."""
+        if match.role is Role.CONTROL:
+            return {(0, 1): _told_under(match)}
+        loops = range(len(self.plan.settings.frameworks))
+        return dict(zip(combinations(loops, 2), self._names(_told_under(match)), strict=True))
 
     def _measurable(self) -> list[Case]:
         return [case for case in self.plan.cases if self.can_be_measured(case)]
@@ -256,7 +277,7 @@ def _training_s(case: Case, trials: Sequence[Trial]) -> float | None:
 
 
 def _told_under(match: Match) -> str:
-    """The name under which a match's ratio is known: matches of all ways tell that of their case, too."""
+    """The name of what a match tells: matches of all ways tell of their case, too."""
     return match.kind if match.role is Role.CONTROL else match.case.id
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 from harness.analysis.certified import certified
 from harness.analysis.closing import closing
 from harness.analysis.explanation import explanation
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.throughput import throughput
 from harness.analysis.verdicts import control
 from harness.frameworks import registry
@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
 
 
 def _verdict(row: Mapping[str, Any], speeds: pd.DataFrame) -> dict[str, Any]:
-    """A verdict with both frameworks' own speeds. What is shown only is left to the page."""
+    """A verdict with its two frameworks' own speeds. What is shown only is left to the page."""
     own = speeds[(speeds["case_id"] == row["case_id"]) & (speeds["phase"] == row["phase"])]
     sides = {one["framework"]: {name: one[name] for name in _WINGS} for one in records(own)}
     kept = {name: value for name, value in row.items() if name not in {"panel", "label"}}
@@ -165,7 +165,7 @@ def _control(frames: Frames) -> dict[str, Any] | None:
 
 
 def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
-    """One row a run, case and phase; a framework's speeds in columns that begin with its name."""
+    """One row a run and verdict; a framework's speeds in columns that begin with its name."""
     rows = []
     for run in document(runs)["runs"]:
         for one in run["verdicts"]:
@@ -176,19 +176,21 @@ def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
 
 
 def _tables(runs: Sequence[Frames]) -> list[Table]:
-    """A table for each two frameworks that were compared."""
+    """A table for every two frameworks that were compared."""
     by_pair: dict[tuple[str, str], list[Frames]] = {}
     for run in runs:
-        by_pair.setdefault(pair_of(run.trials, run.certificates), []).append(run)
+        for pair in pairs(compared(run.trials, run.certificates)):
+            by_pair.setdefault(pair, []).append(run)
     return [_table(pair, own) for pair, own in by_pair.items()]
 
 
 def _table(pair: tuple[str, str], runs: Sequence[Frames]) -> Table:
     speeds = tuple(f"{words.framework(name)} samples/s" for name in pair)
+    rows = [row for row in records(_flat(runs)) if (row["speed_of"], row["speed_over"]) == pair]
     return Table(
         caption=words.speed_over(pair),
         headers=("run", "case", "phase", *speeds, "ratio", "interval", "replicates", "verdict"),
-        rows=tuple(_shown(row, pair) for row in records(_flat(runs))),
+        rows=tuple(_shown(row, pair) for row in rows),
         numeric=(False, False, False, True, True, True, True, True, False),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from harness.frameworks import registry
@@ -17,6 +17,9 @@ WAY_NAMES: Final = {
 }
 MISSING: Final = "–"
 LONGEST: Final = 600
+
+# Frameworks of one ratio.
+_PAIR: Final = 2
 
 
 def plain(text: object, longest: int | None = LONGEST) -> str:
@@ -35,6 +38,17 @@ def plain(text: object, longest: int | None = LONGEST) -> str:
 
 def framework(name: str) -> str:
     return plain(registry.label(name))
+
+
+def over(pair: tuple[str, str]) -> str:
+    """Two frameworks, of which the first one's speed is told over the second's."""
+    return " over ".join(map(framework, pair))
+
+
+def parted(frameworks: Sequence[str]) -> str:
+    """What the ratios of these frameworks are."""
+    one, other = map(framework, frameworks) if len(frameworks) == _PAIR else ("One framework", "another")
+    return f"{one}'s throughput divided by {other}'s"
 
 
 def speed_over(pair: tuple[str, str]) -> str:
@@ -104,12 +118,12 @@ def mebibytes(value: Any) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{value / 2**20:,.0f} MiB"
 
 
-def listed(items: Iterable[object]) -> str:
+def listed(items: Iterable[object], last: str = "and") -> str:
     """a, b and c."""
     said = [str(item) for item in items]
     if len(said) <= 1:
         return "".join(said)
-    return f"{', '.join(said[:-1])} and {said[-1]}"
+    return f"{', '.join(said[:-1])} {last} {said[-1]}"
 
 
 def plural(amount: int, noun: str, many: str = "") -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.data import cache, mnist
 from harness.data.progress import Reporter
@@ -243,11 +243,11 @@ def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
     """Draw the page again from what is on disk.
 
     Raises:
-        ResultsUnusable: a run that is not there, runs of more than two frameworks together, or a folder that
+        ResultsUnusable: a run that is not there, runs of different frameworks together, or a folder that
             cannot be written.
     """
     frames = read(settings.results, wanted)
-    pair_of(frames.trials, frames.certificates)
+    compared(frames.trials, frames.certificates)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
 

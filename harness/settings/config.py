@@ -34,7 +34,7 @@ class Settings:
     """Everything a run can be asked, checked. Lists span the grid of cases."""
 
     preset: Preset
-    frameworks: tuple[str, str]
+    frameworks: tuple[str, ...]
     device: tuple[str, ...]
     batch_size: tuple[int, ...]
     hidden: tuple[tuple[int, ...], ...]

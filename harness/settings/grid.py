@@ -94,6 +94,15 @@ class Match:
         drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
         return drawn and self.role not in {Role.CONTROL, Role.PILOT, Role.LEARNING}
 
+    def led_by(self, one: int, other: int) -> Match:
+        """The same match, told with these two seats before the others."""
+        order = [one, other, *(seat for seat in self.seats if seat not in (one, other))]
+        return replace(
+            self,
+            contenders=tuple(self.contenders[seat] for seat in order),
+            chosen=tuple(order.index(seat) for seat in self.chosen),
+        )
+
     def seeded(self, case: Case) -> Case:
         """A contender's case with this replicate's seed: what its worker is told."""
         return replace(case, workload=replace(case.workload, seed=self.seed))
@@ -131,7 +140,7 @@ class Plan:
         return self.settings.mode == (Mode.BEST,)
 
     def ways(self, case: Case) -> tuple[Contender, ...]:
-        """Every way of both frameworks to do a case, their usual loops first."""
+        """Every way of all frameworks to do a case, their usual loops first."""
         place = Place.of(case.device)
         found = [
             Contender(framework=name, case=replace(case, mode=way.mode, update=way.update))
@@ -144,8 +153,8 @@ class Plan:
     def rivalled(self, judged: int) -> tuple[Case, ...]:
         """The cases of which each framework's best is asked beside what is asked, of `judged` replicates.
 
-        Their loops have rivals, other ways of one framework or of both. On several hosts none is: each would
-        choose for itself.
+        Their loops have rivals, other ways of one framework or of several. On several hosts none is: each
+        would choose for itself.
         """
         asks = self.settings.at_best and self.settings.replicates >= judged
         if self.shard is not None or self.best or not asks:
@@ -174,7 +183,7 @@ class Plan:
         slow drift of the machine is shared by them, and a run that is cut short has measured them evenly.
         When each case has `judged` replicates, `SEEDS` whole trainings of each come, and a control each time
         until it has as many. The order follows from the seed alone. `of` makes a case's match of a replicate,
-        the two frameworks' where it is not given.
+        the frameworks' where it is not given.
         """
         if not self.cases:
             return
@@ -210,7 +219,7 @@ class Plan:
                     yield replace(between(case, seed, self.settings.frameworks), learning=True)
 
     def _control(self, replicate: int) -> Match:
-        """One framework against itself, the other in the next replicate: at the first case, cut short."""
+        """One framework against itself, another in the next replicate: at the first case, cut short."""
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         frameworks = self.settings.frameworks
@@ -239,7 +248,7 @@ def _run_by(framework: str, case: Case) -> Case:
 def plan(settings: Settings) -> Plan:
     """Span the grid device x mode x precision x epochs x hidden layers x batch size.
 
-    Mode `article` has one case instead of one a batch size: the first framework's listing stands for both. In
+    Mode `article` has one case instead of one a batch size: the first framework's listing stands for all. In
     mode `best` a case is that of the frameworks' usual loops, which its matches hold beside their other ways.
 
     Raises:

@@ -128,8 +128,7 @@ class RunDisplay(_Proofs):
         self._live = redraws(self._console)
         self._begin_s = time.monotonic()
         self._plan = plan
-        self._frameworks = plan.settings.frameworks
-        self._said: dict[str, str] = {}
+        self._said: dict[tuple[str, str, str], str] = {}
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -168,14 +167,16 @@ class RunDisplay(_Proofs):
     def judged(self, match: Match, so_far: Judgement) -> None:
         """Say a case's verdict when it is the first or another than before; it is not the last word."""
         interval = so_far.interval
-        if match.role is Role.CONTROL or interval is None or self._said.get(match.kind) == so_far.verdict:
+        one, other = (contender.framework for contender in match.contenders[:2])
+        asked = match.kind, one, other
+        if match.role is Role.CONTROL or interval is None or self._said.get(asked) == so_far.verdict:
             return
-        self._said[match.kind] = so_far.verdict
+        self._said[asked] = so_far.verdict
         reach = "" if interval.low is None else f" ({interval.low:.3f} to {interval.high:.3f})"
         self._console.print(
             f"{_duration(time.monotonic() - self._begin_s):>8}  so far "
-            f"[bold]{called(so_far.verdict, self._frameworks)}[/bold]: {escape(match.case.id)}: "
-            f"{words.speed_over(self._frameworks)} {interval.estimate:.3f}{reach}; "
+            f"[bold]{called(so_far.verdict, (one, other))}[/bold]: {escape(match.case.id)}: "
+            f"{words.speed_over((one, other))} {interval.estimate:.3f}{reach}; "
             f"{escape(so_far.reason)}"
         )
 

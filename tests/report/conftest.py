@@ -29,6 +29,8 @@ from harness.work.workload import Case, Dataset, Mode, Workload
 RUN_ID = "20260101T000000-abcd"
 
 # The frameworks differ in everything that is drawn, so that a figure that confuses them is found out.
+THIRD = "theirs"
+SEATS = (*FRAMEWORKS, THIRD)
 STARTUP = {
     "tensorflow": Startup(import_s=3.0, data_s=0.2, build_s=0.3, first_step_s=0.5),
     "pytorch": Startup(import_s=2.0, data_s=0.1, build_s=0.2, first_step_s=0.2),
@@ -98,12 +100,13 @@ def build(
     control_ratio=1.0,
     slowed=1.0,
     peaks=PEAKS,
+    beside=None,
     **work,
 ):
     """Frames of a run stored in `folder`; `ratio` is TensorFlow's speed over PyTorch's.
 
-    `control_ratio` is what the control finds, where the truth is 1. In comparisons both frameworks take
-    `slowed` times as long.
+    `beside` are further frameworks, each with TensorFlow's speed over its own. `control_ratio` is what the
+    control finds, where the truth is 1. In comparisons all frameworks take `slowed` times as long.
     """
     store = EndedRun(folder)
     store.prepare()
@@ -115,13 +118,14 @@ def build(
         for batch_size in batch_sizes
     ]
     ids = [prove(store, case, uncertified=uncertified) for case in cases]
-    for case, replicate, framework in product(cases, range(replicates), FRAMEWORKS):
+    ratios = {"tensorflow": 1.0, "pytorch": ratio} | (beside or {})
+    for case, replicate, framework in product(cases, range(replicates), ratios):
         one = trial(
             run_id=described["run_id"],
             case=case,
             framework=framework,
             replicate=replicate,
-            factor=slowed * (ratio if framework == "pytorch" else 1.0),
+            factor=slowed * ratios[framework],
             broken=fail if (framework, replicate) == ("pytorch", 0) else None,
             gpu_peak_bytes=gpu_peak_bytes,
             speeds=speeds,
@@ -283,7 +287,7 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         match_id=f"{run_id}-{case.id}-r{replicate}",
         trial_id=f"{run_id}-{case.id}-r{replicate}-{framework}",
         role=Role.COMPARISON,
-        seat=FRAMEWORKS.index(framework),
+        seat=SEATS.index(framework),
         case=case,
         framework=framework,
         planted_share=0.0,
@@ -292,7 +296,7 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         threads=1,
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         wall_s=9.0,
-        startup=STARTUP[framework],
+        startup=STARTUP.get(framework, STARTUP["pytorch"]),
         rounds=tuple(
             one_round(phase, epoch, factor * speeds.lognormal(0, 0.01), luck)
             for epoch in epochs
@@ -300,10 +304,10 @@ def trial(*, run_id, case, framework, replicate, factor, broken, gpu_peak_bytes,
         ),
         latencies=(),
         parameter_count=101_770,
-        host_peak_bytes=HOST_PEAK_MIB[framework] * 2**20,
+        host_peak_bytes=HOST_PEAK_MIB.get(framework, 600) * 2**20,
         gpu=gpu_use(gpu_peak_bytes) if gpu_peak_bytes else None,
         gpu_reason=None if gpu_peak_bytes else "the device is a CPU",
-        energy=ENERGY[framework] if gpu_peak_bytes else (),
+        energy=ENERGY.get(framework, ()) if gpu_peak_bytes else (),
         effective={"version": "1.0", "optimizer": "Adam"},
         digests={},
         certificate=None,

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, NullLocator
 
 from harness.analysis.crossing import Crossing
-from harness.report import style, words
+from harness.report import style
 from harness.report.figures.axes import grid
-from harness.report.figures.speed import mark, round_ratios
+from harness.report.figures.speed import mark, round_ratios, sides
 
 # The axis of ratios reaches at least this far to both sides of 1, and so far beyond all intervals.
 _LEAST_REACH: Final = 1.15
@@ -60,6 +60,6 @@ def arithmetic(
         axis.yaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{max(value, 1 / value):g}×"))
         axis.set(title=panel, xlabel="additions and multiplications of a step")
-    one, other = (words.framework(judged[side].iloc[0]) for side in ("speed_of", "speed_over"))
+    one, other = sides(judged)
     axes[0].set_ylabel(f"← {other} faster · {one} faster →")
     return figure

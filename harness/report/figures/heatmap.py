@@ -27,7 +27,8 @@ _LEAST_TINT: Final = 0.08
 def heatmap(judged: pd.DataFrame) -> Figure:
     """A panel a `grid`, a row a mode, a column a batch size; tinted by how much faster the faster side is.
 
-    `judged` has a row a case, as `answer.judge` gives it, and the column `grid` with a panel's heading.
+    `judged` has a row a case and two frameworks, as `answer.judge` gives it, and the column `grid` with a
+    panel's heading, which tells them apart.
     The verdict stands in words in each cell, so that nothing hangs on colour: where none was reached,
     or a certificate is wanting, the cell says so and has no tint.
     """

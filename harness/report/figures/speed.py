@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from harness.analysis.statistics import Verdict
-from harness.analysis.verdicts import winner
+from harness.analysis.verdicts import pairs_in, winner
 from harness.report import style, words
 from harness.report.figures.axes import (
     framework_legend,
@@ -106,7 +106,7 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
         hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
         axis.plot(row["speed_ratio"], place, marker, color=colour, markerfacecolor=hollow, markersize=6)
     ratio_axis(axis, judged["speed_ratio_low"].min(), judged["speed_ratio_high"].max())
-    one, other = (words.framework(judged[side].iloc[0]) for side in ("speed_of", "speed_over"))
+    one, other = sides(judged)
     name_ends(axis, f"← {other} faster", f"{one} faster →")
     axis.set_ylim(-0.6, len(judged) - 0.4)
     axis.set_yticks(places, judged["label"])
@@ -117,6 +117,13 @@ def ratios(judged: pd.DataFrame, margin: float = 0.03) -> Figure:
     said.tick_params(length=0, labelcolor=style.INK)
     said.spines["right"].set_visible(False)
     return figure
+
+
+def sides(judged: pd.DataFrame) -> tuple[str, str]:
+    """Who is faster above 1, and who below it; among several frameworks the place in each ratio."""
+    (pair, *others) = pairs_in(judged)
+    one, other = map(words.framework, pair)
+    return ("first", "second") if others else (one, other)
 
 
 def mark(verdict: str) -> tuple[str, str, str]:
@@ -147,12 +154,14 @@ def _label_lines(axis: Axes, shown: pd.DataFrame, column: str) -> None:
     ends = medians.groupby("framework").tail(1).sort_values().reset_index()
     side_by_side = len(ends) == len(frameworks_of(shown)) > 1 and not np.ptp(ends["batch_size"])
     # Names that would overprint each other are moved apart, the upper up and the lower down.
-    close = side_by_side and np.ptp(ends[column]) < 0.09 * axis.get_ylim()[1]
-    for place, end in enumerate(ends.to_dict("records")):
+    apart = ends[column].diff().ge(0.09 * axis.get_ylim()[1]) if side_by_side else ends[column].notna()
+    close = ends.groupby(apart.cumsum())["framework"]
+    raised = 12 * close.cumcount() - 6 * (close.transform("size") - 1)
+    for up, end in zip(raised, ends.to_dict("records"), strict=True):
         axis.annotate(
             words.framework(end["framework"]),
             (end["batch_size"], end[column]),
-            xytext=(7, (12 * place - 6) if close else 0),
+            xytext=(7, up),
             textcoords="offset points",
             color=style.colour(end["framework"]),
             va="center",

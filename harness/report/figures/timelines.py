@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator
 
 from harness.analysis.compare import Change
-from harness.analysis.history import RATIO
 from harness.report import style, words
 
 _WIDTH_IN: Final = 7.6
 
 # A change reaches at least this far to both sides, in percent, so that noise does not look like news.
 _LEAST_REACH_PERCENT: Final = 5.0
+
+# Of the ratios of a case, each of two frameworks.
+_RATIO_MARKERS: Final = ("s", "^", "v", "D", "o", "P")
 
 
 def changes(rows: pd.DataFrame, margin: float = 0.03) -> Figure:
@@ -70,44 +73,58 @@ def _name_rows(axis: Axes, places: np.typing.NDArray[np.int64], rows: pd.DataFra
 
 
 def over_runs(
-    points: pd.DataFrame, shifts: pd.DataFrame, days: Mapping[int, str], pair: tuple[str, str]
+    points: pd.DataFrame,
+    shifts: pd.DataFrame,
+    days: Mapping[int, str],
+    frameworks: Sequence[str],
+    ratios: Mapping[str, tuple[str, str]],
 ) -> Figure:
-    """One case over the runs: the speeds of the `pair` above, their ratio below, a line at each shift.
+    """One case over the runs: the speeds of the frameworks above, their ratios below, a line at each shift.
 
-    `points` and `shifts` are rows of one case (`analysis.history.History`); `days` names a run's number.
+    `points` and `shifts` are rows of one case; these, `frameworks` and `ratios` are those of
+    `analysis.history.History`. `days` names a run's number.
     """
     figure = Figure(figsize=(_WIDTH_IN, 4.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    for framework in pair:
+    for framework in frameworks:
         own = points[points["series"] == framework]
         line = above.plot(
             own["number"], own["value"], color=style.colour(framework), marker=style.marker(framework),
             markersize=4, linewidth=1.2, label=words.framework(framework),
         )  # fmt: skip
         line[0].set_dashes(style.dashes(framework) or ())
-    ratio = points[points["series"] == RATIO]
-    below.plot(ratio["number"], ratio["value"], color=style.INK, marker="s", markersize=3.5, linewidth=1.2)
+    for series, marker in zip(ratios, cycle(_RATIO_MARKERS), strict=False):
+        ratio = points[points["series"] == series]
+        told = f"{words.over(ratios[series])} (below)" if len(ratios) > 1 else None
+        below.plot(
+            ratio["number"], ratio["value"], color=style.INK, marker=marker, markersize=3.5, linewidth=1.2,
+            label=told,
+        )  # fmt: skip
     below.axhline(1, color=style.MUTED, linewidth=1)
+    # What is said at a shift of each series stands above what is said of those before it.
+    lines = {name: line for line, name in enumerate(frameworks)}
+    lines |= {name: line for line, name in enumerate(ratios, start=1)}
     for shift in shifts.to_dict("records"):
-        _mark(below if shift["series"] == RATIO else above, shift, pair)
+        series = shift["series"]
+        colour = style.INK if series in ratios else style.colour(series)
+        _mark(below if series in ratios else above, shift, colour, round(0.02 + 0.1 * lines[series], 2))
     above.set_ylim(bottom=0)
     above.yaxis.set_major_formatter(EngFormatter(sep="\N{THIN SPACE}"))
     above.set_ylabel("samples per second")
-    below.set_ylabel(" over ".join(words.framework(name) for name in pair))
+    below.set_ylabel(words.over(next(iter(ratios.values()))) if len(ratios) == 1 else "ratios of speeds")
     below.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     below.xaxis.set_major_formatter(FuncFormatter(lambda number, _: days.get(round(number), "")))
     figure.legend(ncols=2, loc="lower left", bbox_to_anchor=(0.0, 1.0))
     return figure
 
 
-def _mark(axis: Axes, shift: Mapping[Any, Any], pair: tuple[str, str]) -> None:
+def _mark(axis: Axes, shift: Mapping[Any, Any], colour: str, height: float) -> None:
     """A line before the first run of the shift, with how large it is."""
-    number, series, ratio = shift["number"], shift["series"], shift["ratio"]
-    colour = style.INK if series == RATIO else style.colour(series)
+    number, ratio = shift["number"], shift["ratio"]
     axis.axvline(number - 0.5, color=colour, linewidth=1.2, linestyle=(0, (3, 2)))
     axis.annotate(
         f"{100 * (ratio - 1):+.1f} %",
-        (number - 0.5, 0.02 if series == pair[0] else 0.12),
+        (number - 0.5, height),
         xycoords=("data", "axes fraction"),
         xytext=(4, 0),
         textcoords="offset points",

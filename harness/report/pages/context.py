@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared
 from harness.frameworks import registry
 from harness.report import words
 from harness.report.sentences.ratios import Answer
@@ -151,11 +151,11 @@ def subject(frames: Frames) -> str:
     on_gpu = any(device != "cpu" for device in cases["device"])
     processor = words.plain(run["cpu_model"] or "an unnamed processor")
     hardware = words.listed([*(gpus if on_gpu else []), processor])
-    pair = pair_of(frames.trials, frames.certificates)
+    frameworks = compared(frames.trials, frames.certificates)
     found = {*frames.trials["framework"], *frames.certificates["framework"]}
     contenders = words.listed(
         f"{words.framework(name)} {_version(run, name)}"
-        for name in [name for name in pair if name in found] or pair
+        for name in [name for name in frameworks if name in found] or frameworks
     )
     return (
         f"A multilayer perceptron ({_networks(frames)}, ReLU, dropout 0.2, Adam) on {data}, with "

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from harness.analysis.of_trials import compared
 from harness.report.sentences.cases import cases, labelled
 from harness.store.frames import Frames
 from harness.work.records import Status
@@ -32,6 +33,21 @@ class Evidence:
     learned_rounds: pd.DataFrame
     trainings: pd.DataFrame
     judged: pd.DataFrame
+
+    @property
+    def frameworks(self) -> tuple[str, ...]:
+        """Those that are compared, two or more."""
+        return compared(self.frames.trials, self.frames.certificates)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are more than two, so that a case has more than one ratio."""
+        return len(self.frameworks) > 2  # noqa: PLR2004  (a ratio is of two)
+
+    @property
+    def other(self) -> str:
+        """What one framework is held against, in a sentence."""
+        return "another" if self.several else "the other"
 
     @property
     def unproven(self) -> list[str]:

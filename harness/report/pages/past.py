@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness import __version__
-from harness.analysis.history import FEWEST_RUNS, RATIO, History
+from harness.analysis.history import FEWEST_RUNS, History
 from harness.report import style, words
 from harness.report.figures import timelines
 from harness.report.pages import context
@@ -83,14 +83,18 @@ def _sections(past: History) -> Iterator[Section]:
         intro = "A point a run: the mean of its replicates. A broken line marks where a shift was found."
         with style.theme():
             svg = style.inline_svg(
-                timelines.over_runs(points, found, days, past.pair), f"case-{number}", title, intro
+                timelines.over_runs(points, found, days, past.frameworks, past.ratios),
+                f"case-{number}",
+                title,
+                intro,
             )
         yield Section(name=f"case-{number}", title=title, intro=intro, svg=svg, table=_table(points, past))
 
 
 def _subject(series: str, past: History) -> str:
     """What the values of a series are."""
-    return words.speed_over(past.pair) if series == RATIO else f"{words.framework(series)}'s speed"
+    pair = past.ratios.get(series)
+    return f"{words.framework(series)}'s speed" if pair is None else words.speed_over(pair)
 
 
 def _table(points: pd.DataFrame, past: History) -> context.Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from harness import __version__
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared
 from harness.errors import ResultsUnusable
 from harness.frameworks import registry
 from harness.report import words
@@ -56,9 +56,9 @@ def publish(page: context.Page, path: Path) -> Path:
 
 def _page(frames: Frames, pictures: Path) -> context.Page:
     judged = judge(frames)
-    pair = pair_of(frames.trials, frames.certificates)
+    frameworks = compared(frames.trials, frames.certificates)
     return context.Page(
-        title=f"{' or '.join(words.framework(name) for name in pair)}?",
+        title=f"{words.listed(map(words.framework, frameworks), last='or')}?",
         subject=context.subject(frames),
         answers=tuple(all_answers(frames)),
         evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),

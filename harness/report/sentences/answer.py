@@ -12,12 +12,13 @@ import pandas as pd
 from harness.analysis import ways
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
-from harness.analysis.of_trials import pair_of
+from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import Verdict
-from harness.analysis.verdicts import verdicts, winner
+from harness.analysis.verdicts import pairs_in, verdicts, winner
 from harness.analysis.ways import ASKED, Question
 from harness.report import words
 from harness.report.sentences.cases import batch, cases, describe, differing, labelled
+from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
 from harness.report.sentences.ways import asked_of, at_best, ladders
 from harness.store.frames import Frames
@@ -87,28 +88,39 @@ def refusals(frames: Frames) -> list[Answer]:
 
 @lru_cache(maxsize=4)
 def agreed(frames: Frames) -> pd.DataFrame:
-    """What whole trainings learned (`analysis.agreement`), labelled; kept as `judge` is."""
+    """What whole trainings learned (`analysis.agreement`), labelled; kept as `judge` is.
+
+    A row a case and every two frameworks, `first` and `second`.
+    """
     case_ids = frames.trials["case_id"].drop_duplicates()
-    pair = pair_of(frames.trials, frames.certificates)
-    rows = agreement(frames.learned, frames.learned_rounds, case_ids, pair=pair)
-    return labelled(rows, cases(frames.trials))
+    rows = [
+        agreement(frames.learned, frames.learned_rounds, case_ids, pair=pair).assign(
+            first=pair[0], second=pair[1]
+        )
+        for pair in pairs(compared(frames.trials, frames.certificates))
+    ]
+    return labelled(pd.concat(rows, ignore_index=True), cases(frames.trials))
 
 
 def learned(frames: Frames) -> str:
-    """Whether whole trainings ended at the same accuracy, in one sentence."""
+    """Whether whole trainings of all ended at the same accuracy, in one sentence."""
     rows = agreed(frames)
-    agree = int(rows["accuracies_agree"].eq(True).sum())  # noqa: FBT003  (a value to match, with nulls)
+    agree = rows["accuracies_agree"].eq(True).groupby(rows["case_id"]).all()  # noqa: FBT003  (a value, with nulls)
     widest = rows["accuracy_difference"].abs().max()
     if pd.isna(widest):
-        return "Accuracies could not be compared: no whole training of both frameworks has finished."
+        both = "both frameworks" if rows["case_id"].is_unique else "two frameworks"
+        return f"Accuracies could not be compared: no whole training of {both} has finished."
     return (
-        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in {agree} "
-        f"of {words.plural(len(rows), 'case')}; the largest mean difference is {100 * widest:.2f} points."
+        f"Final accuracies are shown to agree within {100 * ACCURACY_MARGIN:g} percentage points in "
+        f"{int(agree.sum())} of {words.plural(len(agree), 'case')}; the largest mean difference is "
+        f"{100 * widest:.2f} points."
     )
 
 
 def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float = 0.03) -> list[Answer]:
     """Sentences for the verdicts of one phase, grouped over batch sizes and modes so that they stay few.
+
+    Of more than two frameworks a sentence tells their order (`ranking`).
 
     `judged` is what `judge` returns.
     """
@@ -122,16 +134,19 @@ def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float =
 
 
 def _told_together(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Cases with one verdict, by mode; modes as one that were decided alike at the same batch sizes, or
+    """Cases with the same verdicts, by mode; modes as one that were decided alike at the same batch sizes, or
     stayed open for the same reasons there."""
-    rows = rows.assign(told=rows["verdict"].fillna(""))
-    of_mode = rows.groupby(["told", "mode"])
-    batches, reasons = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["reason"].agg(tuple).to_dict()
-    together = [
-        (told, batches[told, mode], () if decided(told) else reasons[told, mode])
-        for told, mode in zip(rows["told"], rows["mode"], strict=True)
-    ]
-    for _, group in rows.groupby(pd.Series(together, index=rows.index), sort=False):
+    told = rows["verdict"].fillna("")
+    rows = rows.assign(told=told, why=rows["reason"].fillna("").mask(told.map(decided), ""))
+    of_case = rows.groupby("case_id", sort=False)
+    cases = of_case[["told", "why"]].agg("\n".join).join(of_case[["mode", "batch_size"]].first())
+    of_mode = cases.groupby(["told", "mode"])
+    batches, whys = of_mode["batch_size"].agg(tuple).to_dict(), of_mode["why"].agg(tuple).to_dict()
+    together = {
+        case.Index: (case.told, batches[case.told, case.mode], whys[case.told, case.mode])
+        for case in cases.itertuples()
+    }
+    for _, group in rows.groupby(rows["case_id"].map(together), sort=False):
         yield group
 
 
@@ -141,6 +156,12 @@ def _answer(group: pd.DataFrame, phase: Phase, margin: float, several: list[str]
     verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
     verb = "trains" if phase is Phase.TRAIN else "evaluates"
     where = _where(group, several)
+    compared_here = pairs_in(group)
+    if len(compared_here) > 1:
+        names = {name: words.framework(name) for pair in compared_here for name in pair}
+        at = batches if first["mode"] == Mode.ARTICLE else f"at {batches}"
+        verb = verb.removesuffix("s")
+        return Ranking(rows=group, names=names, verb=verb, at=at, margin=margin).answer(where)
     one, other = str(first["speed_of"]), str(first["speed_over"])
     faster = winner(verdict)
     if faster is not None:

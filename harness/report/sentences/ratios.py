@@ -37,20 +37,31 @@ def decided(verdict: str) -> bool:
 
 def why_open(group: pd.DataFrame) -> str:
     """Why cases have no winner, and what was measured nonetheless."""
-    reasons = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
-    why = "; ".join(reasons[:_MOST_LISTED])
-    if len(reasons) > _MOST_LISTED:
-        why += f"; and {words.plural(len(reasons) - _MOST_LISTED, 'more reason')} in the table of ratios"
+    why = reasons(group)
     measured = group[group["speed_ratio"].notna()]
     if measured.empty:
         return why
     if pd.isna(group["verdict"].iloc[0]):
         return f"{why}. Without proof of equal work a ratio answers nothing; the table has what was measured"
-    pair = (str(group["speed_of"].iloc[0]), str(group["speed_over"].iloc[0]))
-    return f"{why}. {words.speed_over(pair)} so far: {_so_far(measured)}{_in_total(measured, pair[0])}"
+    return f"{why}. {so_far(measured)}"
 
 
-def _so_far(measured: pd.DataFrame) -> str:
+def reasons(group: pd.DataFrame) -> str:
+    """Why cases have no winner, each reason once."""
+    said = [words.plain(reason) for reason in group["reason"].drop_duplicates()]
+    why = "; ".join(said[:_MOST_LISTED])
+    if len(said) > _MOST_LISTED:
+        why += f"; and {words.plural(len(said) - _MOST_LISTED, 'more reason')} in the table of ratios"
+    return why
+
+
+def so_far(measured: pd.DataFrame) -> str:
+    """The ratio of cases without a winner that were measured."""
+    pair = (str(measured["speed_of"].iloc[0]), str(measured["speed_over"].iloc[0]))
+    return f"{words.speed_over(pair)} so far: {_each(measured)}{over_all_turns(measured, pair[0])}"
+
+
+def _each(measured: pd.DataFrame) -> str:
     if len(measured) > _MOST_LISTED or len(measured["mode"].unique()) > 1:
         return f"{span(measured)}, each in the table"
     return words.listed(f"{bounded(row)} at batch {row['batch_size']}" for row in measured.to_dict("records"))
@@ -70,7 +81,7 @@ def towards(group: pd.DataFrame, of: str, ratio: str = "speed_ratio") -> pd.Data
     return (1 / rising[rising.columns[::-1]]).set_axis(rising.columns, axis=1)
 
 
-def _in_total(group: pd.DataFrame, of: str) -> str:
+def over_all_turns(group: pd.DataFrame, of: str) -> str:
     """The ratio over all turns together, where it is not that of a typical turn; else nothing."""
     differing = group[group["total_differs"]]
     if differing.empty:
@@ -93,13 +104,22 @@ def evidence(group: pd.DataFrame, of: str) -> str:
     lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
     confidence = f"{100 * group['confidence'].iloc[0]:g} %"
     fewest = words.plural(int(group["replicates"].min()), "replicate")
-    in_total = _in_total(group, of)
+    in_total = over_all_turns(group, of)
     if len(group) == 1:
         return f"{confidence} interval {_listed(lows, highs)}; {fewest}{in_total}"
     if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
         return f"{confidence} intervals {_listed(lows, highs)}; {fewest} or more each{in_total}"
     widest = f"{words.ratio(lows.min())} to {words.ratio(highs.max())}"
     return f"all {len(group)} intervals ({confidence}) lie within {widest}; {fewest} or more each{in_total}"
+
+
+def reach(group: pd.DataFrame, of: str) -> str:
+    """The intervals of a few cases, or what all of more lie within."""
+    turned = towards(group, of)
+    lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
+    if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:
+        return _listed(lows, highs)
+    return f"within {words.ratio(lows.min())} to {words.ratio(highs.max())}"
 
 
 def _listed(lows: pd.Series, highs: pd.Series) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.statistics import Verdict
-from harness.analysis.verdicts import winner
+from harness.analysis.verdicts import pairs_in, winner
 from harness.analysis.ways import Question
 from harness.report import words
 from harness.report.sentences.cases import batch, describe, differing
+from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, bounded, decided, evidence, span, towards, why_open
 
 # Cases of one sentence share all of these; batch sizes are listed in it.
@@ -24,7 +25,7 @@ def asked_of(question: Question, where: str) -> str:
 
 
 def at_best(asked: pd.DataFrame, *, margin: float = 0.03) -> Iterator[Answer]:
-    """Each framework's chosen way against the other's; batch sizes with one verdict of the same ways as one.
+    """Each framework's chosen way against the others'; batch sizes with one verdict of the same ways as one.
 
     `asked` is what `answer.judge_ways` returns.
     """
@@ -33,7 +34,9 @@ def at_best(asked: pd.DataFrame, *, margin: float = 0.03) -> Iterator[Answer]:
     told = rows.assign(told=rows["verdict"].fillna(""))
     # What stayed open did so for reasons of its own.
     told["told"] = told["told"].where(told["told"].map(decided), told["told"] + told["reason"])
-    for _, group in told.groupby([*_SHARED, "way_of", "way_over", "told"], sort=False):
+    # Of more than two frameworks a case has a row for every two.
+    same = told.groupby("case_id")[["way_of", "way_over", "told"]].agg("\n".join).agg("\n".join, axis=1)
+    for _, group in told.groupby([*_SHARED, told["case_id"].map(same)], sort=False):
         yield _at_best(group, margin, several)
 
 
@@ -41,11 +44,15 @@ def _at_best(group: pd.DataFrame, margin: float, several: list[str]) -> Answer:
     first = group.iloc[0]
     verdict = None if pd.isna(first["verdict"]) else str(first["verdict"])
     named = {
-        str(first[f"speed_{side}"]): f"{words.framework(first[f'speed_{side}'])} "
-        f"({words.executed(first[f'way_{side}'])})"
+        str(row[f"speed_{side}"]): f"{words.framework(row[f'speed_{side}'])} "
+        f"({words.executed(row[f'way_{side}'])})"
+        for row in group.to_dict("records")
         for side in ("of", "over")
     }
     where, faster = asked_of(Question.BEST, _where(first.to_dict(), several)), winner(verdict)
+    if len(pairs_in(group)) > 1:
+        at = f"at {_batches(group)}"
+        return Ranking(rows=group, names=named, verb="train", at=at, margin=margin).answer(where)
     if faster is not None:
         (slower,) = named.keys() - {faster}
         ratio = span(towards(group, faster))

@@ -14,7 +14,7 @@ from harness.report.figures.arithmetic import arithmetic as draw
 from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
-from harness.report.pages.sections.drawing import CASE, JUDGED, drawn
+from harness.report.pages.sections.drawing import JUDGED, case_of, drawn, named
 from harness.report.sentences.cases import describe, differing
 from harness.work.records import Phase
 
@@ -33,22 +33,23 @@ def arithmetic(shown: Evidence, pictures: Path) -> Section:
     known = judged[judged["verdict"].notna() & judged["speed_ratio_low"].notna()]
     panels = [describe(case, apart) or f"mode {case['mode']}" for case in known.to_dict("records")]
     known = known.assign(panel=panels, step_flop=step_flop(known))
+    known = known.assign(panel=named(shown, known, "panel"))
     crossings = {of: found for of, line in _lines(known) if (found := crossing(line)) is not None}
     reason = "Too few replicates for an interval of any ratio." if known.empty else shown.nothing_to_draw
     return drawn(
         pictures,
         "arithmetic",
         title=_TITLE,
-        intro="How many times as fast one framework trains as the other, by how much arithmetic a training "
-        "step has: its matrix products, forward and backward. Left of a crossing it counts how quickly small "
-        "operations are got going, right of it how quickly large ones are computed.",
+        intro=f"How many times as fast one framework trains as {shown.other}, by how much arithmetic a "
+        "training step has: its matrix products, forward and backward. Left of a crossing it counts how "
+        "quickly small operations are got going, right of it how quickly large ones are computed.",
         reason=reason,
         draw=lambda: draw(known, crossings),
         points=tuple(_sentences(known, crossings)),
         table=context.table(
             "Arithmetic of a step, and the ratio",
             known.sort_values(["panel", "batch_size", "step_flop"]),
-            (*CASE, ("arithmetic of a step, million", "step_flop", _million), *JUDGED),
+            (*case_of(shown), ("arithmetic of a step, million", "step_flop", _million), *JUDGED),
         ),
     )
 

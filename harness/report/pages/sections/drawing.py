@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.report import style, words
 from harness.report.pages.context import Column, Section, Table
+from harness.report.pages.evidence import Evidence
 
 CASE: Final[tuple[Column, ...]] = (("case", "label", None),)
 TRIAL: Final[tuple[Column, ...]] = (
@@ -24,6 +25,24 @@ JUDGED: Final[tuple[Column, ...]] = (
     ("verdict", "verdict", None),
     ("why", "reason", None),
 )
+_PAIR: Final[tuple[Column, ...]] = (
+    ("speed of", "speed_of", words.framework),
+    ("over that of", "speed_over", words.framework),
+)
+
+
+def case_of(shown: Evidence) -> tuple[Column, ...]:
+    """The columns that tell verdicts apart: the case, and of several frameworks whose speed is over whose."""
+    return (*CASE, *_PAIR) if shown.several else CASE
+
+
+def named(shown: Evidence, judged: pd.DataFrame, column: str) -> list[str]:
+    """What verdicts are called: by this column and, of several frameworks, by whose speed is over whose."""
+    names = [str(name) for name in judged[column]]
+    if not shown.several:
+        return names
+    over = map(words.over, zip(judged["speed_of"], judged["speed_over"], strict=True))
+    return [f"{name}, {told}" if name else told for name, told in zip(names, over, strict=True)]
 
 
 def drawn(

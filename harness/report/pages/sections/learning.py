@@ -1,4 +1,4 @@
-"""Whether both did the same work: certificates, accuracy on the way, agreement at the end."""
+"""Whether all did the same work: certificates, accuracy on the way, agreement at the end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 
 from harness.analysis.agreement import accuracy_column
 from harness.analysis.certified import certified
-from harness.analysis.of_trials import pair_of
 from harness.report import figures, words
 from harness.report.pages import context
 from harness.report.pages.context import Section
@@ -90,21 +89,23 @@ def accuracy(shown: Evidence, pictures: Path) -> Section:
 
 
 def agreement(shown: Evidence) -> Section:
-    pair = pair_of(shown.frames.trials, shown.frames.certificates)
+    pair = (("first", "first", words.framework), ("second", "second", words.framework))
     return Section(
         name="agreement",
-        title="Did both learn the same?",
+        title=f"Did {'all' if shown.several else 'both'} learn the same?",
         intro="Whole trainings of the programs that are timed use each framework's own optimiser and "
         "dropout, so their accuracies differ as those of two seeds do. Agreement has to be shown: by two "
         "one-sided tests for the accuracy after the last epoch, and for the loss curves by staying within "
         "the spread between seeds. " + learned(shown.frames),
         table=context.table(
-            "Agreement of the two frameworks, each case, in percentage points",
+            f"Agreement of {'every' if shown.several else 'the'} two frameworks, each case, in percentage "
+            "points",
             agreed(shown.frames),
             (
                 *CASE,
+                *(pair if shown.several else ()),
                 ("seeds", "replicates", words.count),
-                *((words.framework(name), accuracy_column(name), words.share) for name in pair),
+                *((words.framework(name), accuracy_column(name), words.share) for name in shown.frameworks),
                 ("difference", "accuracy_difference", words.points),
                 ("from", "accuracy_difference_low", words.points),
                 ("to", "accuracy_difference_high", words.points),

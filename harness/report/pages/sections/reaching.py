@@ -8,7 +8,6 @@ from typing import Final
 import pandas as pd
 
 from harness.analysis import time_to_accuracy as analysis
-from harness.analysis.of_trials import pair_of
 from harness.analysis.time_to_accuracy import TARGET_ACCURACY
 from harness.report import words
 from harness.report.figures import quantiles
@@ -22,7 +21,8 @@ _TARGET: Final = words.share(TARGET_ACCURACY, 0)
 
 def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
     sides = _sides(shown)
-    one, other = pair_of(shown.frames.trials, shown.frames.certificates)
+    one, other, *others = map(words.framework, shown.frameworks)
+    over = "the framework" if others else other
     proven = sides[~sides["label"].isin(shown.unproven) & (sides["seeds"] > 0)]
     return drawn(
         pictures,
@@ -37,8 +37,7 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
         reason=shown.nothing_to_draw or _reason(proven),
         draw=lambda: quantiles.seconds_to_accuracy(proven),
         table=context.table(
-            f"Seconds of training to {_TARGET} accuracy; ratio: {words.framework(other)}'s over "
-            f"{words.framework(one)}'s, paired",
+            f"Seconds of training to {_TARGET} accuracy; ratio: {over}'s over {one}'s, paired",
             sides,
             (
                 *CASE,
@@ -60,14 +59,16 @@ def time_to_accuracy(shown: Evidence, pictures: Path) -> Section:
 
 
 def _sides(shown: Evidence) -> pd.DataFrame:
-    """A row a case and framework, with the case's label and ratio."""
+    """A row a case and framework, with the case's label and ratio, of several frameworks its own."""
     frames = shown.frames
     sides = analysis.time_to_accuracy(frames.learned, frames.learned_rounds, frames.trials)
     ratios = analysis.time_to_accuracy_ratio(frames.learned, frames.learned_rounds, frames.trials)
-    ratios = ratios.rename(columns={"reason": "ratio_reason"})
+    ratios = ratios.rename(columns={"reason": "ratio_reason", "second": "framework"})
+    ratios = ratios[ratios["first"].eq(shown.frameworks[0])]
     labels = shown.trials[["case_id", "label"]].drop_duplicates()
-    columns = ["case_id", "ratio", "ratio_low", "ratio_high", "ratio_reason"]
-    return sides.merge(ratios[columns], on="case_id").merge(labels, on="case_id")
+    of = ["case_id", "framework"] if shown.several else ["case_id"]
+    told = ratios[[*of, "ratio", "ratio_low", "ratio_high", "ratio_reason"]]
+    return sides.merge(told, on=of, how="left" if shown.several else "inner").merge(labels, on="case_id")
 
 
 def _reason(proven: pd.DataFrame) -> str | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from harness.analysis.of_trials import pair_of
 from harness.report import figures, words
 from harness.report.figures.heatmap import heatmap
 from harness.report.pages import context
 from harness.report.pages.context import Column, Section
 from harness.report.pages.evidence import Evidence
-from harness.report.pages.sections.drawing import CASE, JUDGED, by_framework, drawn
+from harness.report.pages.sections.drawing import CASE, JUDGED, by_framework, case_of, drawn, named
 from harness.report.sentences.cases import describe, differing
 from harness.work.records import Phase
 
@@ -76,30 +75,26 @@ def _read(*, one_batch: bool, points: bool) -> str:
 
 def ratio(shown: Evidence, pictures: Path) -> Section:
     judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
-    one, other = pair_of(shown.frames.trials, shown.frames.certificates)
     proven = judged[judged["verdict"].notna()]
     drawable = proven[proven["speed_ratio_low"].notna()]
     reason = None
     if proven["speed_ratio"].isna().all():
-        reason = "No case has both frameworks measured and certified."
+        reason = f"No case has {'two' if shown.several else 'both'} frameworks measured and certified."
     elif drawable.empty:
         reason = "Too few replicates for an interval: a ratio alone would look surer than it is."
     return drawn(
         pictures,
         "ratio",
         title="The ratio between the frameworks",
-        intro="How many times as fast one framework trains as the other. The mark is the estimate, the line "
-        "its interval; the band holds differences too small to matter. A verdict needs the whole interval on "
-        "one side, or inside the band.",
+        intro=f"How many times as fast one framework trains as {shown.other}. The mark is the estimate, the "
+        "line its interval; the band holds differences too small to matter. A verdict needs the whole "
+        "interval on one side, or inside the band.",
         reason=reason,
-        draw=lambda: figures.ratios(drawable),
+        draw=lambda: figures.ratios(drawable.assign(label=named(shown, drawable, "label"))),
         table=context.table(
-            f"{words.framework(one)}'s throughput divided by {words.framework(other)}'s",
+            words.parted(shown.frameworks),
             judged,
-            (
-                *CASE,
-                *JUDGED,
-            ),
+            (*case_of(shown), *JUDGED),
         ),
     )
 
@@ -109,6 +104,7 @@ def overview(shown: Evidence, pictures: Path) -> Section:
     judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
     apart = [part for part in differing(judged) if part != "mode"]
     judged = judged.assign(grid=[describe(case, apart) for case in judged.to_dict("records")])
+    judged = judged.assign(grid=named(shown, judged, "grid"))
     sizes, modes = judged["batch_size"].nunique(), judged["mode"].nunique()
     reason = shown.nothing_to_draw
     if reason is None and (sizes < _LEAST_GRID or modes < _LEAST_GRID):
@@ -128,6 +124,6 @@ def overview(shown: Evidence, pictures: Path) -> Section:
         table=context.table(
             "Verdict of each case",
             judged,
-            (*CASE, ("ratio", "speed_ratio", words.ratio), ("verdict", "verdict", None)),
+            (*case_of(shown), ("ratio", "speed_ratio", words.ratio), ("verdict", "verdict", None)),
         ),
     )

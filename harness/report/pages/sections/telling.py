@@ -15,7 +15,7 @@ from harness.report import figures, words
 from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
-from harness.report.pages.sections.drawing import drawn
+from harness.report.pages.sections.drawing import drawn, named
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, residents_told
 from harness.work.records import Phase
 
@@ -89,8 +89,9 @@ def _noise_told(shown: Evidence, rounds: pd.DataFrame, marked: pd.Series, settle
         if frames.ways.empty
         else ways.undisturbed(frames.of_all_ways, frames.rounds_of_all_ways, proofs)
     )
-    with_all = shown.judged.set_index(["case_id", "phase"])
-    beside = without.set_index(["case_id", "phase"]).join(with_all[["label"]])
+    asked = ["case_id", "phase", "speed_of", "speed_over"]
+    with_all = shown.judged.assign(label=named(shown, shown.judged, "label")).set_index(asked)
+    beside = without.set_index(asked).join(with_all[["label"]])
     differ = beside[beside["verdict"].fillna("") != with_all["verdict"].fillna("").reindex(beside.index)]
     if differ.empty:
         return said + "Without the disturbed rounds every verdict is the same."
