@@ -16,6 +16,9 @@ from harness.work.workload import HIDDEN_ALLOWED, MOST_LAYERS, MOST_UNITS
 Choice = TypeVar("Choice", bound=StrEnum)
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Frameworks that a run compares, at least.
+_FEWEST: Final = 2
+
 _DEVICE: Final = re.compile(r"auto|cpu|cuda(:\d+)?|(GPU|MIG)-[0-9A-Za-z/-]+")
 
 
@@ -82,23 +85,20 @@ def choice(option: str, text: str, kind: type[Choice]) -> Choice:
     return values[0]
 
 
-def frameworks(option: str, text: str) -> tuple[str, str]:
-    """The two frameworks that a run compares, the first one's speed over the second's.
+def frameworks(option: str, text: str) -> tuple[str, ...]:
+    """The frameworks that a run compares, two or more: the speed of one is over that of those named later.
 
     Raises:
-        BadOption: other than two, or a name that none has.
+        BadOption: fewer than two, or a name that none has.
         FrameworkMissing: an optional one that is not installed here, and what `registry.records` raises.
     """
     values, known = words(text), registry.names()
     absent = [one.name for one in registry.records(absent=True) if one.name not in known]
     registry.require_installed([name for name in values if name in absent])
-    if not set(values) <= set(known):
-        raise BadOption(option, text, f"two of {', '.join(known)}")
-    try:
-        first, second = values
-    except ValueError:
-        raise BadOption(option, text, f"two of {', '.join(known)}") from None
-    return first, second
+    if not set(values) <= set(known) or len(values) < _FEWEST:
+        or_more = ", or more of them" if len(known) > _FEWEST else ""
+        raise BadOption(option, text, f"two of {', '.join(known)}{or_more}")
+    return tuple(values)
 
 
 def devices(option: str, text: str) -> tuple[str, ...]:

@@ -103,13 +103,18 @@ def test_a_name_that_no_column_can_have_is_refused(name):
             "FRAMEWORKS=theirs,numpy: not allowed; use two of tensorflow, pytorch",
         ),
         ({"frameworks": "theirs,theirs"}, "use two of"),
-        ({"frameworks": "theirs,pytorch,tensorflow"}, "use two of"),
     ],
 )
-def test_other_than_two_frameworks_are_refused(installed, tmp_path, given, said):
+def test_fewer_than_two_frameworks_are_refused(installed, tmp_path, given, said):
     installed()
     with pytest.raises(BadOption, match=said):
         config.resolve(given, {}, tmp_path)
+
+
+def test_a_run_compares_two_or_more_in_the_order_named(installed, tmp_path):
+    installed()
+    settings = config.resolve({"frameworks": "theirs,pytorch,tensorflow"}, {}, tmp_path)
+    assert settings.frameworks == ("theirs", "pytorch", "tensorflow")
 
 
 @pytest.mark.parametrize(
