@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+import numpy as np
 import pandas as pd
 
 from harness.analysis.statistics import Verdict
@@ -72,6 +73,45 @@ def _in_order(known: Sequence[Standing]) -> list[Standing]:
         before = ordered[-1].leaders if ordered else None
         ordered += sorted(alike, key=lambda one: (one.leaders != before, one.leaders))
     return ordered
+
+
+def deciding(judged: pd.DataFrame) -> pd.DataFrame:
+    """Of each case the row that says most of who leads it: that of the leader, or of who is called level, and
+    whoever comes closest.
+
+    Args:
+        judged: verdicts, a row for every two frameworks of a case; of two frameworks all are given back.
+
+    Returns:
+        One row a case, in the order of `judged`. Where it is not known who leads, it is inconclusive.
+    """
+    kept = [_deciding(of_case) for _, of_case in judged.groupby("case_id", sort=False)]
+    return pd.concat(kept) if kept else judged
+
+
+def _deciding(of_case: pd.DataFrame) -> pd.DataFrame:
+    if len(of_case) == 1 or of_case["verdict"].isna().any():
+        return of_case.head(1)
+    leading = _leaders(of_case)
+    within = of_case["speed_of"].isin(leading) & of_case["speed_over"].isin(leading)
+    ahead = of_case["speed_of"].isin(leading) | of_case["speed_over"].isin(leading)
+    told = of_case[within if len(leading) > 1 else ahead] if leading else _foremost(of_case)
+    closest = (
+        told.loc[[np.log(told["speed_ratio"]).abs().idxmin()]] if told["speed_ratio"].notna().any() else told
+    )
+    return closest.head(1) if leading else closest.head(1).assign(verdict=str(Verdict.INCONCLUSIVE))
+
+
+def _foremost(of_case: pd.DataFrame) -> pd.DataFrame:
+    """The rows of whoever is ahead by the estimates."""
+    lead = pd.concat(
+        [
+            np.log(of_case["speed_ratio"]).groupby(of_case["speed_of"]).sum(),
+            -np.log(of_case["speed_ratio"]).groupby(of_case["speed_over"]).sum(),
+        ]
+    )
+    first = lead.groupby(level=0).sum().idxmax()
+    return of_case[of_case["speed_of"].eq(first) | of_case["speed_over"].eq(first)]
 
 
 def _region(run: list[Standing]) -> Region:

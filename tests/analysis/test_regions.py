@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.analysis.regions import regions, standings
+from harness.analysis.regions import deciding, regions, standings
 from harness.analysis.statistics import Verdict
 
 A, B, C = "tensorflow", "pytorch", "jax"
@@ -80,3 +80,49 @@ def test_of_cases_with_the_arithmetic_at_which_the_answer_changes_each_belongs_t
 
 def test_nothing_is_known_of_no_case():
     assert regions(standings(judged(two(1e6, None)))) == []
+
+
+def estimated(*pairs):
+    """One case's rows, each ((one, other), ratio, verdict)."""
+    return pd.DataFrame(
+        [
+            {
+                "case_id": "case",
+                "speed_of": one,
+                "speed_over": other,
+                "speed_ratio": ratio,
+                "verdict": verdict,
+            }
+            for (one, other), ratio, verdict in pairs
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "kept", "verdict"),
+    [
+        # The leader, and who comes closest to it.
+        ((f"{A} faster", f"{A} faster", f"{C} faster"), (A, C), f"{A} faster"),
+        # Two that lead together; how far they are ahead of the third matters less.
+        ((f"{A} faster", Verdict.EQUIVALENT, f"{C} faster"), (A, C), Verdict.EQUIVALENT),
+        # The third by the estimates may be the first.
+        ((f"{A} faster", Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE), (A, C), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_of_three_the_row_of_a_case_that_decides_is_of_the_leader_and_the_next(verdicts, kept, verdict):
+    ratios = zip(((A, B), (A, C), (B, C)), (1.5, 1.1, 0.75), verdicts, strict=True)
+    (row,) = deciding(estimated(*ratios)).to_dict("records")
+    assert (row["speed_of"], row["speed_over"]) == kept
+    assert row["verdict"] == verdict
+
+
+def test_of_two_every_row_decides():
+    rows = judged(two(1e6, f"{A} faster"), two(2e6, None))
+    pd.testing.assert_frame_equal(deciding(rows), rows)
+
+
+def test_a_case_without_a_certificate_or_a_ratio_keeps_a_row():
+    unproven = estimated(((A, B), 1.5, None), ((A, C), 1.1, None), ((B, C), 0.75, None))
+    assert deciding(unproven)["verdict"].isna().all()
+    unmeasured = estimated(*((pair, float("nan"), Verdict.INCONCLUSIVE) for pair in ((A, B), (A, C), (B, C))))
+    assert list(deciding(unmeasured)["verdict"]) == [Verdict.INCONCLUSIVE]

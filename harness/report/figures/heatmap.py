@@ -1,4 +1,4 @@
-"""The ratio of every case of a grid at a glance: batch size by mode, each verdict in words."""
+"""The ratio of every case of a grid at a glance: batch size by mode or network, each verdict in words."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _LEAST_TINT: Final = 0.08
 
 
 def heatmap(judged: pd.DataFrame) -> Figure:
-    """A panel a `grid`, a row a mode, a column a batch size; tinted by how much faster the faster side is.
+    """A panel a `grid`, a line a `line`, a column a batch size; tinted by how much faster the faster side is.
 
-    `judged` has a row a case and two frameworks, as `answer.judge` gives it, and the column `grid` with a
-    panel's heading, which tells them apart.
+    `judged` has a row a case, as `answer.judge` gives it, and the columns `grid` with a panel's heading and
+    `line` with what its lines are named by, from above.
     The verdict stands in words in each cell, so that nothing hangs on colour: where none was reached,
     or a certificate is wanting, the cell says so and has no tint.
     """
     grids = list(dict.fromkeys(judged["grid"]))
-    rows = [judged.loc[judged["grid"] == grid, "mode"].nunique() for grid in grids]
+    rows = [judged.loc[judged["grid"] == grid, "line"].nunique() for grid in grids]
     figure = Figure(figsize=(_WIDTH_IN, sum(rows) * _ROW_IN + 0.75 * len(grids)), layout="constrained")
     axes = figure.subplots(len(grids), 1, squeeze=False, gridspec_kw={"height_ratios": rows}).ravel()
     for axis, grid in zip(axes, grids, strict=True):
@@ -43,13 +43,13 @@ def heatmap(judged: pd.DataFrame) -> Figure:
 
 
 def _panel(axis: Axes, cases: pd.DataFrame) -> None:
-    modes, sizes = list(dict.fromkeys(cases["mode"])), sorted(set(cases["batch_size"]))
+    lines, sizes = list(dict.fromkeys(cases["line"])), sorted(set(cases["batch_size"]))
     for case in cases.to_dict("records"):
-        _cell(axis, sizes.index(case["batch_size"]), len(modes) - 1 - modes.index(case["mode"]), case)
+        _cell(axis, sizes.index(case["batch_size"]), len(lines) - 1 - lines.index(case["line"]), case)
     axis.set_xlim(-0.5, len(sizes) - 0.5)
-    axis.set_ylim(-0.5, len(modes) - 0.5)
+    axis.set_ylim(-0.5, len(lines) - 0.5)
     axis.set_xticks(range(len(sizes)), [f"{size:,}" for size in sizes])
-    axis.set_yticks(range(len(modes)), modes[::-1])
+    axis.set_yticks(range(len(lines)), lines[::-1])
     axis.tick_params(axis="both", length=0)
     axis.tick_params(axis="y", labelcolor=style.INK)
     axis.set_xlabel("batch size")

@@ -47,11 +47,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Everything that the template prints."""
+    """Everything that the template prints; `case_answers` are folded away, where they are summed up."""
 
     title: str
     subject: str
     answers: tuple[Answer, ...]
+    case_answers: tuple[Answer, ...] = ()
     evaluation_answers: tuple[Answer, ...]
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]

@@ -15,7 +15,8 @@ from harness.report import words
 from harness.report.pages import context
 from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import sections
-from harness.report.sentences.answer import all_answers, answers, judge
+from harness.report.sentences.answer import answers, case_answers, further_answers, judge
+from harness.report.sentences.regions import by_region
 from harness.store.frames import Frames
 from harness.store.placing import placed, remove_abandoned
 from harness.work.records import Phase
@@ -57,10 +58,12 @@ def publish(page: context.Page, path: Path) -> Path:
 def _page(frames: Frames, pictures: Path) -> context.Page:
     judged = judge(frames)
     frameworks = compared(frames.trials, frames.certificates)
+    regions, each = tuple(by_region(judged)), tuple(case_answers(frames))
     return context.Page(
         title=f"{words.listed(map(words.framework, frameworks), last='or')}?",
         subject=context.subject(frames),
-        answers=tuple(all_answers(frames)),
+        answers=(*(regions or each), *further_answers(frames)),
+        case_answers=each if regions else (),
         evaluation_answers=tuple(answers(judged, Phase.EVALUATE)),
         warnings=context.warnings(frames),
         sections=sections(evidence(frames, judged), pictures),

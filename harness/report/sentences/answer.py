@@ -20,6 +20,7 @@ from harness.report import words
 from harness.report.sentences.cases import batch, cases, describe, differing, labelled
 from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
+from harness.report.sentences.regions import by_region
 from harness.report.sentences.ways import asked_of, at_best, ladders
 from harness.store.frames import Frames
 from harness.work.records import Phase
@@ -59,15 +60,23 @@ def judge_ways(frames: Frames) -> pd.DataFrame:
 
 
 def all_answers(frames: Frames) -> list[Answer]:
-    """What is said of training: of the cases that were measured, then of those that were refused.
+    """What is said of training: many cases summed up, each of them, and what else was asked."""
+    return [*by_region(judge(frames)), *case_answers(frames), *further_answers(frames)]
 
-    Where ways met three questions are answered, one after the other.
-    """
-    same, asked = answers(judge(frames)), judge_ways(frames)
-    if asked.empty:
-        return [*same, *refusals(frames)]
-    same = [replace(one, where=asked_of(Question.SAME, one.where)) for one in same]
-    return [*same, *at_best(asked), *ladders(asked), *refusals(frames)]
+
+def case_answers(frames: Frames) -> list[Answer]:
+    """What is said of training of the cases that were measured, written the same way."""
+    same = answers(judge(frames))
+    if judge_ways(frames).empty:
+        return same
+    return [replace(one, where=asked_of(Question.SAME, one.where)) for one in same]
+
+
+def further_answers(frames: Frames) -> list[Answer]:
+    """Where ways met, how fast each is at its best and its ways beside each other; then who was refused."""
+    asked = judge_ways(frames)
+    of_ways = [] if asked.empty else [*at_best(asked), *ladders(asked)]
+    return [*of_ways, *refusals(frames)]
 
 
 def refusals(frames: Frames) -> list[Answer]:

@@ -7,6 +7,7 @@ import pytest
 from harness.report.pages.context import subject
 from harness.report.pages.evidence import evidence
 from harness.report.pages.sections.arithmetic import arithmetic, asked
+from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
 
 
@@ -60,3 +61,26 @@ def test_the_page_says_of_which_networks_it_is(several_runs):
         {"run": {"run_id": "20260101T000002-abcd"}, "hidden": (512, 512), "batch_sizes": (64,)},
     )
     assert "perceptron (784-32-10 and 784-512-512-10, ReLU" in subject(two)
+
+
+def test_many_cases_are_summed_up_and_each_is_folded_away(several_runs, tmp_path):
+    """Batch sizes and networks whose answer changes sides with their arithmetic."""
+    frames = several_runs(
+        *(
+            {
+                "run": {"run_id": f"20260101T00000{number}-abcd"},
+                "hidden": hidden,
+                "ratio": ratio,
+                "batch_sizes": (64, 128, 256),
+            }
+            for number, (hidden, ratio) in enumerate({(32,): 1.5, (4096,): 0.7}.items())
+        )
+    )
+    html = write_page(frames, tmp_path).read_text()
+    first, _, folded = html.partition("Each case in words")
+    assert "Up to about 26.2 million additions and multiplications a step TensorFlow trains faster." in first
+    assert "From about 838 million additions and multiplications a step PyTorch trains faster." in first
+    assert "times as fast as" not in first[first.index('<ul class="answers') :]
+    assert "times as fast as PyTorch at batch 64, 128 and 256" in folded
+    # The map has a line a network.
+    assert "with each network at each batch size" in html

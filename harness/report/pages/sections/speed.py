@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from harness.analysis.regions import deciding
 from harness.report import figures, words
 from harness.report.figures.heatmap import heatmap
 from harness.report.pages import context
@@ -100,25 +101,31 @@ def ratio(shown: Evidence, pictures: Path) -> Section:
 
 
 def overview(shown: Evidence, pictures: Path) -> Section:
-    """All ratios of a grid at a glance; one row or one column is better read in the figure of ratios."""
-    judged = shown.judged[shown.judged["phase"] == Phase.TRAIN]
-    apart = [part for part in differing(judged) if part != "mode"]
-    judged = judged.assign(grid=[describe(case, apart) for case in judged.to_dict("records")])
-    judged = judged.assign(grid=named(shown, judged, "grid"))
-    sizes, modes = judged["batch_size"].nunique(), judged["mode"].nunique()
+    """All cases of a grid at a glance; one line or one column is better read in the figure of ratios.
+
+    Lines are networks where there are several, else modes.
+    """
+    judged = deciding(shown.judged[shown.judged["phase"] == Phase.TRAIN])
+    along = "hidden" if judged["hidden"].nunique() > 1 else "mode"
+    apart, rows = [part for part in differing(judged) if part != along], judged.to_dict("records")
+    judged = judged.assign(
+        grid=[describe(case, apart) for case in rows], line=[describe(case, [along]) for case in rows]
+    )
+    sizes, lines = judged["batch_size"].nunique(), judged["line"].nunique()
     reason = shown.nothing_to_draw
-    if reason is None and (sizes < _LEAST_GRID or modes < _LEAST_GRID):
+    if reason is None and (sizes < _LEAST_GRID or lines < _LEAST_GRID):
         reason = (
-            f"{words.plural(modes, 'mode')} and {words.plural(sizes, 'batch size')}: the figure above shows "
-            "all there is. With several of both, a map of the ratios stands here."
+            f"{words.plural(lines, 'mode')} and {words.plural(sizes, 'batch size')}: the figure above shows "
+            "all there is. With several of both, or of networks, a map of the ratios stands here."
         )
     return drawn(
         pictures,
         "overview",
-        title="Every ratio at a glance",
-        intro="Which framework trains faster in each mode at each batch size, and how many times as fast: "
-        "the deeper the tint, the further apart. A cell without a tint has no faster side: equivalent, or "
-        "not known, with the estimate in brackets.",
+        title="Every case at a glance",
+        intro=f"Which framework trains {'fastest' if shown.several else 'faster'} "
+        f"{'with each network' if along == 'hidden' else 'in each mode'} at each batch size, and how many "
+        f"times as fast{' as the next' if shown.several else ''}: the deeper the tint, the further apart. A "
+        "cell without a tint has no faster side: equivalent, or not known, with the estimate in brackets.",
         reason=reason,
         draw=lambda: heatmap(judged),
         table=context.table(
