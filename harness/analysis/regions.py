@@ -1,4 +1,4 @@
-"""Who leads where: along the arithmetic of a step, neighbouring cases with the same answer are one region."""
+"""Who leads where: along a size of the work, neighbouring cases with the same answer are one region."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ class Standing:
 
     case_id: str
     leaders: tuple[str, ...]
-    step_flop: float
+    size: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """Cases with the same leaders, next to each other by the arithmetic of their steps."""
+    """Cases with the same leaders, next to each other by their size."""
 
     leaders: tuple[str, ...]
     case_ids: tuple[str, ...]
-    least_flop: float
-    most_flop: float
+    least: float
+    most: float
 
 
-def standings(judged: pd.DataFrame) -> list[Standing]:
-    """The cases whose leaders are known, by their arithmetic.
+def standings(judged: pd.DataFrame, along: str) -> list[Standing]:
+    """The cases whose leaders are known, by a size of their work.
 
     Args:
-        judged: verdicts of training, a row for every two frameworks of a case, with `step_flop`.
+        judged: verdicts of training, a row for every two frameworks of a case.
+        along: the column with the size: the arithmetic of a step, say.
 
     Returns:
         Those in which each framework that no verdict calls slower is equivalent to every other such one.
     """
-    rows = judged.sort_values(["step_flop", "case_id"], kind="stable")
+    rows = judged.sort_values([along, "case_id"], kind="stable")
     found = [(str(case_id), _leaders(of_case)) for case_id, of_case in rows.groupby("case_id", sort=False)]
-    flop = rows.drop_duplicates("case_id").set_index("case_id")["step_flop"]
+    sizes = rows.drop_duplicates("case_id").set_index("case_id")[along]
     return [
-        Standing(case_id=case_id, leaders=leading, step_flop=float(flop[case_id]))
+        Standing(case_id=case_id, leaders=leading, size=float(sizes[case_id]))
         for case_id, leading in found
         if leading
     ]
@@ -55,21 +56,25 @@ def regions(known: Sequence[Standing]) -> list[Region] | None:
     """The regions of these cases, in which each has the leaders that it has in no other region.
 
     Args:
-        known: in the order of their arithmetic, as `standings` gives them.
+        known: in the order of their size, as `standings` gives them.
 
     Returns:
-        None where the same leaders come up in two places: then it is not the arithmetic alone that decides.
+        None where the same leaders come up in two places: then it is not this size alone that decides.
     """
     found = [_region(list(run)) for _, run in groupby(_in_order(known), key=lambda one: one.leaders)]
     apart = {region.leaders for region in found}
-    tied = any(one.least_flop == other.most_flop for one, other in pairwise(found))
+    # A size at which the answer changes belongs to both sides; one that is all of a side belongs to neither.
+    tied = any(
+        one.most == other.least and (one.least == one.most or other.least == other.most)
+        for one, other in pairwise(found)
+    )
     return None if len(apart) < len(found) or tied else found
 
 
 def _in_order(known: Sequence[Standing]) -> list[Standing]:
-    """Of cases with the same arithmetic, first those that go on as the ones before them."""
+    """Of cases of the same size, first those that go on as the ones before them."""
     ordered: list[Standing] = []
-    for _, alike in groupby(known, key=lambda one: one.step_flop):
+    for _, alike in groupby(known, key=lambda one: one.size):
         before = ordered[-1].leaders if ordered else None
         ordered += sorted(alike, key=lambda one: (one.leaders != before, one.leaders))
     return ordered
@@ -118,8 +123,8 @@ def _region(run: list[Standing]) -> Region:
     return Region(
         leaders=run[0].leaders,
         case_ids=tuple(one.case_id for one in run),
-        least_flop=run[0].step_flop,
-        most_flop=run[-1].step_flop,
+        least=run[0].size,
+        most=run[-1].size,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.analysis.regions import deciding, regions, standings
+from harness.analysis.regions import deciding, regions
+from harness.analysis.regions import standings as along
 from harness.analysis.statistics import Verdict
 
 A, B, C = "tensorflow", "pytorch", "jax"
@@ -25,12 +26,16 @@ def judged(*cases):
     )  # fmt: skip
 
 
+def standings(rows):
+    return along(rows, "step_flop")
+
+
 def two(flop, verdict):
     return flop, {(A, B): verdict}
 
 
 def spans(found):
-    return [(one.leaders, one.least_flop, one.most_flop, len(one.case_ids)) for one in found]
+    return [(one.leaders, one.least, one.most, len(one.case_ids)) for one in found]
 
 
 def test_cases_next_to_each_other_with_the_same_answer_are_one_region():

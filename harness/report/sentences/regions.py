@@ -1,9 +1,10 @@
-"""Who leads where, in words: what many cases come to along the arithmetic of a training step."""
+"""Who leads where, in words: what many cases come to along the size of the work."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
@@ -15,13 +16,37 @@ from harness.report import words
 from harness.report.sentences.cases import describe, differing
 from harness.report.sentences.ratios import Answer
 from harness.work.records import Phase
-from harness.work.workload import Mode
+from harness.work.workload import Mode, Workload, widths
 
 # Fewer cases are read sooner each by itself.
 _FEWEST_CASES: Final = 6
 # Cases of a question share the rest.
 _ALONG: Final = frozenset({"hidden"})
-_WHAT: Final = "million additions and multiplications a step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """A size of the work: its column, how a number of it is told, and what that is of."""
+
+    column: str
+    told: Callable[[float], str]
+    what: str
+
+
+def _million(amount: float) -> str:
+    return words.number(amount / 1e6)
+
+
+def _thousand(amount: float) -> str:
+    return words.number(amount / 1e3)
+
+
+# The first of them along which each answer has one place is told.
+_AXES: Final = (
+    _Axis(column="step_flop", told=_million, what="million additions and multiplications a step"),
+    _Axis(column="parameters", told=_thousand, what="thousand weights of the network"),
+    _Axis(column="batch_size", told=words.count, what="samples a batch"),
+)
 
 
 def by_region(judged: pd.DataFrame, *, margin: float = 0.03) -> list[Answer]:
@@ -34,45 +59,49 @@ def by_region(judged: pd.DataFrame, *, margin: float = 0.03) -> list[Answer]:
     where = pd.Series([describe(case, apart) for case in rows.to_dict("records")], index=rows.index)
     return [
         answer
-        for place, of_place in rows.assign(step_flop=step_flop(rows)).groupby(where, sort=False)
+        for place, of_place in _sized(rows).groupby(where, sort=False)
         if of_place["case_id"].nunique() >= _FEWEST_CASES
         for answer in _told(of_place, str(place), margin)
     ]
 
 
+def _sized(rows: pd.DataFrame) -> pd.DataFrame:
+    weights = {hidden: Workload(hidden=widths(hidden)).parameter_count for hidden in rows["hidden"].unique()}
+    return rows.assign(step_flop=step_flop(rows), parameters=rows["hidden"].map(weights))
+
+
 def _told(rows: pd.DataFrame, place: str, margin: float) -> Iterator[Answer]:
     """An answer a region; one alone where there are none."""
-    known, cases = standings(rows), rows["case_id"].nunique()
     where = f"{place or 'On ' + words.device(rows['device'].iloc[0])}, all sizes"
-    open_ = cases - len(known)
+    known, cases = standings(rows, _AXES[0].column), rows["case_id"].nunique()
     sure = f"{len(known)} of {words.plural(cases, 'case')} decided, each on its own"
     if not known:
         return
-    found = regions(known)
-    if found is None:
-        yield Answer(where=where, says=_scattered(known, open_), sure=sure, verdict=None)
+    found = {axis: regions(standings(rows, axis.column)) for axis in _AXES}
+    axis = next((one for one in _AXES if found[one]), None)
+    if axis is None:
+        yield Answer(where=where, says=_scattered(known, cases - len(known)), sure=sure, verdict=None)
         return
-    frameworks = list(dict.fromkeys([*rows["speed_of"], *rows["speed_over"]]))
-    for number, region in enumerate(found):
-        last = number == len(found) - 1
-        says = f"{_reach(region, first=number == 0, last=last)} {_lead(region.leaders, frameworks, margin)}"
+    frameworks, ordered = list(dict.fromkeys([*rows["speed_of"], *rows["speed_over"]])), found[axis] or []
+    for number, region in enumerate(ordered):
+        reach = _reach(region, axis, first=number == 0, last=number == len(ordered) - 1)
         yield Answer(
             where=where,
-            says=says,
+            says=f"{reach} {_lead(region.leaders, frameworks, margin)}",
             sure=f"{words.plural(len(region.case_ids), 'case')} with this answer; {sure}",
             verdict=_verdict(region.leaders, frameworks),
         )
 
 
-def _reach(region: Region, *, first: bool, last: bool) -> str:
-    least, most = _million(region.least_flop), _million(region.most_flop)
+def _reach(region: Region, axis: _Axis, *, first: bool, last: bool) -> str:
+    least, most = axis.told(region.least), axis.told(region.most)
     if first and last:
-        return f"at every size, from {least} to {most} {_WHAT},"
+        return f"at every size, from {least} to {most} {axis.what},"
     if first:
-        return f"up to about {most} {_WHAT}"
+        return f"up to about {most} {axis.what}"
     if last:
-        return f"from about {least} {_WHAT}"
-    return f"at about {least} {_WHAT}" if least == most else f"from about {least} to {most} {_WHAT}"
+        return f"from about {least} {axis.what}"
+    return f"at about {least} {axis.what}" if least == most else f"from about {least} to {most} {axis.what}"
 
 
 def _lead(leaders: Sequence[str], frameworks: Sequence[str], margin: float) -> str:
@@ -100,8 +129,4 @@ def _scattered(known: Sequence[Standing], open_: int) -> str:
         for leaders, count in counts
     ]
     unknown = [f"it is not known in {open_}"] if open_ else []
-    return "the arithmetic of a step alone does not say who is faster: " + words.listed([*told, *unknown])
-
-
-def _million(flop: float) -> str:
-    return words.number(flop / 1e6)
+    return "no one size of the work says who is faster: " + words.listed([*told, *unknown])

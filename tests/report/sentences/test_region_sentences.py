@@ -71,15 +71,32 @@ def test_one_answer_at_every_size_is_said_once():
     assert sure == "6 cases with this answer; 6 of 6 cases decided, each on its own"
 
 
-def test_where_the_arithmetic_does_not_order_the_answers_they_are_counted():
+def test_where_no_size_orders_the_answers_they_are_counted():
     said = {("32", 64): f"{A} faster", ("512", 64): f"{B} faster", ("4096", 512): Verdict.INCONCLUSIVE}
     ((_, says, sure, verdict),) = told(judged(lambda size, hidden: said.get((hidden, size), f"{A} faster")))
     assert says == (
-        "the arithmetic of a step alone does not say who is faster: "
+        "no one size of the work says who is faster: "
         "TensorFlow leads in 4, PyTorch leads in 1 and it is not known in 1"
     )
     assert sure == "5 of 6 cases decided, each on its own"
     assert verdict is None
+
+
+def test_where_arithmetic_does_not_order_them_the_weights_of_the_network_may_or_the_batch():
+    by_network = by_region(judged(lambda _, hidden: f"{B if hidden == '4096' else A} faster"))
+    assert [one.says for one in by_network] == [
+        "up to about 838 million additions and multiplications a step TensorFlow trains faster",
+        "from about 838 million additions and multiplications a step PyTorch trains faster",
+    ]
+    by_network = by_region(judged(lambda _, hidden: f"{A if hidden == '32' else B} faster"))
+    assert [one.says.split(" PyTorch")[0] for one in by_network][1] == (
+        "from about 105 million additions and multiplications a step"
+    )
+    by_batch = by_region(judged(lambda size, _: f"{A if size == 64 else B} faster"))
+    assert [one.says for one in by_batch] == [
+        "up to about 64 samples a batch TensorFlow trains faster",
+        "from about 512 samples a batch PyTorch trains faster",
+    ]
 
 
 def test_of_three_frameworks_one_is_fastest_or_some_are_together():
