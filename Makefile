@@ -56,14 +56,14 @@ endif
 .PHONY: help setup bench calibrate explain report data doctor selfcheck test check lock clean again
 
 help: ## Show this page
-	@echo 'make bench    measure both frameworks, write results/ and reports/summary.html'
+	@echo 'make bench    measure the frameworks, write results/ and reports/summary.html'
 	@echo 'make test     run every test'
 	@echo
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 	@echo
 	@echo 'Variables, as in: make bench DEVICE=cuda BATCH="32,256" EPOCHS=3'
 	@echo '  PRESET         smoke (a minute), default (minutes), thorough (hours)'
-	@echo '  FRAMEWORKS     the two to compare, such as "tensorflow,pytorch"; jax is installed once it is named'
+	@echo '  FRAMEWORKS     two or more, such as "tensorflow,pytorch,jax"; jax is installed once it is named'
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  HIDDEN         hidden layers of the network, such as "128", "32,4096", "512x512"'

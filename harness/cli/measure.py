@@ -83,7 +83,7 @@ def bench(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Measure two frameworks, write parquet files and the page."""
+    """Measure the frameworks, write parquet files and the page."""
     given: dict[str, Text] = {
         "preset": preset,
         "frameworks": frameworks,
@@ -140,7 +140,7 @@ def parity(
     data_dir: DataDir = None,
     results: Results = None,
 ) -> None:
-    """Prove that both frameworks do the same work, without measuring."""
+    """Prove that the frameworks do the same work, without measuring."""
     settings = settings_of(
         preset=preset,
         frameworks=frameworks,

@@ -19,7 +19,7 @@ Text = str | None
 
 Preset = Annotated[Text, typer.Option(help="smoke (a minute), default (minutes) or thorough (hours).")]
 Frameworks = Annotated[
-    Text, typer.Option(help="The two to compare, by the names of their records; see `harness doctor`.")
+    Text, typer.Option(help="Two or more to compare, by the names of their records; see `harness doctor`.")
 ]
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda, cuda:N or GPU-UUID; several make a grid.")]
 BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32,256".')]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from harness.data.progress import Reporter
 from harness.engine import explaining, probing
@@ -25,6 +26,9 @@ from harness.store.writer import Store
 from harness.work.changes import contender, listings, require_walk
 from harness.work.contender import Contender
 from harness.work.workload import Mode
+
+# Programs that an explanation walks between.
+_ENDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,11 @@ def prepare(
         UsageError: ends that cannot be walked between, several devices or epochs, and whatever
             `bench.prepare` raises.
     """
-    if len(ends) not in {0, 2}:
+    if len(ends) not in {0, _ENDS}:
         raise BadOption("CASE", " ".join(ends), "two cases, or none for the article's listings")
+    if len(settings.frameworks) > _ENDS:
+        named = ",".join(settings.frameworks)
+        raise BadOption("FRAMEWORKS", named, "two: an explanation walks from one program to another")
     planned = bench.prepare(replace(settings, mode=(Mode.ARTICLE,)), reporter)
     settings = planned.settings
     if ends:

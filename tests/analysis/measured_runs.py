@@ -9,7 +9,10 @@ from harness.settings.presets import FRAMEWORKS
 
 
 def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0.01, seed=0, **columns):
-    """Trials of a run: `speeds` are TensorFlow's and PyTorch's; a match's two trials share the machine."""
+    """Trials of a run: `speeds` are TensorFlow's, PyTorch's and, where there is one, another's.
+
+    The trials of a match share the machine.
+    """
     rng = np.random.default_rng(seed)
     rows = [
         {
@@ -31,6 +34,6 @@ def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0
         }
         for batch in batches
         for replicate in range(replicates)
-        for framework, speed in zip(FRAMEWORKS, speeds, strict=True)
+        for framework, speed in zip((*FRAMEWORKS, "theirs"), speeds, strict=False)
     ]
     return pd.DataFrame(rows).assign(**columns)

@@ -93,3 +93,13 @@ def test_many_unchanged_cases_are_called_changed_no_more_often_than_is_said():
     # the correction for eight rows it would be a third, and a sixth.
     assert wrong / simulations < 0.05 + 0.066
     assert too_slow / simulations < 0.025 + 0.047
+
+
+def test_of_three_frameworks_the_relative_change_is_over_the_others_geometric_mean():
+    before, after = (1000.0, 2000.0, 1500.0), (900.0, 2000.0, 1500.0)
+    found = compare(trials("a", speeds=before), trials("b", speeds=after, seed=1))
+    assert list(found.loc[found["phase"] == "train", "framework"]) == ["tensorflow", "pytorch", "theirs"]
+    assert row(found, "tensorflow")["relative_ratio"] == pytest.approx(0.9, rel=0.03)
+    for other in ("pytorch", "theirs"):
+        assert row(found, other)["change"] == Change.EQUIVALENT
+        assert row(found, other)["relative_ratio"] == pytest.approx(0.9**-0.5, rel=0.03)

@@ -76,3 +76,22 @@ def test_runs_of_other_machines_and_cases_without_a_certificate_are_left_out():
     assert found.left_out == 1
     assert set(found.points["run_id"]) == {"r01"}
     assert set(found.points["number"]) == {1}
+
+
+def test_of_three_frameworks_every_ratio_is_a_series_and_runs_of_two_are_left_out():
+    speeds = [(1000.0, 2000.0, 1500.0 if number < 8 else 1275.0) for number in range(14)]
+    speeds[3] = speeds[3][:2]
+    measured = pd.concat(
+        trials(name, speeds=speeds[number], seed=number) for number, name in enumerate(runs(14)["run_id"])
+    )
+    found = history(runs(14), measured.assign(certified=True))
+    assert found.left_out == 1
+    assert found.frameworks == ("tensorflow", "pytorch", "theirs")
+    assert found.ratios == {
+        "tensorflow over pytorch": ("tensorflow", "pytorch"),
+        "tensorflow over theirs": ("tensorflow", "theirs"),
+        "pytorch over theirs": ("pytorch", "theirs"),
+    }
+    assert list(found.shifts["series"]) == ["theirs", "tensorflow over theirs", "pytorch over theirs"]
+    assert found.shifts["ratio"].to_list() == pytest.approx([0.85, 1 / 0.85, 1 / 0.85], rel=0.02)
+    assert len(found.points) == 13 * 6

@@ -184,7 +184,8 @@ def build_ways(folder, *, took=WAYS, chosen=CHOSEN, replicates=6, batch_sizes=(6
         ids.append(
             prove(store, case, framework=framework, uncertified=batch_sizes if name in uncertified else ())
         )
-        for replicate in range(0, replicates, 1 if list(took).index(name) < 4 else 3):
+        seated = list(took).index(name) < 4 or way == "loop" or name in chosen
+        for replicate in range(0, replicates, 1 if seated else 3):
             one = trial(
                 run_id=RUN_ID,
                 case=case,

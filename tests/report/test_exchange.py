@@ -12,6 +12,7 @@ import pytest
 from harness.report.exchange import Format, as_json, document, explained, exported, markdown
 from harness.report.pages.context import Table
 from tests.explained_changes import walks_that_leave
+from tests.report.conftest import THIRD
 
 
 def test_the_document_holds_every_verdict_with_both_speeds(frames):
@@ -109,3 +110,18 @@ def test_the_document_holds_what_share_of_the_device_each_framework_used(frames)
     assert (first["bound_by"], first["exceeded"], first["reason"]) == ("arithmetic", False, None)
     (run,) = json.loads(as_json(document([frames(peaks={})])))["runs"]
     assert run["roofline"][0]["share"] is None
+
+
+def test_of_three_frameworks_every_two_have_a_verdict_a_row_and_a_table(frames):
+    run = frames(beside={THIRD: 1.8}, batch_sizes=(64,))
+    (said,) = json.loads(as_json(document([run])))["runs"]
+    asked = [("tensorflow", "pytorch"), ("tensorflow", THIRD), ("pytorch", THIRD)]
+    train = [one for one in said["verdicts"] if one["phase"] == "train"]
+    assert [(one["speed_of"], one["speed_over"]) for one in train] == asked
+    assert all(one[one["speed_of"]]["replicates"] == 6 for one in train)
+    assert THIRD not in train[0]
+    rows = list(csv.DictReader(io.StringIO(exported([run], Format.CSV))))
+    assert [(one["speed_of"], one["speed_over"]) for one in rows] == asked * 2
+    tables = exported([run], Format.MARKDOWN).split("\n\n")
+    assert [table.count("\n| 2026") for table in tables] == [2, 2, 2]
+    assert f"| PyTorch samples/s | {THIRD} samples/s |" in tables[2]

@@ -72,9 +72,10 @@ def notes(compared: Comparison) -> list[str]:
         )
     alike = _alike(compared.changes)
     if alike:
+        both, others = ("all", "others'") if _several(compared) else ("both", "other's")
         said.append(
-            f"In {words.plural(alike, 'comparison')} both frameworks changed alike, so look at the machine "
-            "first: what one framework changed would show in its speed over the other's."
+            f"In {words.plural(alike, 'comparison')} {both} frameworks changed alike, so look at the machine "
+            f"first: what one framework changed would show in its speed over the {others}."
         )
     only = [_only(compared.a, compared.b, "A"), _only(compared.b, compared.a, "B")]
     return said + [one for one in only if one]
@@ -101,9 +102,10 @@ def gate(compared: Comparison) -> str | None:
 
 def table(compared: Comparison) -> Table:
     """All changes, a row each."""
+    others = "the others' geometric mean" if _several(compared) else "the other framework's"
     rows = _labelled(compared).to_dict("records")
     return Table(
-        caption="Speed of B over that of A, with intervals of 95 %; relative: over the other framework's",
+        caption=f"Speed of B over that of A, with intervals of 95 %; relative: over {others}",
         headers=("case", "phase", "framework", "A samples/s", "B samples/s", "B over A", "interval",
                  "change", "relative", "interval"),
         rows=tuple(_cells(row) for row in rows),
@@ -155,11 +157,11 @@ def page(compared: Comparison, command: str) -> Page:
 
 def _changes_section(compared: Comparison) -> Section:
     rows = _labelled(compared).dropna(subset=["speed_ratio_low", "speed_ratio_high"])
-    title = "Speed of B over that of A"
+    title, other = "Speed of B over that of A", "others" if _several(compared) else "other"
     intro = (
         "Left of the line B is slower; within the band a difference is not worth calling. "
         "The interval knows the noise between the replicates of a run. It does not know what the machine did "
-        "between the runs; the relative change in the table, each framework over the other, does."
+        f"between the runs; the relative change in the table, each framework over the {other}, does."
     )
     svg = None
     if len(rows):
@@ -241,8 +243,13 @@ def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     )
 
 
+def _several(compared: Comparison) -> bool:
+    """Whether a framework has more than one other beside it."""
+    return compared.changes["framework"].nunique() > 2  # noqa: PLR2004  (itself and the other)
+
+
 def _alike(changes: pd.DataFrame) -> int:
-    """Cases, training and evaluation apart, in which both got faster or slower and neither over the other."""
+    """Cases, training and evaluation apart, in which all got faster or slower and none over the others."""
     called = changes[changes["change"].isin([Change.FASTER, Change.SLOWER])]
     alone = (called["relative_ratio_low"] > 1) | (called["relative_ratio_high"] < 1)
     sizes = called[~alone].groupby(["case_id", "phase", "change"]).size()

@@ -32,7 +32,8 @@ class Ranking:
     """What is said of cases in which every two frameworks have the same verdict.
 
     `rows` are those verdicts, one a case and two frameworks. `names` has what each framework is called,
-    `verb` is what they do (train), `at` where (at batch 64), and `margin` what counts as equally fast.
+    `verb` is what they do (train), `at` where (at batch 64), and `margin` what counts as equally fast. With
+    `named` all are named where nobody is ahead.
     """
 
     rows: pd.DataFrame
@@ -40,16 +41,20 @@ class Ranking:
     verb: str
     at: str
     margin: float
+    named: bool = False
 
     def answer(self, where: str) -> Answer:
         """One sentence, and its evidence; the verdict is that of one that is faster than all others."""
-        verdicts = list(self._verdicts.values())
+        verdicts = set(self._verdicts.values())
+        everybody = words.listed(self.names.values()) if self.named else ""
+        between = f"between {everybody} {self.at}" if everybody else self.at
         if None in verdicts:
-            return Answer(where=where, says=f"no verdict {self.at}", sure=why_open(self.rows), verdict=None)
-        if set(verdicts) == {Verdict.INCONCLUSIVE.value}:
-            says, verdict = f"{Verdict.INCONCLUSIVE} {self.at}", Verdict.INCONCLUSIVE.value
-        elif set(verdicts) == {Verdict.EQUIVALENT.value}:
-            says, verdict = f"all {self.verb} {self._equally}, {self.at}", Verdict.EQUIVALENT.value
+            return Answer(where=where, says=f"no verdict {between}", sure=why_open(self.rows), verdict=None)
+        if verdicts == {Verdict.INCONCLUSIVE.value}:
+            says, verdict = f"{Verdict.INCONCLUSIVE} {between}", Verdict.INCONCLUSIVE.value
+        elif verdicts == {Verdict.EQUIVALENT.value}:
+            says = f"{everybody or 'all'} {self.verb} {self._equally}, {self.at}"
+            verdict = Verdict.EQUIVALENT.value
         else:
             says, verdict = self._order()
         return Answer(where=where, says=says, sure="; ".join(self._evidence()), verdict=verdict)

@@ -52,7 +52,8 @@ def _at_best(group: pd.DataFrame, margin: float, several: list[str]) -> Answer:
     where, faster = asked_of(Question.BEST, _where(first.to_dict(), several)), winner(verdict)
     if len(pairs_in(group)) > 1:
         at = f"at {_batches(group)}"
-        return Ranking(rows=group, names=named, verb="train", at=at, margin=margin).answer(where)
+        ranking = Ranking(rows=group, names=named, verb="train", at=at, margin=margin, named=True)
+        return ranking.answer(where)
     if faster is not None:
         (slower,) = named.keys() - {faster}
         ratio = span(towards(group, faster))

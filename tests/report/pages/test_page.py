@@ -19,6 +19,7 @@ from harness.report.pages.sections import learning, speed
 from harness.report.pages.summary import write_page
 from harness.work.records import Failure
 from harness.work.workload import Mode
+from tests.report.conftest import THIRD
 
 pytestmark = pytest.mark.slow
 
@@ -304,3 +305,13 @@ def test_the_page_says_how_much_of_a_run_was_timed(page):
     html = page(run={"wall_s": 240.0, "timed_s": 60.0}, batch_sizes=(64,), replicates=2)
     assert "Of the 240 s after the certificates, 25 % were rounds that tell a speed" in html
     assert "after the certificates" not in page(batch_sizes=(64,), replicates=2)
+
+
+def test_of_three_frameworks_the_page_has_every_name_ratio_and_agreement(page):
+    html = page(beside={THIRD: 1.8}, modes=(Mode.LOOP, Mode.EAGER))
+    assert f"<h1>TensorFlow, PyTorch or {THIRD}?</h1>" in html
+    assert "Did all learn the same?" in html
+    assert "One framework&#39;s throughput divided by another&#39;s" in html
+    for pair in ("TensorFlow over PyTorch", f"TensorFlow over {THIRD}", f"PyTorch over {THIRD}"):
+        assert f">mode loop, batch 64, {pair}<" in html or f"loop, batch 64, {pair}" in html
+    assert "TensorFlow trains fastest at batch 64 and 512: " in html

@@ -10,8 +10,11 @@ from harness.report.figures import quantiles
 from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import reaching
 from harness.report.sentences.answer import judge
+from tests.report.conftest import THIRD
 
 REACHES, MISSES = 0.98, 0.9
+
+SPEEDS = {"tensorflow": 30_000.0, "pytorch": 20_000.0, THIRD: 15_000.0}
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def told(frames, tmp_path):
         accuracy = rounds["accuracy"].where(
             rounds["accuracy"].isna(), MISSES + (REACHES - MISSES) * (~missed & (rounds["epoch"] >= 2))
         )
-        of = built.trials["framework"].astype("str").map({"tensorflow": 30_000.0, "pytorch": 20_000.0})
+        of = built.trials["framework"].astype("str").map(SPEEDS)
         speed = of * (1 - 0.01 * built.trials["replicate"])
         built = replace(
             built,
@@ -105,3 +108,10 @@ def test_marks_stand_at_the_seconds_and_are_hollow_without_an_interval(told, mon
     assert pytorch.get_xdata()[0] == pytest.approx(6.15, abs=0.01)
     assert tensorflow.get_markerfacecolor() == tensorflow.get_color()
     assert pytorch.get_markerfacecolor() != pytorch.get_color()
+
+
+def test_of_three_frameworks_each_has_its_own_ratio_over_the_first(told):
+    section = told(batch_sizes=(64,), beside={THIRD: 2.0})
+    assert section.table.caption.endswith("ratio: the framework's over TensorFlow's, paired")
+    assert cells(section, "framework") == ["TensorFlow", "PyTorch", THIRD]
+    assert cells(section, "ratio") == ["–", "1.50", "2.00"]

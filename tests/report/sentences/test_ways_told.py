@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report.sentences.answer import all_answers
-from tests.report.conftest import WAYS
+from tests.report.conftest import CHOSEN, WAYS
 
 
 def said(of_ways, **kind):
@@ -64,3 +64,27 @@ def test_without_a_certificate_of_a_chosen_way_nothing_is_said_of_the_best(of_wa
     assert best.verdict is None
     assert best.says.startswith("no verdict between")
     assert "certificate failed at optimizer" in best.sure
+
+
+def test_of_three_each_at_its_best_has_an_order_and_every_ladder_its_sentence(of_ways):
+    loops = {"tensorflow loop": 1.0, "pytorch loop": 1.3, "theirs loop": 1.6}
+    took = loops | WAYS | {"theirs graph": 0.7}
+    same, best, *ladders = said(of_ways, took=took, chosen=(*CHOSEN, "theirs graph"))
+    assert same.says.startswith("TensorFlow trains fastest at batch 64: 1.30 (")
+    assert best.where == "Each at its best, on the CPU, fp32"
+    assert best.says.startswith("TensorFlow (graph) trains fastest at batch 64: 1.4")
+    assert " times as fast as theirs (graph), " in best.says
+    assert "; theirs (graph) 1.4" in best.says
+    assert best.winner == "tensorflow"
+    assert [one.where.split(", ")[-1] for one in ladders] == [
+        "TensorFlow at batch 64",
+        "PyTorch at batch 64",
+        "theirs at batch 64",
+    ]
+
+
+def test_of_three_that_stay_open_the_ways_are_named(of_ways):
+    took = {"tensorflow loop": 1.0, "pytorch loop": 1.3, "theirs loop": 1.6} | WAYS
+    _, best, *_ = said(of_ways, took=took, chosen=(*CHOSEN, "theirs loop"), replicates=2)
+    named = "TensorFlow (graph), PyTorch (loop with fused Adam) and theirs (loop)"
+    assert best.says == f"inconclusive between {named} at batch 64"
