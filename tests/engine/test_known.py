@@ -76,3 +76,14 @@ def test_replicates_that_agree_to_the_last_bit_are_worth_all_turns():
     for _ in range(MIN_REPLICATES):
         known.record("kind", Cost(turns=20, turns_s=4.0, rest_s=4.0), 0.1, 0.01)
     assert asked(known) == MOST_TURNS
+
+
+def test_the_ratios_of_several_frameworks_decide_together():
+    """It is between what each would be worth."""
+    few, many = (asked(run(between=of, within=0.1)) for of in (0.03, 0.02))
+    known, rng = run(between=0.03, within=0.1), np.random.default_rng(2)
+    for _ in range(2000):
+        cost = Cost(turns=20, turns_s=4.0, rest_s=8.0)
+        log_ratio = rng.normal(0.1, math.hypot(0.02, 0.1 / math.sqrt(20)))
+        known.record("kind", cost, log_ratio, 0.1 / math.sqrt(20), (0, 2))
+    assert few < asked(known) < many

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from harness.analysis.statistics import MIN_REPLICATES, Verdict
 from harness.engine.standing import Standing
+from harness.engine.stopping import EXTRA
 from harness.measure import host
 from harness.settings import config
 from harness.settings.grid import between, plan
+from harness.work.records import Failure, Phase
 from harness.work.tally import Tally
 from tests.store.test_writer import trial
 
@@ -34,3 +38,35 @@ def test_a_whole_training_takes_what_its_epochs_and_a_matchs_start_do(planned):
     training_s = 4 * (60_000 * SAMPLE_S + EVALUATE_S)
     in_turn = 2 if host.usable_cores() == 1 else 1
     assert standing.expected_s(learning) == pytest.approx(in_turn * training_s + 30.0)
+
+
+def test_of_three_frameworks_a_case_is_known_once_every_two_are(planned):
+    settings = replace(planned.settings, frameworks=("tensorflow", "pytorch", "theirs"))
+    standing = Standing(replace(planned, settings=settings), spent_s=0.0, tally=Tally())
+    (case,) = planned.cases
+    speeds = np.random.default_rng(0).normal(0, 0.001, (40, 2))
+    wanted = []
+    for replicate, (steady, other) in enumerate(speeds):
+        match = between(case, replicate, settings.frameworks)
+        wanted.append(standing.wanted(match))
+        # The third one's replicates are few: every other match it fails.
+        took = (1.0, 1.3 * np.exp(steady), 2.0 * np.exp(other) if replicate % 2 else None)
+        told = standing.learn(match, [took_in(seat, s) for seat, s in enumerate(took)], 10.0, unproven=False)
+        assert list(told) == ([(0, 1), (0, 2), (1, 2)] if replicate % 2 else [(0, 1)])
+    # Six replicates, and two more after the first look that was narrow enough.
+    assert wanted.index(False) == 2 * (MIN_REPLICATES + EXTRA)
+    assert standing.judged(told[0, 1]).verdict == standing.judged(told[0, 2]).verdict == Verdict.A_FASTER
+    assert len(set(told.values())) == 3
+
+
+def took_in(seat, sample_s):
+    """A trial whose rounds took so long a sample, or that failed."""
+    one = replace(trial(), seat=seat)
+    if sample_s is None:
+        return replace(one, rounds=(), failure=Failure(kind="timeout", reason="said so"))
+    first = next(turn for turn in one.rounds if turn.phase is Phase.TRAIN)
+    return replace(
+        one,
+        failure=None,
+        rounds=tuple(replace(first, samples=1000, wall_s=1000 * sample_s) for _ in range(4)),
+    )

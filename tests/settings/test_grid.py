@@ -71,6 +71,37 @@ def test_every_other_replicate_holds_a_control_of_one_framework_by_turns(tmp_pat
     assert {match.kind for match in controls} == {"mnist-cpu-loop-fp32-b32-e2-control"}
 
 
+def of_three(measured):
+    return replace(
+        measured, settings=replace(measured.settings, frameworks=("tensorflow", "theirs", "pytorch"))
+    )
+
+
+def test_three_frameworks_sit_in_one_match_in_the_order_named_and_have_controls_by_turns(tmp_path):
+    measured = of_three(planned(tmp_path, batch_size="32", replicates="6"))
+    matches = list(measured.matches(AFTER))
+    seated = {
+        tuple(one.framework for one in match.contenders)
+        for match in matches
+        if match.role in {Role.COMPARISON, Role.LEARNING}
+    }
+    assert seated == {("tensorflow", "theirs", "pytorch")}
+    controls = [match for match in matches if match.role is Role.CONTROL]
+    assert [match.contenders[0].framework for match in controls] == ["tensorflow", "theirs", "pytorch"] + [
+        "pytorch"
+    ] * (len(controls) - 3)
+
+
+def test_a_match_is_told_with_any_two_of_its_seats_first(tmp_path):
+    (case,) = planned(tmp_path, batch_size="32").cases
+    match = replace(between(case, 3, ("a", "b", "c")), chosen=(0, 2))
+    turned = match.led_by(1, 2)
+    assert [one.framework for one in turned.contenders] == ["b", "c", "a"]
+    assert turned.chosen == (2, 1)
+    assert (turned.kind, turned.replicate) == (match.kind, 3)
+    assert match.led_by(0, 1) == match
+
+
 def test_once_cases_can_be_called_a_control_comes_each_time_until_it_can_be_too(tmp_path):
     matches = planned(tmp_path, batch_size="32", replicates="13").matches(6)
     controls = [match.replicate for match in matches if match.role is Role.CONTROL]
