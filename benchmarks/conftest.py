@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from harness.work.workload import Case
 
 # Option of pytest: (setting, default, help). The names are those of `harness bench`.
 _OPTIONS = {
+    "--frameworks": ("frameworks", "tensorflow,pytorch", "two or more, by the names of their records"),
     "--device": ("device", "cpu", "auto, cpu, cuda, cuda:N or GPU-UUID"),
     "--batch-size": ("batch_size", "64,512", "training batch sizes"),
     "--hidden": ("hidden", "128", "hidden layers of the network, such as 128 or 512x512"),
@@ -173,7 +175,7 @@ class Session:
         return self._proofs[case.id]
 
     def trials(self, case: Case) -> list[Trial]:
-        """All trials of the case, both frameworks', those that learn among them, measured in turns the first
+        """All trials of the case, all frameworks', those that learn among them, measured in turns the first
         time they are asked for."""
         if case.id not in self._trials:
             held = {
@@ -195,7 +197,8 @@ class Session:
                 begin_s = time.monotonic()
                 played = run_match(match, conditions, Silent(), known)
                 if match.role is Role.COMPARISON:
-                    known.look(match.kind, played, time.monotonic() - begin_s)
+                    took_s = time.monotonic() - begin_s
+                    known.look(match.kind, played, took_s, combinations(match.seats, 2))
                 self._store.save_match(played)
                 self._trials[case.id] += played
         return self._trials[case.id]
@@ -285,8 +288,8 @@ def _measured(config: pytest.Config, case: Case, framework: str, *, learned: boo
         if failed and config.getoption("harness_allow_mismatch") == "no":
             first = failed[0]
             pytest.fail(f"certificate failed at {first['failed_check']}: {first['reason']}", pytrace=False)
-        of_both = [one for one in session.trials(case) if (one.role is Role.LEARNING) == learned]
-        mine = [one for one in of_both if one.framework == framework]
+        of_all = [one for one in session.trials(case) if (one.role is Role.LEARNING) == learned]
+        mine = [one for one in of_all if one.framework == framework]
     except HarnessError as error:
         pytest.fail(str(error), pytrace=False)
     if learned:
