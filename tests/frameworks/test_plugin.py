@@ -73,11 +73,15 @@ def harness(user, synthetic_root):
 @pytest.fixture(scope="module")
 def measured(harness, tmp_path_factory):
     """A run of NumPy against PyTorch: its JSON and its folder."""
-    folder = tmp_path_factory.mktemp("measured")
+    return bench(harness, tmp_path_factory.mktemp("measured"), "numpy,pytorch", replicates=3)
+
+
+def bench(harness, folder, frameworks, *, replicates):
+    """A small run: its JSON and its folder."""
     said = harness(
-        "bench", "--frameworks", "numpy,pytorch", "--dataset", "synthetic", "--train-samples", "1000",
-        "--batch-size", "100", "--epochs", "2", "--replicates", "3", "--budget", "3000", "--round", "0.01",
-        "--threads", "1", "--at-best", "no", "--results", folder / "results",
+        "bench", "--frameworks", frameworks, "--dataset", "synthetic", "--train-samples", "1000",
+        "--batch-size", "100", "--epochs", "2", "--replicates", replicates, "--budget", "3000",
+        "--round", "0.01", "--threads", "1", "--at-best", "no", "--results", folder / "results",
         "--reports", folder / "reports", "--json",
     )  # fmt: skip
     return json.loads(said), folder
@@ -104,6 +108,20 @@ def test_it_is_measured_in_turns_with_one_of_ours_and_judged(measured):
     trials = pd.read_parquet(folder / "results" / "trials")
     assert set(trials.loc[trials["seat"] == 0, "framework"]) == {"numpy", "pytorch"}
     assert set(trials.loc[trials["role"] == "control", "framework"]) == {"numpy", "pytorch"}
+
+
+def test_it_sits_in_one_match_with_both_of_ours(harness, tmp_path):
+    document, folder = bench(harness, tmp_path, "tensorflow,numpy,pytorch", replicates=1)
+    (run,) = document["runs"]
+    assert (run["trials_failed"], run["uncertified"]) == (0, [])
+    asked = [(one["speed_of"], one["speed_over"]) for one in run["verdicts"] if one["phase"] == "train"]
+    assert asked == [("tensorflow", "numpy"), ("tensorflow", "pytorch"), ("numpy", "pytorch")]
+    assert all(one["replicates"] == 1 for one in run["verdicts"])
+    trials = pd.read_parquet(folder / "results" / "trials")
+    (match,) = trials[trials["role"] == "comparison"].groupby("match_id")["framework"]
+    assert list(match[1]) == ["tensorflow", "numpy", "pytorch"]
+    page = (folder / "reports" / "summary.html").read_text(encoding="utf-8")
+    assert "<h1>TensorFlow, NumPy or PyTorch?</h1>" in page
 
 
 def test_names_colours_and_versions_on_the_page_follow_from_its_record(measured):
