@@ -99,11 +99,15 @@ class Standing:
         return told
 
     def _record(self, measured: Ratios, names: Mapping[Seats, str]) -> dict[Seats, str]:
-        """Tell the target the ratios of these seats under their names; those that there are."""
+        """Tell the target the ratios of these seats under their names; those that there are.
+
+        No verdict is of two that memory set apart: they took no turns with each other.
+        """
         told = {}
         for seats, name in names.items():
+            one, other = measured.trials(*seats)
             log_ratio = measured.log_ratio(*seats)
-            if log_ratio is not None:
+            if log_ratio is not None and one.part == other.part:
                 self._target.record(name, log_ratio)
                 told[seats] = name
         return told

@@ -70,3 +70,12 @@ def took_in(seat, sample_s):
         failure=None,
         rounds=tuple(replace(first, samples=1000, wall_s=1000 * sample_s) for _ in range(4)),
     )
+
+
+def test_two_that_memory_set_apart_tell_nothing_of_each_other(planned):
+    settings = replace(planned.settings, frameworks=("tensorflow", "pytorch", "theirs"))
+    standing = Standing(replace(planned, settings=settings), spent_s=0.0, tally=Tally())
+    parts = [(0, 0), (0, 1), (1, 0), (1, 2)]
+    trials = [replace(took_in(seat, 1.0 + seat), part=part) for part, seat in parts]
+    match = between(planned.cases[0], 0, settings.frameworks)
+    assert list(standing.learn(match, trials, 10.0, unproven=False)) == [(0, 1), (0, 2)]
