@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -118,3 +119,9 @@ def test_more_frameworks_are_a_larger_family(frames):
 
 def test_all_have_learned_the_same_where_every_two_have(frames):
     assert "in 2 of 2 cases" in learned(frames(beside={THIRD: 1.8}))
+
+
+def test_what_too_few_seeds_leave_open_of_two_is_not_shown_of_all(frames):
+    run = frames(beside={THIRD: 1.8}, batch_sizes=(64,))
+    few = run.learned["framework"].eq(THIRD) & run.learned["replicate"].gt(0)
+    assert "in 0 of 1 case;" in learned(replace(run, learned=run.learned[~few]))
