@@ -10,6 +10,7 @@ docs/decisions/0005-effects-of-a-match.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -110,13 +111,19 @@ def turn_error(sample_s: npt.ArrayLike, left_out: npt.ArrayLike | None = None) -
     return spread * math.sqrt(math.pi / 2 / log_ratios.size)
 
 
-def gap_interval(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+def gap_interval(
+    typical: npt.ArrayLike,
+    totals: npt.ArrayLike,
+    confidence: float = 0.95,
+    hosts: Sequence[str] | None = None,
+) -> Interval:
     """By what factor the ratio of totals is above the typical ratio of two contenders.
 
     Args:
         typical: (replicates,) typical log-ratios of two contenders, one a match.
         totals: (replicates,) log-ratios of their totals in the same matches.
         confidence: the share of such intervals that hold the true factor, in (0, 1).
+        hosts: (replicates,) the host of each; None where there is one.
 
     Returns:
         Student's t-interval on the differences. Both ratios of a match share the speed of its processes,
@@ -129,15 +136,20 @@ def gap_interval(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: floa
     typical, totals = np.asarray(typical, dtype=np.float64), np.asarray(totals, dtype=np.float64)
     if typical.shape != totals.shape:
         raise ValueError(f"{typical.size} typical log-ratios and {totals.size} of totals are not of the same")
-    return ratio_interval(totals - typical, confidence)
+    return ratio_interval(totals - typical, confidence, hosts)
 
 
-def totals_differ(typical: npt.ArrayLike, totals: npt.ArrayLike, confidence: float = 0.95) -> bool:
+def totals_differ(
+    typical: npt.ArrayLike,
+    totals: npt.ArrayLike,
+    confidence: float = 0.95,
+    hosts: Sequence[str] | None = None,
+) -> bool:
     """Whether the two ratios differ by more than the interval of their difference; see `gap_interval`.
 
     Never with fewer than `MIN_REPLICATES`.
     """
-    gap = gap_interval(typical, totals, confidence)
+    gap = gap_interval(typical, totals, confidence, hosts)
     if gap.low is None or gap.high is None or gap.replicates < MIN_REPLICATES:
         return False
     return gap.low > 1 or gap.high < 1

@@ -44,6 +44,7 @@ def judge_questions(
     *,
     margin: float = 0.03,
     alpha: float = 0.05,
+    hosts: Mapping[Ratio, Sequence[str] | None] | None = None,
 ) -> dict[str, dict[Ratio, Judgement]]:
     """Judge all ratios that questions ask for as one family, by the rule of `statistics.judge_family`.
 
@@ -55,6 +56,7 @@ def judge_questions(
         samples: (replicates,) log-ratios of each of them: differences of the contenders' effects.
         margin: smallest relative difference worth calling, above 0.
         alpha: error rate of the family, in (0, 1).
+        hosts: the host of each replicate, None where there is one; None: one host for all.
 
     Returns:
         For each question the judgement of each ratio, in the order asked; a verdict names the contender:
@@ -71,7 +73,8 @@ def judge_questions(
             raise ValueError(f"nothing measured {ratio.first} over {ratio.second} in {ratio.case_id}")
         if ratio.inverse in family:
             raise ValueError(f"{ratio.first} over {ratio.second} in {ratio.case_id} is asked both ways round")
-    judged = judge_family([samples[ratio] for ratio in family], margin=margin, alpha=alpha)
+    where = None if hosts is None else [hosts[ratio] for ratio in family]
+    judged = judge_family([samples[ratio] for ratio in family], margin=margin, alpha=alpha, hosts=where)
     named = {ratio: _named(ratio, judgement) for ratio, judgement in zip(family, judged, strict=True)}
     return {question: {ratio: named[ratio] for ratio in ratios} for question, ratios in asked.items()}
 

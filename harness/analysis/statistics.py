@@ -1,7 +1,8 @@
 """How a verdict is reached: pure functions on arrays, times in, judgements out.
 
 The unit of independence is the replicate: one match of fresh processes, whose rounds took turns. `match`
-reduces each to one log-ratio of two contenders; everything after that is a Student t on those few numbers.
+reduces each to one log-ratio of two contenders; everything after that is a Student t on those few numbers,
+or on the means of several hosts (`blocks`).
 Why this interval and not another is measured in docs/decisions/0002-the-interval.md; the reasoning for a
 doubting reader is in docs/METHOD.md.
 
@@ -18,7 +19,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtri, stdtrit
+
+from harness.analysis.blocks import Known
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,12 +88,15 @@ class Judgement:
     p_equivalence_adjusted: float | None = None
 
 
-def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+def ratio_interval(
+    log_ratios: npt.ArrayLike, confidence: float = 0.95, hosts: Sequence[str] | None = None
+) -> Interval:
     """Student's t-interval of the mean log-ratio, on the ratio scale.
 
     Args:
         log_ratios: (replicates,) one finite log-ratio a replicate.
         confidence: the share of such intervals that hold the true ratio, in (0, 1).
+        hosts: (replicates,) the host of each, where several of a kind were measured (`blocks.Known`).
 
     Raises:
         ValueError: no replicates, a log-ratio that is not finite, or a confidence outside (0, 1).
@@ -100,12 +106,10 @@ def ratio_interval(log_ratios: npt.ArrayLike, confidence: float = 0.95) -> Inter
         raise ValueError(f"log-ratios {sample} are not one finite number a replicate")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence} is not between 0 and 1")
-    mean, low, high = float(sample.mean()), None, None
-    if _has_spread(sample):
-        reach = float(stdtrit(sample.size - 1, (1 + confidence) / 2)) * _standard_error(sample)
-        low, high = math.exp(mean - reach), math.exp(mean + reach)
+    known = Known.of(sample, hosts)
+    low, high = known.interval(confidence) if _has_spread(sample) else (None, None)
     return Interval(
-        estimate=math.exp(mean), low=low, high=high, confidence=confidence, replicates=sample.size
+        estimate=math.exp(known.mean), low=low, high=high, confidence=confidence, replicates=sample.size
     )
 
 
@@ -162,22 +166,18 @@ def product_interval(one: npt.ArrayLike, other: npt.ArrayLike, confidence: float
     )
 
 
-def difference_p(log_ratios: FloatArray) -> float:
+def difference_p(log_ratios: FloatArray, hosts: Sequence[str] | None = None) -> float:
     """p-value of "the speeds are equal": the two-sided one-sample t-test of log-ratio 0."""
-    t = float(log_ratios.mean()) / _standard_error(log_ratios)
-    return float(2 * stdtr(log_ratios.size - 1, -abs(t)))
+    return Known.of(log_ratios, hosts).p_difference
 
 
-def equivalence_p(log_ratios: FloatArray, margin: float) -> float:
+def equivalence_p(log_ratios: FloatArray, margin: float, hosts: Sequence[str] | None = None) -> float:
     """p-value of "the ratio is at or past 1 + margin, or at or below 1 / (1 + margin)".
 
     Two one-sided t-tests (Schuirmann 1987); the larger p-value is the pair's. The bounds mirror each
     other on the log scale, so the answer does not depend on which framework is the numerator.
     """
-    mean, error, bound = float(log_ratios.mean()), _standard_error(log_ratios), math.log1p(margin)
-    above_lower = stdtr(log_ratios.size - 1, -(mean + bound) / error)
-    below_upper = stdtr(log_ratios.size - 1, (mean - bound) / error)
-    return float(max(above_lower, below_upper))
+    return Known.of(log_ratios, hosts).p_equivalence(margin)
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
@@ -226,7 +226,11 @@ def judge(log_ratios: npt.ArrayLike, margin: float = 0.03, alpha: float = 0.05) 
 
 
 def judge_family(
-    samples: Sequence[npt.ArrayLike], *, margin: float = 0.03, alpha: float = 0.05
+    samples: Sequence[npt.ArrayLike],
+    *,
+    margin: float = 0.03,
+    alpha: float = 0.05,
+    hosts: Sequence[Sequence[str] | None] | None = None,
 ) -> list[Judgement]:
     """Judge cases together; corrected for how many were asked, stopping and skewed noise (`corrected`).
 
@@ -247,6 +251,7 @@ def judge_family(
         samples: one (replicates,) array of log-ratios a case; they may differ in length.
         margin: smallest relative difference worth calling, above 0.
         alpha: error rate of each family, in (0, 1); intervals have confidence 1 - alpha.
+        hosts: for each case the host of each replicate, None where there is one; None: one host for all.
 
     Returns:
         One judgement a case, in order. A case with fewer than `MIN_REPLICATES` replicates, without
@@ -259,14 +264,15 @@ def judge_family(
     if not (margin > 0 and 0 < alpha < 1):
         raise ValueError(f"margin {margin} is not above 0, or alpha {alpha} not between 0 and 1")
     cases = [np.asarray(sample, dtype=np.float64) for sample in samples]
-    judgements = [without_tests(sample, 1 - alpha) for sample in cases]
+    where = [None] * len(cases) if hosts is None else hosts
+    judgements = [without_tests(*one, confidence=1 - alpha) for one in zip(cases, where, strict=True)]
     testable = [number for number, sample in enumerate(cases) if _obstacle(sample) is None]
-    p_difference = [difference_p(cases[number]) for number in testable]
-    p_equivalence = [equivalence_p(cases[number], margin) for number in testable]
+    known = {number: Known.of(cases[number], where[number]) for number in testable}
+    p_difference = [one.p_difference for one in known.values()]
+    p_equivalence = [one.p_equivalence(margin) for one in known.values()]
     columns = (testable, p_difference, corrected(p_difference), p_equivalence, corrected(p_equivalence))
     for number, p_d, p_d_adjusted, p_e, p_e_adjusted in zip(*columns, strict=True):
-        mean = float(cases[number].mean())
-        verdict, reason = _decide(mean, p_d_adjusted, p_e_adjusted, margin, alpha)
+        verdict, reason = _decide(known[number].mean, p_d_adjusted, p_e_adjusted, margin, alpha)
         judgements[number] = Judgement(
             verdict=verdict,
             reason=reason,
@@ -279,13 +285,13 @@ def judge_family(
     return judgements
 
 
-def without_tests(sample: FloatArray, confidence: float) -> Judgement:
+def without_tests(sample: FloatArray, hosts: Sequence[str] | None = None, *, confidence: float) -> Judgement:
     """A case's judgement as long as no test has been made: its interval, if it has one."""
     measured = sample.size > 0 and bool(np.isfinite(sample).all())
     return Judgement(
         verdict=Verdict.INCONCLUSIVE,
         reason=_obstacle(sample) or "not tested",
-        interval=ratio_interval(sample, confidence) if measured else None,
+        interval=ratio_interval(sample, confidence, hosts) if measured else None,
     )
 
 

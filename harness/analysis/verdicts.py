@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from harness.analysis.blocks import Known, variation
 from harness.analysis.disturbed import disturbances
 from harness.analysis.effects import MATCH, TURN, effects, ratios
 from harness.analysis.match import totals_differ
@@ -16,7 +17,6 @@ from harness.analysis.statistics import (
     FloatArray,
     Judgement,
     Verdict,
-    judge,
     judge_family,
     ratio_interval,
     without_tests,
@@ -63,12 +63,19 @@ DTYPES: Final[dict[Hashable, str]] = {
     "reason": "str",
 }
 
+# What it says beside these where the hosts are told.
+OF_HOSTS: Final[dict[Hashable, str]] = {
+    "hosts": "int32",
+    **dict.fromkeys(("here_low", "here_high", "host_sd", "replicate_sd"), "float64"),
+}
+
 
 def verdicts(
     trials: pd.DataFrame,
     rounds: pd.DataFrame,
     certificates: pd.DataFrame | None = None,
     *,
+    hosts: Mapping[str, str] | None = None,
     margin: float = 0.03,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -84,6 +91,7 @@ def verdicts(
         certificates: one row a certificate, with `case_id`, `holds`, `failed_check` and `reason`. A case
             with none, or with one that does not hold, gets no verdict and enters no family; its ratio is
             still given. None: certificates are not asked for.
+        hosts: where each run was measured, by its identifier: of one kind of hardware. None: on one host.
         margin: smallest relative difference worth calling.
         confidence: of the intervals; 1 - confidence is the error rate of a family.
 
@@ -96,6 +104,11 @@ def verdicts(
         the second alone. `p_value` and `p_adjusted` (Holm) belong to the test for a difference,
         `p_equivalence` and `p_equivalence_adjusted` to that for equivalence. What could not be computed is
         null, with the `reason` beside it; `verdict` is null only for want of a certificate.
+
+        Of several hosts ratio, interval and verdict are those of hosts of the kind (`blocks.Known`). With
+        `hosts` there are further columns: how many (`hosts`), the interval of the mean of these alone
+        (`here_low`, `here_high`), and the standard deviations of log-ratios between hosts and within one
+        (`host_sd`, `replicate_sd`), which are null of a single host.
     """
     cases = trials[CASE].drop_duplicates("case_id")
     case_ids = [str(case_id) for case_id in cases["case_id"]]
@@ -111,33 +124,50 @@ def verdicts(
             for pair, one in found.items()
         }
         samples = {asked: _sample(one) for asked, one in matches.items()}
-        for (case_id, pair), judgement in _judge_phase(samples, refused, margin, 1 - confidence).items():
+        where = {asked: hosts_of(one, hosts) for asked, one in matches.items()}
+        judgements = _judge_phase(samples, where, refused, margin, 1 - confidence)
+        for asked, judgement in judgements.items():
+            case_id, pair = asked
             refusal = refused.get(case_id)
             row = {
                 "case_id": case_id,
                 "phase": str(phase),
-                "replicates": samples[case_id, pair].size,
+                "replicates": samples[asked].size,
                 "speed_of": pair[0],
                 "speed_over": pair[1],
                 "confidence": confidence,
                 "verdict": None if refusal else called(judgement.verdict, pair),
                 "reason": refusal or judgement.reason + notes.get(case_id, ""),
             }
-            rows.append(row | numbers(judgement) | totals(matches[case_id, pair], confidence))
-    judged = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
+            rows.append(
+                row
+                | numbers(judgement)
+                | of_hosts(samples[asked], where[asked], confidence)
+                | totals(matches[asked], confidence, where[asked])
+            )
+    dtypes = DTYPES if hosts is None else {**DTYPES, **OF_HOSTS}
+    judged = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
     return cases.merge(judged, on="case_id")
 
 
 def control(
-    trials: pd.DataFrame, rounds: pd.DataFrame, *, margin: float = 0.03, confidence: float = 0.95
+    trials: pd.DataFrame,
+    rounds: pd.DataFrame,
+    *,
+    hosts: Mapping[str, str] | None = None,
+    margin: float = 0.03,
+    confidence: float = 0.95,
 ) -> Judgement | None:
     """Judge the matches in which one framework ran against itself, as a case is judged.
 
     Of training, all replicates together, whichever framework they ran. None where no match finished.
     """
     found = ratios(effects(trials, rounds), "seat", 0, 1)
-    sample = _sample(found[found["phase"] == Phase.TRAIN])
-    return judge(sample, margin=margin, alpha=1 - confidence) if sample.size else None
+    found = found[found["phase"] == Phase.TRAIN]
+    if found.empty:
+        return None
+    where = [hosts_of(found, hosts)]
+    return judge_family([_sample(found)], margin=margin, alpha=1 - confidence, hosts=where)[0]
 
 
 def called(verdict: str, pair: tuple[str, str]) -> str:
@@ -157,24 +187,38 @@ def pairs_in(judged: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def undisturbed(
-    trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame | None = None
+    trials: pd.DataFrame,
+    rounds: pd.DataFrame,
+    certificates: pd.DataFrame | None = None,
+    *,
+    hosts: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """The verdicts without the rounds in which either was disturbed (`disturbed.disturbances`).
 
-    Columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
+    Arguments and columns as in `verdicts`; a replicate that was disturbed in every round is missing from it.
     """
-    return verdicts(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates)
+    return verdicts(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates, hosts=hosts)
 
 
 def _judge_phase(
-    samples: dict[_Asked, FloatArray], refusals: dict[str, str], margin: float, alpha: float
+    samples: dict[_Asked, FloatArray],
+    where: dict[_Asked, list[str] | None],
+    refusals: dict[str, str],
+    margin: float,
+    alpha: float,
 ) -> dict[_Asked, Judgement]:
     """Judge the certified cases as one family; the refused ones keep an interval and enter no test."""
     certified = [asked for asked in samples if asked[0] not in refusals]
-    judged = judge_family([samples[asked] for asked in certified], margin=margin, alpha=alpha)
+    judged = judge_family(
+        [samples[asked] for asked in certified],
+        margin=margin,
+        alpha=alpha,
+        hosts=[where[asked] for asked in certified],
+    )
     judgements = dict(zip(certified, judged, strict=True))
     return {
-        asked: judgements.get(asked) or without_tests(sample, 1 - alpha) for asked, sample in samples.items()
+        asked: judgements.get(asked) or without_tests(sample, where[asked], confidence=1 - alpha)
+        for asked, sample in samples.items()
     }
 
 
@@ -192,22 +236,50 @@ def numbers(judgement: Judgement) -> dict[str, float | None]:
     }
 
 
-def totals(found: pd.DataFrame, confidence: float) -> dict[str, float | bool | None]:
+def hosts_of(found: pd.DataFrame, hosts: Mapping[str, str] | None) -> list[str] | None:
+    """The host of each match in `found`; None where all are of one."""
+    named = None if hosts is None else [hosts[run_id] for run_id in found["run_id"]]
+    return named if named and len(set(named)) > 1 else None
+
+
+def of_hosts(
+    sample: FloatArray, hosts: Sequence[str] | None, confidence: float
+) -> dict[str, float | int | None]:
+    """What is known of several hosts beside the ratio of their kind, as a verdict's row holds it."""
+    if hosts is None or not np.isfinite(sample).all():
+        return {"hosts": 1 if hosts is None else len(set(hosts))}
+    low, high = Known.here(sample, hosts).interval(confidence)
+    scatter = variation(sample, hosts)
+    return {
+        "hosts": len(set(hosts)),
+        "here_low": low,
+        "here_high": high,
+        "host_sd": scatter.between,
+        "replicate_sd": scatter.within,
+    }
+
+
+def totals(
+    found: pd.DataFrame, confidence: float, hosts: Sequence[str] | None = None
+) -> dict[str, float | bool | None]:
     """The ratio over all turns together, and whether it is another, as a verdict's row holds them.
 
-    `found` are the matches of one case and phase, as `effects.ratios` returns them.
+    `found` are the matches of one case and phase, as `effects.ratios` returns them, `hosts` the host of each
+    where there are several.
     """
-    known = found[np.isfinite(found["log_total_ratio"]) & np.isfinite(found["log_ratio"])]
+    proper = (np.isfinite(found["log_total_ratio"]) & np.isfinite(found["log_ratio"])).to_numpy()
+    known = found[proper]
+    where = None if hosts is None else [name for name, kept in zip(hosts, proper, strict=True) if kept]
     if known.empty:
         return dict.fromkeys(("total_ratio", "total_ratio_low", "total_ratio_high")) | {
             "total_differs": False
         }
-    interval = ratio_interval(known["log_total_ratio"], confidence)
+    interval = ratio_interval(known["log_total_ratio"], confidence, where)
     return {
         "total_ratio": interval.estimate,
         "total_ratio_low": interval.low,
         "total_ratio_high": interval.high,
-        "total_differs": totals_differ(known["log_ratio"], known["log_total_ratio"], confidence),
+        "total_differs": totals_differ(known["log_ratio"], known["log_total_ratio"], confidence, where),
     }
 
 

@@ -22,7 +22,17 @@ from harness.analysis.effects import MATCH, TURN, effects, ratios
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.questions import Ratio, judge_questions
 from harness.analysis.statistics import Judgement, without_tests
-from harness.analysis.verdicts import CASE, DTYPES, failure_notes, numbers, refusals, totals
+from harness.analysis.verdicts import (
+    CASE,
+    DTYPES,
+    OF_HOSTS,
+    failure_notes,
+    hosts_of,
+    numbers,
+    of_hosts,
+    refusals,
+    totals,
+)
 from harness.work.program import Update
 from harness.work.records import Phase, Role
 from harness.work.workload import USUAL, Mode, Way
@@ -48,6 +58,7 @@ def answers(
     rounds: pd.DataFrame,
     certificates: pd.DataFrame,
     *,
+    hosts: Mapping[str, str] | None = None,
     margin: float = 0.03,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -58,6 +69,7 @@ def answers(
         rounds: one row a timed round, columns as in `store.schema.ROUNDS`.
         certificates: as `verdicts.verdicts` takes them. A ratio of which one contender has none that holds
             gets no verdict and enters no family.
+        hosts: as `verdicts.verdicts` takes them.
         margin: smallest relative difference worth calling.
         confidence: of the intervals; 1 - confidence is the error rate of a family.
 
@@ -84,7 +96,8 @@ def answers(
         found = measured[measured["phase"] == phase]
         matches = {one.ratio: _matches(found, one) for one in of_phase}
         samples = {ratio: one["log_ratio"].to_numpy(dtype=np.float64) for ratio, one in matches.items()}
-        judged = _judge(of_phase, samples, lacking, margin, 1 - confidence)
+        where = {ratio: hosts_of(one, hosts) for ratio, one in matches.items()}
+        judged = _judge(of_phase, samples, where, lacking, margin=margin, alpha=1 - confidence)
         for one in of_phase:
             judgement, refusal = judged[one.ratio], one.refused(lacking)
             rows.append(
@@ -96,20 +109,27 @@ def answers(
                     "verdict": None if refusal else one.called(judgement.verdict),
                     "reason": refusal or judgement.reason + notes.get(one.ratio.case_id, ""),
                     **numbers(judgement),
-                    **totals(matches[one.ratio], confidence),
+                    **of_hosts(samples[one.ratio], where[one.ratio], confidence),
+                    **totals(matches[one.ratio], confidence, where[one.ratio]),
                 }
             )
-    dtypes = {**ASKED, **DTYPES}
+    dtypes = {**ASKED, **DTYPES, **({} if hosts is None else OF_HOSTS)}
     told = pd.DataFrame(rows, columns=list(dtypes)).astype(dtypes)
     return cases.merge(told, on="case_id")
 
 
-def undisturbed(trials: pd.DataFrame, rounds: pd.DataFrame, certificates: pd.DataFrame) -> pd.DataFrame:
+def undisturbed(
+    trials: pd.DataFrame,
+    rounds: pd.DataFrame,
+    certificates: pd.DataFrame,
+    *,
+    hosts: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """What is said of the usual loops without the rounds in which a contender was disturbed.
 
     See `verdicts.undisturbed`.
     """
-    told = answers(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates)
+    told = answers(trials, rounds.loc[disturbances(rounds).isna(), TURN], certificates, hosts=hosts)
     return told[told["question"] == Question.SAME]
 
 
@@ -202,7 +222,9 @@ def _matches(found: pd.DataFrame, asked: _Asked) -> pd.DataFrame:
 def _judge(
     asked: list[_Asked],
     samples: Mapping[Ratio, npt.NDArray[np.float64]],
+    where: Mapping[Ratio, list[str] | None],
     lacking: Mapping[str, str],
+    *,
     margin: float,
     alpha: float,
 ) -> dict[Ratio, Judgement]:
@@ -211,6 +233,9 @@ def _judge(
     for one in asked:
         if one.refused(lacking) is None:
             questions.setdefault(one.question, []).append(one.ratio)
-    answered = judge_questions(questions, samples, margin=margin, alpha=alpha)
+    answered = judge_questions(questions, samples, margin=margin, alpha=alpha, hosts=where)
     judged = {ratio: judgement for ratios in answered.values() for ratio, judgement in ratios.items()}
-    return {ratio: judged.get(ratio) or without_tests(sample, 1 - alpha) for ratio, sample in samples.items()}
+    return {
+        ratio: judged.get(ratio) or without_tests(sample, where[ratio], confidence=1 - alpha)
+        for ratio, sample in samples.items()
+    }

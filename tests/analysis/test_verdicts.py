@@ -333,3 +333,27 @@ def test_what_strikes_one_round_in_four_shows_in_the_ratio_of_totals_alone():
         assert slow["total_differs"]
         assert slow["total_ratio"] == pytest.approx(4 / 5, abs=0.002)
         assert slow["total_ratio_low"] < slow["total_ratio"] < slow["total_ratio_high"]
+
+
+def test_what_hosts_differ_by_is_in_the_interval_of_their_kind_and_not_in_that_of_these_hosts():
+    run = Records().measure("a", 1.2, run_id="one").measure("a", 1.5, run_id="two")
+    hosts = {"one": "near", "two": "far"}
+    mixed, told = verdicts(run.trials, run.rounds), verdicts(run.trials, run.rounds, hosts=hosts)
+    row, before = of(told, "a"), of(mixed, "a")
+    assert row["replicates"] == before["replicates"] == 2 * MIN_REPLICATES
+    assert row["hosts"] == 2
+    assert row["speed_ratio"] == pytest.approx(math.sqrt(1.2 * 1.5), rel=0.01)
+    assert row["speed_ratio_low"] < 1 < row["speed_ratio_high"]
+    assert row["verdict"] == Verdict.INCONCLUSIVE
+    assert 1.3 < row["here_low"] < row["speed_ratio"] < row["here_high"] < 1.4
+    assert row["host_sd"] == pytest.approx(math.log(1.5 / 1.2) / math.sqrt(2), rel=0.1)
+    assert row["total_ratio_low"] < 1 < row["total_ratio_high"]
+
+
+def test_several_runs_of_one_host_are_judged_as_one_run_is():
+    run = Records().measure("a", 1.2, run_id="one").measure("a", 1.2, run_id="two")
+    told = verdicts(run.trials, run.rounds, hosts={"one": "same", "two": "same"})
+    mixed = verdicts(run.trials, run.rounds)
+    pd.testing.assert_frame_equal(told[mixed.columns], mixed)
+    assert set(told["hosts"]) == {1}
+    assert told[["here_low", "here_high", "host_sd", "replicate_sd"]].isna().all(axis=None)
