@@ -15,13 +15,21 @@ RunNames = Annotated[
 _SIDE = "latest, latest~1, an identifier, a results folder or RESULTS/runs/RUN.parquet."
 
 
-def report(runs: RunNames = None, *, results: Results = None, reports: Reports = None) -> None:
+def report(
+    runs: RunNames = None,
+    *,
+    leave_out: Annotated[
+        Text, typer.Option(help="off-hosts: the page is without hosts whose control or calibration is off.")
+    ] = None,
+    results: Results = None,
+    reports: Reports = None,
+) -> None:
     """Draw the page again from what is on disk."""
     settings = settings_of(results=results, reports=reports)
     from harness.sessions import bench as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
 
-    frames, drawn = session.report(settings, runs or ["latest"])
+    frames, drawn = session.report(settings, runs or ["latest"], leave_out)
     show_report(frames, drawn)
     raise typer.Exit(drawn.exit_code)
 

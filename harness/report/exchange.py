@@ -18,6 +18,7 @@ import pandas as pd
 from harness.analysis.certified import certified
 from harness.analysis.closing import closing
 from harness.analysis.explanation import explanation
+from harness.analysis.kinds import hosts
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.throughput import throughput
 from harness.analysis.verdicts import control
@@ -151,7 +152,7 @@ def _uncertified(frames: Frames) -> list[dict[str, Any]]:
 
 
 def _control(frames: Frames) -> dict[str, Any] | None:
-    judged = control(frames.controls, frames.control_rounds)
+    judged = control(frames.controls, frames.control_rounds, hosts=hosts(frames))
     if judged is None or judged.interval is None:
         return None
     interval = judged.interval

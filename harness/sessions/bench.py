@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pandas as pd
 
+from harness.analysis.hosts import states, without
+from harness.analysis.kinds import apart
 from harness.analysis.of_trials import compared
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.data import cache, mnist
@@ -33,6 +36,7 @@ from harness.sessions.proven import Proven, wanted_of
 from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Match, Plan, plan
+from harness.settings.parsing import choice
 from harness.settings.sharding import Shard
 from harness.store.frames import Frames
 from harness.store.holding import held
@@ -43,6 +47,12 @@ from harness.work.workload import MOST_EPOCHS, Case, Mode, shape
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
+
+
+class LeaveOut(StrEnum):
+    """What a page may leave out, by a rule that was fixed before anything was measured."""
+
+    OFF_HOSTS = "off-hosts"
 
 
 class BenchObserver(RunObserver, ProofObserver, Protocol):
@@ -239,17 +249,31 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     return read_attempts(settings.results, calibration_id)
 
 
-def report(settings: Settings, wanted: Sequence[str]) -> tuple[Frames, Drawn]:
-    """Draw the page again from what is on disk.
+def report(settings: Settings, wanted: Sequence[str], leave_out: str | None = None) -> tuple[Frames, Drawn]:
+    """Draw the page again from what is on disk; `leave_out` says of which hosts it is not to be.
 
     Raises:
-        ResultsUnusable: a run that is not there, runs of different frameworks together, or a folder that
-            cannot be written.
+        BadOption: another `leave_out` than there is.
+        ResultsUnusable: a run that is not there, runs of different frameworks together, nothing that is left,
+            or a folder that cannot be written.
     """
+    unwanted = None if leave_out is None else choice("LEAVE_OUT", leave_out, LeaveOut)
     frames = read(settings.results, wanted)
+    if unwanted is LeaveOut.OFF_HOSTS:
+        frames = _without_off_hosts(frames)
+    frames = apart(frames)
     compared(frames.trials, frames.certificates)
     _require_writable(settings.reports)
     return frames, _drawn(frames, settings)
+
+
+def _without_off_hosts(frames: Frames) -> Frames:
+    found = states(apart(frames))
+    if found["off"].all():
+        raise ResultsUnusable(
+            f"LEAVE_OUT={LeaveOut.OFF_HOSTS}: every host of these runs is off, so nothing would be left"
+        )
+    return without(frames, found[found["off"]])
 
 
 def _drawn(frames: Frames, settings: Settings) -> Drawn:

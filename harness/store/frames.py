@@ -17,7 +17,9 @@ class Frames:
     `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
     come from several machines; `changes` are likewise those of the latest explanation, and `residents` the
-    latest measurement of what workers lose beside others.
+    latest measurement of what workers lose beside others. `kinds` says of which kind of hardware each run is,
+    where there are several (`analysis.kinds`). `calibrations` are those of each of the runs' hosts, and
+    `left_out` the hosts that were left out, with why (`analysis.hosts`).
     """
 
     trials: pd.DataFrame
@@ -33,6 +35,9 @@ class Frames:
     residents: pd.DataFrame = field(default_factory=pd.DataFrame)
     ways: pd.DataFrame = field(default_factory=pd.DataFrame)
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    kinds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    calibrations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def trainings(self) -> pd.DataFrame:

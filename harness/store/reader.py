@@ -87,6 +87,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
 
     controls, control_rounds = where(trials["role"].eq(Role.CONTROL))
     compared, compared_rounds = where(_compared(trials))
+    attempts = read_attempts(folder)
     ways, way_rounds = where(trials["role"].eq(Role.WAYS) & ~_usual(trials))
     learned, learned_rounds = where(_learned(trials))
     return Frames(
@@ -100,7 +101,8 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         control_rounds=control_rounds,
         ways=ways,
         way_rounds=way_rounds,
-        attempts=_of_this_machine(read_attempts(folder), runs),
+        attempts=_of_this_machine(attempts, runs),
+        calibrations=attempts.merge(runs[_MACHINE].drop_duplicates(), on=_MACHINE),
         changes=_of_this_machine(read_changes(folder), runs),
         residents=_latest(_of_this_machine(_read_residents(folder), runs)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import pandas as pd
 from harness.analysis.of_trials import compared
 from harness.frameworks import registry
 from harness.report import words
+from harness.report.sentences.hosts import warned
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.unfinished import unfinished
 from harness.store.frames import Frames
@@ -88,9 +89,8 @@ def _cell(value: Any, form: Callable[[Any], str] | None) -> str:
     return words.plain(value) if form is None else form(value)
 
 
-# What two runs must share for their replicates to answer one question.
+# What two runs must share for their replicates to answer one question; hosts are blocks (`analysis.blocks`).
 _PLACE: Final = {
-    "hostname": "host",
     "cpu_model": "processor",
     "cpu_usable": "usable cores",
     "gpu_driver": "GPU driver",
@@ -131,13 +131,24 @@ def warnings(frames: Frames) -> tuple[str, ...]:
     failed = int((trials["status"] != "ok").sum())
     if failed:
         said.append(f"{failed} of {words.plural(len(trials), 'trial')} failed; see Failures.")
+    return (*said, *_mixed(frames), *warned(frames), *unfinished(frames.runs))
+
+
+def _mixed(frames: Frames) -> Iterator[str]:
+    """That runs are of several kinds of hardware, or in what they differ though they are read as one."""
+    if not frames.kinds.empty:
+        told = kinds_told(frames)
+        yield (
+            f"These runs are of {len(told)} kinds of hardware, each judged by itself: {'; '.join(told)}. "
+            "A ratio belongs to its kind."
+        )
+        return
     apart = [said_as for column, said_as in _PLACE.items() if len(frames.runs[column].unique()) > 1]
     if apart:
-        said.append(
+        yield (
             f"{words.plural(len(frames.runs), 'run')} are read as one though they differ in "
             f"{words.listed(apart)}: their replicates are mixed, so a ratio belongs to no one of them."
         )
-    return (*said, *unfinished(frames.runs))
 
 
 def subject(frames: Frames) -> str:
@@ -152,16 +163,28 @@ def subject(frames: Frames) -> str:
     on_gpu = any(device != "cpu" for device in cases["device"])
     processor = words.plain(run["cpu_model"] or "an unnamed processor")
     hardware = words.listed([*(gpus if on_gpu else []), processor])
+    where = f"{threads}, on {hardware} ({words.count(run['cpu_usable'])} usable cores)"
+    if not frames.kinds.empty:
+        where = f"on {frames.kinds['kind'].nunique()} kinds of hardware"
     frameworks = compared(frames.trials, frames.certificates)
     found = {*frames.trials["framework"], *frames.certificates["framework"]}
     contenders = words.listed(
-        f"{words.framework(name)} {_version(run, name)}"
-        for name in [name for name in frameworks if name in found] or frameworks
+        _contender(frames, name) for name in [name for name in frameworks if name in found] or frameworks
     )
     return (
         f"A multilayer perceptron ({_networks(frames)}, ReLU, dropout 0.2, Adam) on {data}, with "
-        f"{contenders}, {threads}, on {hardware} ({words.count(run['cpu_usable'])} usable cores)."
+        f"{contenders}, {where}."
     )
+
+
+def kinds_told(frames: Frames) -> list[str]:
+    """Each kind of hardware in short, with its name where that says nothing; empty where there is one."""
+    if frames.kinds.empty:
+        return []
+    return [
+        words.plain(row["full"] if row["name"] == row["label"] else f"{row['name']} ({row['full']})")
+        for row in frames.kinds.drop_duplicates("kind").to_dict("records")
+    ]
 
 
 def _networks(frames: Frames) -> str:
@@ -218,10 +241,13 @@ def environment(frames: Frames) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "value"])
 
 
-def _version(run: pd.Series, framework: str) -> str:
-    """A framework's own version; that of one which is not installed here any more is not looked up."""
+def _contender(frames: Frames, framework: str) -> str:
+    """A framework with its version, where all have the same; one that is not installed here has none."""
     found = [one.version_column for one in registry.records() if one.name == framework]
-    return words.plain(run[found[0]]) if found else "of an unknown version"
+    if found and len(frames.runs[found[0]].unique()) > 1:
+        return words.framework(framework)
+    version = words.plain(frames.runs[found[0]].iloc[-1]) if found else "of an unknown version"
+    return f"{words.framework(framework)} {version}"
 
 
 def _gpus(run: pd.Series) -> list[str]:

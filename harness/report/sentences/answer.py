@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -12,12 +12,13 @@ import pandas as pd
 from harness.analysis import ways
 from harness.analysis.agreement import ACCURACY_MARGIN, agreement
 from harness.analysis.certified import certified
+from harness.analysis.kinds import by_kind
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import pairs_in, verdicts, winner
 from harness.analysis.ways import ASKED, Question
 from harness.report import words
-from harness.report.sentences.cases import batch, cases, describe, differing, labelled
+from harness.report.sentences.cases import batch, cases, describe, differing, labelled, shared_by
 from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
 from harness.report.sentences.regions import by_region
@@ -34,14 +35,15 @@ _SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "
 def judge(frames: Frames) -> pd.DataFrame:
     """Verdicts of all cases, each held against its certificate: no certificate, no verdict.
 
+    Of several kinds of hardware each is judged by itself, its cases as families of their own.
+
     Kept for the frames of the last calls: page and terminal ask for the same ones several times.
 
     Columns of `analysis.verdicts.verdicts` and those that `cases.labelled` adds, in its order. Where
     ways met it is what is said of those that are written the same way, corrected for all that is asked.
     """
     if frames.ways.empty:
-        judged = verdicts(frames.trials, frames.rounds, certified(frames.certificates))
-        return labelled(judged, cases(frames.trials))
+        return labelled(by_kind(frames, _judge), cases(frames.trials))
     asked = judge_ways(frames)
     return asked.loc[asked["question"] == Question.SAME, [name for name in asked if name not in ASKED]]
 
@@ -55,8 +57,16 @@ def judge_ways(frames: Frames) -> pd.DataFrame:
     """
     if frames.ways.empty:
         return pd.DataFrame(columns=["question"])
-    asked = ways.answers(frames.of_all_ways, frames.rounds_of_all_ways, certified(frames.certificates))
-    return labelled(asked, cases(frames.trials))
+    return labelled(by_kind(frames, _judge_ways), cases(frames.trials))
+
+
+def _judge(of_kind: Frames, hosts: Mapping[str, str] | None) -> pd.DataFrame:
+    return verdicts(of_kind.trials, of_kind.rounds, certified(of_kind.certificates), hosts=hosts)
+
+
+def _judge_ways(of_kind: Frames, hosts: Mapping[str, str] | None) -> pd.DataFrame:
+    proofs = certified(of_kind.certificates)
+    return ways.answers(of_kind.of_all_ways, of_kind.rounds_of_all_ways, proofs, hosts=hosts)
 
 
 def all_answers(frames: Frames) -> list[Answer]:
@@ -138,7 +148,7 @@ def answers(judged: pd.DataFrame, phase: Phase = Phase.TRAIN, *, margin: float =
     several = [part for part in differing(rows) if part not in {"device", "mode", "precision"}]
     return [
         _answer(group, phase, margin, several)
-        for _, shared in rows.groupby(_SHARED, sort=False)
+        for _, shared in rows.groupby(shared_by(rows, _SHARED), sort=False)
         for group in _told_together(shared)
     ]
 

@@ -17,6 +17,7 @@ from harness.report.sentences.ratios import (
     Answer,
     bounded,
     decided,
+    on_hosts,
     over_all_turns,
     reach,
     reasons,
@@ -159,7 +160,7 @@ class Ranking:
             fewest = min(int(self._of[pair]["replicates"].min()) for pair in leads)
             yield f"{words.plural(fewest, 'replicate')}{'' if alone else ' or more each'}"
         for pair, lead in leads.items():
-            if others := over_all_turns(self._of[pair], lead[0]):
+            if others := on_hosts(self._of[pair], lead[0]) + over_all_turns(self._of[pair], lead[0]):
                 yield f"{words.over(lead)}: {others.removeprefix('; ')}"
         yield from self._open([rows for pair, rows in self._of.items() if pair not in leads])
 

@@ -58,7 +58,8 @@ def reasons(group: pd.DataFrame) -> str:
 def so_far(measured: pd.DataFrame) -> str:
     """The ratio of cases without a winner that were measured."""
     pair = (str(measured["speed_of"].iloc[0]), str(measured["speed_over"].iloc[0]))
-    return f"{words.speed_over(pair)} so far: {_each(measured)}{over_all_turns(measured, pair[0])}"
+    beside = on_hosts(measured, pair[0]) + over_all_turns(measured, pair[0])
+    return f"{words.speed_over(pair)} so far: {_each(measured)}{beside}"
 
 
 def _each(measured: pd.DataFrame) -> str:
@@ -73,9 +74,9 @@ def bounded(row: Mapping[Any, Any], ratio: str = "speed_ratio") -> str:
     return words.ratio(row[ratio]) + ("" if reach == words.MISSING else f" ({reach})")
 
 
-def towards(group: pd.DataFrame, of: str, ratio: str = "speed_ratio") -> pd.DataFrame:
-    """Ratio and interval turned so that above 1 the framework `of` is faster."""
-    rising = group[[f"{ratio}_low", ratio, f"{ratio}_high"]]
+def towards(group: pd.DataFrame, of: str, ratio: str = "speed_ratio", ends: str = "") -> pd.DataFrame:
+    """Ratio and interval turned so that above 1 the framework `of` is faster; `ends` names the interval."""
+    rising = group[[f"{ends or ratio}_low", ratio, f"{ends or ratio}_high"]]
     if of == group["speed_of"].iloc[0]:
         return rising
     return (1 / rising[rising.columns[::-1]]).set_axis(rising.columns, axis=1)
@@ -94,6 +95,27 @@ def over_all_turns(group: pd.DataFrame, of: str) -> str:
     return f"; over all turns together, the few slow ones included, {told}"
 
 
+def on_hosts(group: pd.DataFrame, of: str) -> str:
+    """Of which hosts an interval of several speaks, and what is known of those that were measured alone."""
+    if "hosts" not in group:
+        return ""
+    if group["hosts"].max() == 1:
+        return "; of one host, whatever others of this kind do"
+    fewest, most = int(group["hosts"].min()), int(group["hosts"].max())
+    measured = str(most) if fewest == most else f"{fewest} to {most}"
+    said = f"; intervals are of hosts of this kind, of which {measured} were measured"
+    here = towards(group, of, ends="here").dropna()
+    if here.empty:
+        return said
+    lows, highs = here["here_low"], here["here_high"]
+    alone = (
+        _listed(lows, highs)
+        if len(here) <= _MOST_LISTED
+        else f"within {words.ratio(lows.min())} to {words.ratio(highs.max())}"
+    )
+    return f"{said}; of these alone {alone}"
+
+
 def span(turned: pd.DataFrame) -> str:
     least, most = words.ratio(turned["speed_ratio"].min()), words.ratio(turned["speed_ratio"].max())
     return least if least == most else f"{least} to {most}"
@@ -104,7 +126,7 @@ def evidence(group: pd.DataFrame, of: str) -> str:
     lows, highs = turned["speed_ratio_low"], turned["speed_ratio_high"]
     confidence = f"{100 * group['confidence'].iloc[0]:g} %"
     fewest = words.plural(int(group["replicates"].min()), "replicate")
-    in_total = over_all_turns(group, of)
+    in_total = on_hosts(group, of) + over_all_turns(group, of)
     if len(group) == 1:
         return f"{confidence} interval {_listed(lows, highs)}; {fewest}{in_total}"
     if len(group) <= _MOST_LISTED and len(group["mode"].unique()) == 1:

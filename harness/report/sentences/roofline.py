@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.certified import certified
+from harness.analysis.kinds import by_kind
 from harness.analysis.roofline import roofline
 from harness.report import words
 from harness.report.sentences.cases import cases, labelled
@@ -24,13 +25,17 @@ def roofs(frames: Frames) -> pd.DataFrame:
     Beside the columns of these there are `_OF_CASE` and `threads`.
     """
     known = cases(frames.trials)
-    found = labelled(roofline(frames.trials, pd.concat([frames.trials, frames.trainings])), known)
+    found = labelled(by_kind(frames, _of_kind), known)
     threads = frames.trials.drop_duplicates("case_id").set_index("case_id")["threads"]
     of_case = {name: found["case_id"].map(known[name]) for name in _OF_CASE}
     proofs = certified(frames.certificates)
     held = proofs.loc[proofs["holds"].astype(bool), "case_id"]
     named = found.assign(**of_case, threads=found["case_id"].map(threads))
     return named[named["case_id"].isin(held)]
+
+
+def _of_kind(of_kind: Frames, _hosts: Mapping[str, str] | None) -> pd.DataFrame:
+    return roofline(of_kind.trials, pd.concat([of_kind.trials, of_kind.trainings]))
 
 
 def shares_told(found: pd.DataFrame) -> Iterator[str]:

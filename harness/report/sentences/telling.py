@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.calibration import POWER, calibration
+from harness.analysis.kinds import hosts, parts
 from harness.analysis.residents import beside_others
 from harness.analysis.statistics import Verdict
 from harness.analysis.usual import IN_TURNS
@@ -22,8 +23,15 @@ _CALLED: Final = {Verdict.A_FASTER, Verdict.B_FASTER}
 
 
 def control_told(frames: Frames) -> str:
-    """What the run's own control says, in one or two sentences."""
-    judged = control(frames.controls, frames.control_rounds)
+    """What the run's own control says, in one or two sentences; of several kinds of hardware, of each."""
+    several = parts(frames)
+    if len(several) == 1:
+        return _control_told(frames)
+    return " ".join(f"{words.plain(one.kinds['name'].iloc[0])}: {_control_told(one)}" for one in several)
+
+
+def _control_told(frames: Frames) -> str:
+    judged = control(frames.controls, frames.control_rounds, hosts=hosts(frames))
     if judged is None or judged.interval is None:
         return "No control was measured: nothing here ran one framework against itself."
     interval = judged.interval

@@ -11,7 +11,7 @@ from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import pairs_in, winner
 from harness.analysis.ways import Question
 from harness.report import words
-from harness.report.sentences.cases import batch, describe, differing
+from harness.report.sentences.cases import batch, describe, differing, shared_by
 from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, bounded, decided, evidence, span, towards, why_open
 
@@ -36,7 +36,7 @@ def at_best(asked: pd.DataFrame, *, margin: float = 0.03) -> Iterator[Answer]:
     told["told"] = told["told"].where(told["told"].map(decided), told["told"] + told["reason"])
     # Of more than two frameworks a case has a row for every two.
     same = told.groupby("case_id")[["way_of", "way_over", "told"]].agg("\n".join).agg("\n".join, axis=1)
-    for _, group in told.groupby([*_SHARED, told["case_id"].map(same)], sort=False):
+    for _, group in told.groupby([*shared_by(told, _SHARED), told["case_id"].map(same)], sort=False):
         yield _at_best(group, margin, several)
 
 
@@ -74,7 +74,7 @@ def ladders(asked: pd.DataFrame) -> Iterator[Answer]:
     """
     rungs = asked[asked["question"] == Question.LADDER]
     several = [part for part in differing(rungs) if part not in {"device", "precision"}]
-    for _, rows in rungs.groupby([*_SHARED, "speed_of"], sort=False):
+    for _, rows in rungs.groupby([*shared_by(rungs, _SHARED), "speed_of"], sort=False):
         first = rows.iloc[0].to_dict()
         fastest = rows.groupby("way_of", sort=False)["speed_ratio"].max().sort_values(ascending=False)
         by_way = {words.executed(str(way)): rows[rows["way_of"] == way] for way in fastest.index}

@@ -11,6 +11,7 @@ from harness.report.pages.sections import (
     arithmetic,
     cost,
     explanation,
+    hosts,
     latency,
     learning,
     reaching,
@@ -19,6 +20,7 @@ from harness.report.pages.sections import (
     telling,
     ways,
 )
+from harness.report.sentences.hosts import several
 
 
 def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
@@ -28,6 +30,8 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         learning.certificates(shown),
         speed.throughput(shown, pictures),
         speed.ratio(shown, pictures),
+        *([] if shown.frames.kinds.empty else [hosts.kinds(shown)]),
+        *([hosts.hosts(shown, pictures)] if several(shown.frames) else []),
         speed.overview(shown, pictures),
         *([arithmetic.arithmetic(shown, pictures)] if arithmetic.asked(shown) else []),
         roofline.roofline(shown, pictures),

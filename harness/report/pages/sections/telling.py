@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from harness.analysis import ways
 from harness.analysis.calibration import calibration
 from harness.analysis.certified import certified
 from harness.analysis.disturbed import disturbances
+from harness.analysis.kinds import by_kind
 from harness.analysis.verdicts import undisturbed
 from harness.report import figures, words
 from harness.report.pages import context
@@ -17,6 +19,7 @@ from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
 from harness.report.pages.sections.drawing import drawn, named
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, residents_told
+from harness.store.frames import Frames
 from harness.work.records import Phase
 
 _COLUMNS = ("planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
@@ -83,12 +86,7 @@ def _noise_told(shown: Evidence, rounds: pd.DataFrame, marked: pd.Series, settle
     )
     if not marked.any():
         return said + "So there is nothing to leave out of the verdicts."
-    frames, proofs = shown.frames, certified(shown.frames.certificates)
-    without = (
-        undisturbed(frames.trials, frames.rounds, proofs)
-        if frames.ways.empty
-        else ways.undisturbed(frames.of_all_ways, frames.rounds_of_all_ways, proofs)
-    )
+    without = by_kind(shown.frames, _undisturbed)
     asked = ["case_id", "phase", "speed_of", "speed_over"]
     with_all = shown.judged.assign(label=named(shown, shown.judged, "label")).set_index(asked)
     beside = without.set_index(asked).join(with_all[["label"]])
@@ -100,6 +98,13 @@ def _noise_told(shown: Evidence, rounds: pd.DataFrame, marked: pd.Series, settle
         for row in differ.to_dict("records")
     )
     return f"{said}Without the disturbed rounds other verdicts come out: {told}."
+
+
+def _undisturbed(of_kind: Frames, hosts: Mapping[str, str] | None) -> pd.DataFrame:
+    proofs = certified(of_kind.certificates)
+    if of_kind.ways.empty:
+        return undisturbed(of_kind.trials, of_kind.rounds, proofs, hosts=hosts)
+    return ways.undisturbed(of_kind.of_all_ways, of_kind.rounds_of_all_ways, proofs, hosts=hosts)
 
 
 def _noise(rounds: pd.DataFrame) -> pd.DataFrame:
