@@ -149,3 +149,34 @@ def test_a_shard_that_was_interrupted_goes_on(command, tmp_path):
     assert Counter(after["match_id"]) == Counter(trials["match_id"])
     untouched = after[after["match_id"].isin(there)].set_index("trial_id")["started_at"]
     assert (untouched == trials.set_index("trial_id").loc[untouched.index, "started_at"]).all()
+
+
+@pytest.mark.slow
+def test_shards_of_two_kinds_of_hardware_are_judged_apart(command, tmp_path):
+    assert command("plan", *ASKED, "--shards", "2", "--output", "plan").returncode == 0
+    for number in (1, 2):
+        done = command("run-shard", f"plan/{number}.json", "--output", f"out/{number}")
+        assert done.returncode == 0, done.stderr
+    # As another host of another kind would have left it.
+    (path,) = (tmp_path / "out" / "2" / "runs").glob("*.parquet")
+    table = pq.read_table(path)
+    for name, value in {"hostname": "elsewhere", "cpu_model": "Another Processor"}.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, table.schema.field(place), pa.array([value]))
+    pq.write_table(table, path)
+    assert command("import", "out/1", "out/2").returncode == 0
+    plan_id = planned(tmp_path)[0]["plan_id"]
+    done = command("report", plan_id)
+    assert done.returncode == 0, done.stderr
+    assert "2 kinds of hardware" in " ".join(done.stdout.split())
+    page = (tmp_path / "reports" / "summary.html").read_text()
+    assert "Another Processor, batch 100" in page
+    told = json.loads(command("export", plan_id).stdout)
+    assert [len(kind["runs"]) for kind in told["kinds"]] == [1, 1]
+    assert command("report", plan_id, "--leave-out", "off-hosts").returncode == 0
+
+
+def test_what_cannot_be_left_out_is_refused_in_one_line(harness):  # noqa: F811
+    done = harness("report", "--leave-out", "slow-hosts")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "harness: LEAVE_OUT=slow-hosts: not allowed; use off-hosts"

@@ -58,6 +58,7 @@ def kinds(runs: pd.DataFrame, frameworks: Iterable[str]) -> pd.DataFrame:
     differing = [what for what in (facts[0] if facts else {}) if len({of[what][0] for of in facts}) > 1]
     labels = {key: ", ".join(told[what] for what in differing) for key, told in firsts.items()}
     short = max(map(len, labels.values()), default=0) <= _LONGEST_NAME
+    short = short and len(set(labels.values())) == len(labels)
     named = {one.version_column: one.label for one in registry.records() if one.name in set(frameworks)}
     rows = [
         {

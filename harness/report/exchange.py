@@ -18,10 +18,11 @@ import pandas as pd
 from harness.analysis.certified import certified
 from harness.analysis.closing import closing
 from harness.analysis.explanation import explanation
-from harness.analysis.kinds import hosts
+from harness.analysis.hosts import states
+from harness.analysis.kinds import case_of, hosts, kinds, parts
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.throughput import throughput
-from harness.analysis.verdicts import control
+from harness.analysis.verdicts import OF_HOSTS, control
 from harness.frameworks import registry
 from harness.report import words
 from harness.report.pages.context import Table
@@ -48,27 +49,39 @@ class Format(StrEnum):
     GITHUB = "github-action-benchmark"
 
 
-def exported(runs: Sequence[Frames], form: Format) -> str:
+def exported(runs: Sequence[Frames], form: Format, together: Frames | None = None) -> str:
     """What runs say, each by itself, as text of the wanted format that ends with a line break.
 
-    `runs` are frames of one run each.
+    `runs` are frames of one run each. `together` are those of all, told apart by kind of hardware: JSON says
+    what each kind comes to, and tables name it where there are several.
     """
+    kinds: dict[str, str] = {}
+    if together is not None and not together.kinds.empty:
+        kinds = dict(together.kinds[["run_id", "full"]].to_numpy())
     write: dict[Format, Callable[[], str]] = {
-        Format.CSV: lambda: _flat(runs).to_csv(index=False, lineterminator="\n"),
-        Format.JSON: lambda: as_json(document(runs)),
-        Format.MARKDOWN: lambda: "\n".join(markdown(table) for table in _tables(runs)),
+        Format.CSV: lambda: _flat(runs, kinds).to_csv(index=False, lineterminator="\n"),
+        Format.JSON: lambda: as_json(document(runs, together=together)),
+        Format.MARKDOWN: lambda: "\n".join(markdown(table) for table in _tables(runs, kinds)),
         Format.GITHUB: lambda: as_json([entry for run in runs for entry in _github(run)]),
     }
     return write[form]()
 
 
 def document(
-    runs: Sequence[Frames], *, results: Path | None = None, page: Path | None = None
+    runs: Sequence[Frames],
+    *,
+    together: Frames | None = None,
+    results: Path | None = None,
+    page: Path | None = None,
 ) -> dict[str, Any]:
-    """Runs with their answers, verdicts, speeds, refusals and control; null where there is nothing to say."""
+    """Runs with their answers, verdicts, speeds, refusals and control; null where there is nothing to say.
+
+    `together` as in `exported`.
+    """
     return {
         "shape": SHAPE,
         "runs": [_run(frames) for frames in runs],
+        **({} if together is None else {"kinds": _kinds(together)}),
         "results": None if results is None else str(results),
         "page": None if page is None else str(page),
     }
@@ -100,6 +113,35 @@ def _run(frames: Frames) -> dict[str, Any]:
         "uncertified": _uncertified(frames),
         "control": _control(frames),
     }
+
+
+def _kinds(together: Frames) -> list[dict[str, Any]]:
+    found = states(together)
+    named = found["kind"].drop_duplicates()
+    return [
+        _kind(one, found[found["kind"] == name]) for one, name in zip(parts(together), named, strict=True)
+    ]
+
+
+def _kind(of_kind: Frames, found: pd.DataFrame) -> dict[str, Any]:
+    """What all runs on one kind of hardware come to, and its hosts, of `hosts.states`."""
+    described = kinds(of_kind.runs, compared(of_kind.trials, of_kind.certificates))
+    if len(of_kind.kinds):
+        described = of_kind.kinds
+    return {
+        "kind": described["full"].iloc[0],
+        "runs": list(of_kind.runs["run_id"]),
+        "hosts": records(found.drop(columns="kind")),
+        "verdicts": [_of_kind(row) for row in records(judge(of_kind))],
+        "control": _control(of_kind),
+    }
+
+
+def _of_kind(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A verdict of a kind, its case as runs name it; of one host there is nothing to tell of several."""
+    alone = {str(name): 1 if name == "hosts" else None for name in OF_HOSTS}
+    shown = {name: value for name, value in _told(row).items() if name != "kind"}
+    return alone | shown | {"case_id": case_of(row["case_id"])}
 
 
 def as_json(value: Any) -> str:
@@ -165,40 +207,55 @@ def _control(frames: Frames) -> dict[str, Any] | None:
     }
 
 
-def _flat(runs: Sequence[Frames]) -> pd.DataFrame:
-    """One row a run and verdict; a framework's speeds in columns that begin with its name."""
+def _flat(runs: Sequence[Frames], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """One row a run and verdict; a framework's speeds in columns that begin with its name.
+
+    Where there are several kinds of hardware, `kinds` has that of each run.
+    """
     rows = []
     for run in document(runs)["runs"]:
         for one in run["verdicts"]:
             sides = {name: one.pop(name) or {} for name in (one["speed_of"], one["speed_over"])}
             wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
-            rows.append({"run_id": run["run_id"], **one, **wings})
+            kind = {"kind": kinds[run["run_id"]]} if kinds else {}
+            rows.append({"run_id": run["run_id"], **kind, **one, **wings})
     return pd.DataFrame(rows)
 
 
-def _tables(runs: Sequence[Frames]) -> list[Table]:
+def _tables(runs: Sequence[Frames], kinds: Mapping[str, str]) -> list[Table]:
     """A table for every two frameworks that were compared."""
     by_pair: dict[tuple[str, str], list[Frames]] = {}
     for run in runs:
         for pair in pairs(compared(run.trials, run.certificates)):
             by_pair.setdefault(pair, []).append(run)
-    return [_table(pair, own) for pair, own in by_pair.items()]
+    return [_table(pair, own, kinds) for pair, own in by_pair.items()]
 
 
-def _table(pair: tuple[str, str], runs: Sequence[Frames]) -> Table:
+def _table(pair: tuple[str, str], runs: Sequence[Frames], kinds: Mapping[str, str]) -> Table:
     speeds = tuple(f"{words.framework(name)} samples/s" for name in pair)
-    rows = [row for row in records(_flat(runs)) if (row["speed_of"], row["speed_over"]) == pair]
+    rows = [row for row in records(_flat(runs, kinds)) if (row["speed_of"], row["speed_over"]) == pair]
     return Table(
         caption=words.speed_over(pair),
-        headers=("run", "case", "phase", *speeds, "ratio", "interval", "replicates", "verdict"),
+        headers=(
+            "run",
+            *(["kind"] if kinds else []),
+            "case",
+            "phase",
+            *speeds,
+            "ratio",
+            "interval",
+            "replicates",
+            "verdict",
+        ),
         rows=tuple(_shown(row, pair) for row in rows),
-        numeric=(False, False, False, True, True, True, True, True, False),
+        numeric=(*([False] if kinds else []), False, False, False, True, True, True, True, True, False),
     )
 
 
 def _shown(row: Mapping[str, Any], pair: tuple[str, str]) -> tuple[str, ...]:
     return (
         words.plain(row["run_id"]),
+        *([words.plain(row["kind"])] if "kind" in row else []),
         words.plain(row["case_id"]),
         row["phase"],
         *(words.number(row[f"{name}_samples_per_s"]) for name in pair),

@@ -14,6 +14,8 @@ from harness.analysis.comparable import Obstacle
 from harness.analysis.compare import Rule
 from harness.analysis.compare import compare as judge
 from harness.analysis.history import History
+from harness.analysis.kinds import apart
+from harness.analysis.of_trials import compared
 from harness.errors import NotComparable, ResultsUnusable
 from harness.report import words
 from harness.report.exchange import Format, exported
@@ -106,7 +108,11 @@ def export(settings: Settings, names: Sequence[str], form: str, output: Path | N
         ResultsUnusable: a run that is not there, or a file that cannot be written.
     """
     wanted = choice("FORMAT", form, Format)
-    text = exported([read(settings.results, [one]) for one in chosen(settings.results, names)], wanted)
+    ids = chosen(settings.results, names)
+    runs = [read(settings.results, [one]) for one in ids]
+    # Runs of other frameworks answer other questions, so they are told of one by one alone.
+    alike = len(runs) > 1 and len({compared(one.trials, one.certificates) for one in runs}) == 1
+    text = exported(runs, wanted, apart(read(settings.results, ids)) if alike else None)
     if output is not None:
         try:
             output.write_text(text, encoding="utf-8")

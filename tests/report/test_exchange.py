@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.kinds import apart
 from harness.report.exchange import Format, as_json, document, explained, exported, markdown
 from harness.report.pages.context import Table
 from tests.explained_changes import walks_that_leave
@@ -125,3 +126,36 @@ def test_of_three_frameworks_every_two_have_a_verdict_a_row_and_a_table(frames):
     tables = exported([run], Format.MARKDOWN).split("\n\n")
     assert [table.count("\n| 2026") for table in tables] == [2, 2, 2]
     assert f"| PyTorch samples/s | {THIRD} samples/s |" in tables[2]
+
+
+def of_hosts(frames, several_runs, *changes):
+    """Frames of a run a host, and of all together as they are told apart by kind."""
+    kinds = [
+        {"batch_sizes": (64,), "run": {"run_id": f"s{number}", "hostname": f"node-{number}"} | run}
+        for number, run in enumerate(changes)
+    ]
+    return [frames(**kind) for kind in kinds], apart(several_runs(*kinds))
+
+
+def test_several_runs_are_also_told_together_by_kind_of_hardware(frames, several_runs):
+    runs, together = of_hosts(frames, several_runs, {}, {}, {"cpu_model": "Another"})
+    told = json.loads(exported(runs, Format.JSON, together))
+    assert [one["runs"] for one in told["kinds"]] == [["s0", "s1"], ["s2"]]
+    first, second = told["kinds"]
+    assert first["kind"].startswith("Some Processor, 2 cores, no GPU; TensorFlow 2.21.0")
+    assert [one["host"] for one in first["hosts"]] == ["node-0", "node-1"]
+    assert {one["case_id"] for one in first["verdicts"]} == {
+        one["case_id"] for one in told["runs"][0]["verdicts"]
+    }
+    assert (first["verdicts"][0]["hosts"], first["verdicts"][0]["replicates"]) == (2, 12)
+    assert (second["verdicts"][0]["hosts"], second["verdicts"][0]["here_low"]) == (1, None)
+    assert first["control"]["replicates"] == 12
+
+
+def test_tables_name_the_kind_of_hardware_where_there_are_several(frames, several_runs):
+    runs, together = of_hosts(frames, several_runs, {}, {"cpu_model": "Another"})
+    rows = list(csv.DictReader(io.StringIO(exported(runs, Format.CSV, together))))
+    assert len({row["kind"] for row in rows}) == 2
+    assert "| run | kind | case |" in exported(runs, Format.MARKDOWN, together)
+    alike, of_one = of_hosts(frames, several_runs, {}, {})
+    assert "kind" not in csv.DictReader(io.StringIO(exported(alike, Format.CSV, of_one))).fieldnames

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.analysis.statistics import Verdict
 from harness.report import style, words
 from harness.report.figures.axes import grid
 from harness.report.figures.speed import mark, name_ends, ratio_axis, sides
@@ -32,7 +33,8 @@ def by_host(judged: pd.DataFrame, found: pd.DataFrame, margin: float = 0.03) -> 
         axis.plot(
             [row["speed_ratio_low"], row["speed_ratio_high"]], [place, place], color=colour, linewidth=2.6
         )
-        axis.plot(row["speed_ratio"], place, marker, color=colour, markersize=7)
+        hollow = style.PAPER if row["verdict"] == Verdict.INCONCLUSIVE else colour
+        axis.plot(row["speed_ratio"], place, marker, color=colour, markerfacecolor=hollow, markersize=7)
         own = found[(found[list(_ASKED)] == pd.Series({name: row[name] for name in _ASKED})).all(axis=1)]
         for host in own.to_dict("records"):
             place = -len(names)

@@ -67,8 +67,9 @@ def in_short(frames: Frames) -> str | None:
         f"{words.framework(str(name))} uses {_span(group['share'])}"
         for name, group in found.groupby("framework", sort=False)
     )
-    devices = dict.fromkeys(_device(row) for row in found.to_dict("records"))
-    return f"Of what {words.listed(devices)} can do in this work {used}; the rest is overhead."
+    devices = words.listed(dict.fromkeys(_device(row) for row in found.to_dict("records")))
+    where = devices if frames.kinds.empty else "each kind of hardware"
+    return f"Of what {where} can do in this work {used}; the rest is overhead."
 
 
 def percent(share: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from harness.analysis.kinds import parts
 from harness.analysis.ways import way_of
 from harness.report import words
 from harness.report.pages import context
@@ -93,13 +94,22 @@ def environment(shown: Evidence) -> Section:
 
 
 def place(frames: Frames) -> Section:
+    several = parts(frames)
+    if len(several) == 1:
+        intro = "Where and with what the latest of these runs was measured."
+        facts, headings = context.environment(frames), {"value": "value"}
+    else:
+        intro = "Where and with what the latest run of each kind of hardware was measured."
+        headings = {f"value_{number}": str(one.kinds["name"].iloc[0]) for number, one in enumerate(several)}
+        values = [context.environment(one).set_index("what")["value"] for one in several]
+        facts = pd.concat(values, axis=1, keys=list(headings), sort=False).reset_index()
     return Section(
         name="environment",
         title="Environment",
-        intro="Where and with what the latest of these runs was measured.",
+        intro=intro,
         table=context.table(
             "Environment",
-            context.environment(frames),
-            (("what", "what", None), ("value", "value", None)),
+            facts,
+            (("what", "what", None), *((heading, name, None) for name, heading in headings.items())),
         ),
     )
