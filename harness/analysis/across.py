@@ -60,7 +60,7 @@ def across(frames: Frames, refused: Collection[str] = (), *, confidence: float =
         known = [_known(of_kind, found, pair, refused) for of_kind, found in measured]
         named = {"speed_of": pair[0], "speed_over": pair[1]}
         rows += [
-            {"case": case, "kind": of, "other": over, **named, **_against(one[case], other[case], confidence)}
+            {"case": case, "kind": of, "other": over, **named, **against(one[case], other[case], confidence)}
             for (of, one), (over, other) in combinations(known, 2)
             for case in one
             if case in other
@@ -86,7 +86,8 @@ def _known(
     return str(of_kind.kinds["name"].iloc[0]), of_case
 
 
-def _against(one: tuple[Known, int], other: tuple[Known, int], confidence: float) -> dict[str, Any]:
+def against(one: tuple[Known, int], other: tuple[Known, int], confidence: float) -> dict[str, Any]:
+    """Both ratios and their difference, of two means with the number of replicates behind each."""
     (of, replicates), (over, others) = one, other
     difference = of.mean - over.mean
     row: dict[str, Any] = {
@@ -95,12 +96,10 @@ def _against(one: tuple[Known, int], other: tuple[Known, int], confidence: float
         "difference": math.exp(difference),
         "p_value": None,
     }
-    widest = [known.widest(confidence) for known in (of, over)]
-    bounded = [one for one in widest if one is not None]
-    if len(bounded) < len(widest) or min(replicates, others) < MIN_REPLICATES:
+    if of.cautious is None or over.cautious is None or min(replicates, others) < MIN_REPLICATES:
         return row
-    error = math.hypot(*(error for error, _ in bounded))
-    freedom = min(freedom for _, freedom in bounded)
+    errors, freedoms = zip(of.cautious, over.cautious, strict=True)
+    error, freedom = math.hypot(*errors), min(freedoms)
     reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     return row | {
         "difference_low": math.exp(difference - reach),

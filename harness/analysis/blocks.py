@@ -55,14 +55,19 @@ class Known:
         blocks = by_host(log_ratios, hosts)
         return cls(mean=float(np.mean([block.mean() for block in blocks])), errors=_within(blocks))
 
-    def widest(self, confidence: float) -> tuple[float, int] | None:
-        """The standard error that counts, with its degrees of freedom; None where the mean is not bounded."""
-        return max(self.errors, key=lambda one: stdtrit(one[1], (1 + confidence) / 2) * one[0], default=None)
+    @property
+    def cautious(self) -> tuple[float, int] | None:
+        """The largest standard error with the fewest degrees of freedom; None without any."""
+        if not self.errors:
+            return None
+        return max(error for error, _ in self.errors), min(freedom for _, freedom in self.errors)
 
     def reach(self, confidence: float) -> float | None:
         """Half the interval's width on the log scale; None where the mean is not bounded."""
-        widest = self.widest(confidence)
-        return None if widest is None else float(stdtrit(widest[1], (1 + confidence) / 2)) * widest[0]
+        return max(
+            (float(stdtrit(freedom, (1 + confidence) / 2)) * error for error, freedom in self.errors),
+            default=None,
+        )
 
     def interval(self, confidence: float) -> tuple[float | None, float | None]:
         """Both ends on the ratio scale; None where the mean is not bounded."""

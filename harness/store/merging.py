@@ -19,8 +19,8 @@ from harness.store.naming import is_plain
 from harness.store.parts import UNREADABLE, match_names
 from harness.store.portable import put
 from harness.store.reader import run_ids
-from harness.store.schema import PLANS
-from harness.store.tables import read_tables
+from harness.store.schema import ATTEMPTS, CALIBRATION, PLANS
+from harness.store.tables import one_table, read_tables
 from harness.store.writer import Store, place
 from harness.work.records import INTERRUPTED, RunStatus
 
@@ -36,7 +36,8 @@ class Brought:
 
 
 def bring(source: Path, target: Path) -> list[Brought]:
-    """Bring all runs of a results folder into another, which is prepared, and the plans that they follow.
+    """Bring all runs of a results folder into another, which is prepared, with the plans that they follow and
+    the calibrations that are there.
 
     Raises:
         ResultsUnusable: a folder without runs, a name that is none, a damaged file or one of a newer version,
@@ -46,7 +47,17 @@ def bring(source: Path, target: Path) -> list[Brought]:
     names = run_ids(source)
     if not names:
         raise ResultsUnusable(f"{source}: holds no runs")
-    return [_bring(one, source, target) for one in names]
+    brought = [_bring(one, source, target) for one in names]
+    _bring_calibrations(source, target)
+    return brought
+
+
+def _bring_calibrations(source: Path, target: Path) -> None:
+    """The tries of the other folder's calibrations, which tell of its hosts; a try never changes."""
+    for path in sorted((source / CALIBRATION / "attempts").glob("[!.]*.parquet")):
+        here = target / CALIBRATION / "attempts" / path.name
+        if not here.is_file():
+            place(one_table([path], ATTEMPTS), here)
 
 
 def _bring(run_id: str, source: Path, target: Path) -> Brought:

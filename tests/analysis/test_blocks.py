@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
+from harness.analysis.across import against
 from harness.analysis.blocks import Known, variation
 from harness.analysis.statistics import Verdict, judge_family, ratio_interval
 
@@ -124,3 +125,18 @@ def test_a_ratio_of_hosts_with_one_replicate_each_is_bounded_by_what_they_differ
     interval = ratio_interval([0.1, 0.2, 0.3], hosts=["a", "b", "c"])
     alone = ratio_interval([0.1, 0.2, 0.3])
     assert (interval.low, interval.high) == pytest.approx((alone.low, alone.high))
+
+
+@pytest.mark.parametrize("host_sd", [0.0, 2.0])
+@pytest.mark.parametrize("hosts", [(2, 2), (2, 5), (1, 4)])
+def test_kinds_that_are_alike_are_called_different_no_more_often_than_allowed(hosts, host_sd):
+    rng, simulations, called = np.random.default_rng(sum(hosts)), 1500, 0
+    for _ in range(simulations):
+        sides = []
+        for count in hosts:
+            # A kind of which one host was measured is that host.
+            own = host_sd * 0.02 * rng.normal(size=count) * (count > 1)
+            sides.append(Known.of(*together([one + rng.normal(0, 0.02, 6) for one in own])))
+        called += against((sides[0], 6), (sides[1], 6), 0.95)["p_value"] < 0.05
+    # Three standard errors of a simulated share above what is claimed.
+    assert called / simulations < 0.067

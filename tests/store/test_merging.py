@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -11,9 +12,10 @@ from harness.errors import ResultsUnusable
 from harness.store.holding import held
 from harness.store.inspection import inspect
 from harness.store.merging import bring
-from harness.store.reader import read
+from harness.store.reader import read, read_attempts
+from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.records import INTERRUPTED, Failure
+from harness.work.records import INTERRUPTED, Attempt, Failure
 from tests.store.test_writer import trial
 
 
@@ -102,3 +104,30 @@ def test_a_plans_name_means_the_runs_of_all_its_shards(host, tmp_path):
         bring(host(f"h{number}", 1, run_id=f"p-s000{number}"), tmp_path / "all")
     bring(host("alone", 1, run_id="q"), tmp_path / "all")
     assert set(read(tmp_path / "all", ["p"]).runs["run_id"]) == {"p-s0001", "p-s0002"}
+
+
+def test_calibrations_come_along_each_try_once(host, tmp_path):
+    one = host("one", 1)
+    tried = Attempt(
+        calibration_id="20260101T000000-abcd",
+        number=0,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        case_id="a-case",
+        framework="pytorch",
+        planted_share=0.0,
+        way="taking turns",
+        says="inconclusive",
+        ratio=1.0,
+        ratio_low=0.9,
+        ratio_high=1.1,
+        replicates=6,
+        rounds=24,
+        measured_s=1.0,
+        wall_s=2.0,
+    )
+    Store(one / CALIBRATION).save_attempts([tried], {"hostname": "one"})
+    for _ in range(2):
+        bring(one, tmp_path / "all")
+    assert list(read_attempts(tmp_path / "all")["hostname"]) == ["one"]
+    frames = read(tmp_path / "all", ["all"])
+    assert list(frames.calibrations["calibration_id"]) == ["20260101T000000-abcd"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.analysis.across import across
@@ -12,6 +14,7 @@ from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import hosts
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import all_answers, judge
+from tests.analysis.test_calibration import attempts
 
 OTHER = {"cpu_model": "Another Processor", "memory_bytes": 2**34}
 
@@ -129,6 +132,16 @@ def test_too_few_controls_are_said_and_make_no_host_off(measured):
     found = states(made)
     assert not found["off"].any()
     assert found["reason"].iloc[0] == "3 controls, where 6 are needed to judge; not calibrated"
+
+
+def test_a_host_whose_calibration_errs_too_often_is_off(measured):
+    made = apart(measured((1.5, {}, {}), (1.5, {}, {})))
+    tried = attempts(["first faster"] * 12 + ["inconclusive"] * 8)
+    where = {"hostname": "node-1", "cpu_model": "Some Processor", "cpu_usable": 2}
+    found = states(replace(made, calibrations=tried.assign(**where))).set_index("host")
+    assert list(found["off"]) == [False, True]
+    assert (found.loc["node-1", "wrong"], found.loc["node-1", "tries"]) == (12, 20)
+    assert found.loc["node-0", "reason"] == "not calibrated"
 
 
 def test_a_host_that_is_left_out_is_told_and_counts_for_nothing(measured, tmp_path):
