@@ -268,12 +268,15 @@ def report(settings: Settings, wanted: Sequence[str], leave_out: str | None = No
 
 
 def _without_off_hosts(frames: Frames) -> Frames:
-    found = states(apart(frames))
+    told = apart(frames)
+    found = states(told)
     if found["off"].all():
         raise ResultsUnusable(
             f"LEAVE_OUT={LeaveOut.OFF_HOSTS}: every host of these runs is off, so nothing would be left"
         )
-    return without(frames, found[found["off"]])
+    # Kinds may be numbered otherwise without these hosts, so theirs are described.
+    full = dict(told.kinds[["name", "full"]].to_numpy()) if len(told.kinds) else {}
+    return without(frames, found[found["off"]].replace({"kind": full}))
 
 
 def _drawn(frames: Frames, settings: Settings) -> Drawn:

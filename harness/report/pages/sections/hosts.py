@@ -76,9 +76,9 @@ def _told_apart(judged: pd.DataFrame) -> dict[str, str]:
 
 def _difference(row: dict[Any, Any]) -> str:
     """Two kinds in one case, as a sentence."""
-    asked = words.speed_over((row["speed_of"], row["speed_over"]))
+    label, asked = words.plain(row["label"]), words.speed_over((row["speed_of"], row["speed_over"]))
     said = (
-        f"{words.plain(row['label'])}: {asked} is {words.ratio(row['ratio_of'])} on "
+        f"{label[:1].upper()}{label[1:]}: {asked} is {words.ratio(row['ratio_of'])} on "
         f"{words.plain(row['kind'])} and {words.ratio(row['ratio_over'])} on {words.plain(row['other'])}"
     )
     if pd.isna(row["p_adjusted"]):
