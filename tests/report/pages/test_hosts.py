@@ -15,6 +15,7 @@ from harness.report.pages.sections import hosts
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import all_answers, judge
 from tests.analysis.test_calibration import attempts
+from tests.report.conftest import THIRD
 
 OTHER = {"cpu_model": "Another Processor", "memory_bytes": 2**34}
 
@@ -162,3 +163,13 @@ def test_a_kind_that_is_left_out_whole_leaves_a_page_of_one_kind(measured):
     made = apart(without(read, found[found["off"]]))
     assert made.kinds.empty
     assert set(judge(made)["case_id"]) == set(judge(measured((1.5, {}, {})))["case_id"])
+
+
+def test_every_two_of_three_frameworks_are_held_against_each_other_by_kind_and_by_host(measured, tmp_path):
+    third = {"beside": {THIRD: 2.0}}
+    made = apart(measured((1.5, {}, third), (1.5, {}, third), (0.8, OTHER, third), (0.8, OTHER, third)))
+    assert list(across(made)["speed_over"]) == ["pytorch", THIRD, THIRD]
+    assert len(found_by(made)) == 3 * 4
+    html = write_page(made, tmp_path / "reports").read_text(encoding="utf-8")
+    assert f"Some Processor, batch 64, TensorFlow over {THIRD}" in html
+    assert "intervals are of hosts of this kind" in all_answers(made)[0].sure
