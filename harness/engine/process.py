@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Protocol, Self
 
-import harness.worker
 from harness.engine.guarding import GUARDIAN
 from harness.errors import (
     LogTooLong,
@@ -28,11 +27,8 @@ from harness.errors import (
     WrongDevice,
 )
 from harness.measure import scratch
+from harness.worker.interpreter import ISOLATED
 from harness.worker.protocol import Do, Message, dump, parse
-
-# How an interpreter is told to run a module of this package: without the working folder and the user's
-# site-packages on its path.
-ISOLATED: Final = ("-P", "-s", str(Path(harness.worker.__file__).with_name("isolated.py").absolute()))
 
 _CHUNK_BYTES: Final = 1 << 16
 _MOST_ANSWER_BYTES: Final = 1 << 24

@@ -200,6 +200,14 @@ class Adapter(ABC):
         self._ballast = None
         self._ballast = np.ones(size_bytes, np.uint8)
 
+    def beside_cpu_s(self) -> float:
+        """Processor time so far of other processes that do the work of this one with it."""
+        return 0.0
+
+    def beside_peak_bytes(self) -> int:
+        """The most that these have taken of the host's memory, each at its own peak."""
+        return 0
+
     @abstractmethod
     def synchronise(self) -> None:
         """Return once the device has finished everything that was asked of it."""

@@ -48,6 +48,8 @@ def ask_settings(evidence: Evidence, witness: Witness) -> None:
         "loss_scale": LOSS_SCALE if scaled else 1.0,
         "loss_scale_growth_steps": LOSS_SCALE_GROWTH_STEPS if scaled else 0,
     }
+    if spec.case.workers > 1:
+        asked_settings["workers"] = spec.case.workers
     reported = witness.settings()
     for name, setting in asked_settings.items():
         evidence.fact("settings", name, asked=setting, found=reported.get(name))

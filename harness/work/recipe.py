@@ -20,6 +20,7 @@ from harness.work.workload import PIXEL_MEAN, PIXEL_STD, Precision, Workload
 _WEIGHTS_STREAM: Final = 0
 _ORDER_STREAM: Final = 1
 _DROPOUT_STREAM: Final = 5
+_WORKER_STREAM: Final = 6
 
 Floats = NDArray[np.floating[Any]]
 Inputs = Floats | NDArray[np.uint8]
@@ -114,6 +115,14 @@ def dropout_seeds(workload: Workload) -> tuple[int, ...]:
     return (workload.seed, *others)
 
 
+def seed_of(workload: Workload, rank: int) -> int:
+    """What a worker of this rank draws its dropout from: the first one's is the workload's own.
+
+    Two workers with one seed would drop the same units of their shares.
+    """
+    return workload.seed if rank == 0 else int(_stream(workload.seed, _WORKER_STREAM, rank).integers(2**32))
+
+
 def batch_order(workload: Workload, epoch: int) -> Order:
     """Order in which epoch `epoch` (counted from 0) visits the training samples: a permutation (n,)."""
     return _stream(workload.seed, _ORDER_STREAM, epoch).permutation(workload.train_samples).astype(np.int64)
@@ -122,6 +131,19 @@ def batch_order(workload: Workload, epoch: int) -> Order:
 def batches(order: Order, batch_size: int) -> list[Order]:
     """The order cut into batches; the last one may be partial and is kept."""
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def share(batch: Order, rank: int, workers: int) -> Order:
+    """A worker's part of a batch: those of all follow each other, and are as large as each other but for one.
+
+    Of a batch that has fewer samples than there are workers some get none.
+    """
+    return batch[share_of(len(batch), rank, workers)]
+
+
+def share_of(rows: int, rank: int, workers: int) -> slice:
+    """Which of so many rows are a worker's."""
+    return slice(rows * rank // workers, rows * (rank + 1) // workers)
 
 
 def normalised(pixels: NDArray[np.uint8], precision: Precision) -> Floats:

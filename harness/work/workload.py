@@ -22,6 +22,9 @@ USUAL_HIDDEN: Final = (128,)
 MOST_LAYERS: Final = 8
 MOST_UNITS: Final = 16_384
 
+# Processes that train one model together.
+MOST_WORKERS: Final = 64
+
 PIXEL_MEAN: Final = 0.1307
 PIXEL_STD: Final = 0.3081
 
@@ -220,7 +223,11 @@ class Case:
 
     `workload.seed` is the seed of the first replicate; replicate *r* runs with `seed + r`. `update` is the
     implementation of Adam. `program` is for mode `article` only: another program than the framework's
-    listing, see `listings.program_of`; it has its own `update`.
+    listing, see `listings.program_of`; it has its own `update`. Of several `workers`, a process each, every
+    one trains on its share of each batch, and all on the gradients that these come to together.
+
+    Raises:
+        BadOption: no workers, or too many.
     """
 
     workload: Workload
@@ -228,6 +235,11 @@ class Case:
     mode: Mode
     update: Update = Update.STOCK
     program: Program | None = None
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadOption("WORKERS", self.workers, f"a whole number from 1 to {MOST_WORKERS}")
 
     @property
     def way(self) -> Way:
@@ -254,6 +266,8 @@ class Case:
             parts.append(f"n{work.train_samples}")
         if work.hidden != USUAL_HIDDEN:
             parts.append(f"h{shape(work.hidden)}")
+        if self.workers > 1:
+            parts.append(f"w{self.workers}")
         if self.update is not Update.STOCK:
             parts.append(self.update)
         if self.program is not None:
@@ -269,7 +283,8 @@ class TrialSpec:
     (see `mnist.py`) whose files were verified. `matched` is for proofs, never for timed trials: Adam's
     epsilon sits in one place in both frameworks and dropout multiplies by masks that it is given.
     `planted_share` is for calibration: so many of all training steps are done twice and counted once.
-    `repeated` says of a timed trial whether the round of the drawn moment is repeated in parts.
+    `repeated` says of a timed trial whether the round of the drawn moment is repeated in parts. `rank` is the
+    place of one among the case's `workers`, from 0, and `addresses` says where each of them listens.
     """
 
     framework: str
@@ -279,3 +294,5 @@ class TrialSpec:
     matched: bool = False
     planted_share: float = 0.0
     repeated: bool = True
+    rank: int = 0
+    addresses: tuple[str, ...] = ()

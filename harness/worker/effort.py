@@ -44,6 +44,8 @@ _TRIES: Final = 3
 # are a pool, and those that hand it work stand beside it: the caller, and another that starts operations.
 _BUSIER: Final = 0.25
 _HANDING_OUT: Final = 2
+# Beside each of several workers those that exchange what they come to: one that sends and one that waits.
+_EXCHANGING: Final = 2
 
 # A tick of the system's clock, and the least that the clock of processor time tells apart.
 _TICK_S: Final = 0.01
@@ -66,13 +68,15 @@ def require_done(what: str, cpu_s: float, beside: str, took_s: float, allowed: B
         raise OtherWork(f"{what} took {cpu_s:.3f} s of processor time, and {beside} {took_s:.3f} s")
 
 
-def require_threads(asked: int, cpu_s: float, wall_s: float) -> None:
-    """A round keeps no more processors busy than it was given threads.
+def require_threads(asked: int, cpu_s: float, wall_s: float, workers: int = 1) -> None:
+    """A round keeps no more processors busy than it was given threads, or each of its workers was.
 
     Raises:
         OtherWork: it did.
     """
     most = asked + _BUSIER + (_HANDING_OUT if asked > 1 else 0)
+    if workers > 1:
+        most = workers * (most + _EXCHANGING)
     if cpu_s > most * wall_s + _TICK_S:
         raise OtherWork(f"threads: a round kept {cpu_s / wall_s:.2f} processors busy and was given {asked}")
 

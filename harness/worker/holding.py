@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.errors import OtherWork
-from harness.frameworks.base import Counts
+from harness.frameworks.base import Counts, Data
 from harness.frameworks.witness import Witness
 from harness.parity.evidence import Evidence
 from harness.parity.judge import Check, judge
@@ -56,3 +56,17 @@ def state_of(witness: Witness) -> str:
     moments = witness.moments()
     parts = (witness.weights(), moments.first, moments.second)
     return f"{moments.steps} {recipe.digest(*(one for part in parts for one in part.named().values()))}"
+
+
+def data_digest(data: Data) -> str:
+    """A digest of the training set as a worker has it."""
+    return recipe.digest(data.train_inputs, data.train_labels)
+
+
+def state_digest(witness: Witness, name: str) -> str:
+    """A digest of a witness's `weights`, or of its `moments`."""
+    if name == "weights":
+        return recipe.digest(*witness.weights().named().values())
+    held = witness.moments()
+    arrays = (*held.first.named().values(), *held.second.named().values())
+    return f"{held.steps} {recipe.digest(*arrays)}"

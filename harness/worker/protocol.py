@@ -73,6 +73,7 @@ def parse_spec(message: Message) -> TrialSpec:
             mode=Mode(case["mode"]),
             update=Update(case["update"]),
             program=_parse_program(case["program"]),
+            workers=case["workers"],
         ),
         threads=message["threads"],
         data_root=message["data_root"],

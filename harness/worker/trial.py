@@ -6,20 +6,13 @@ import gc
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from harness.errors import (
-    DeviceUnavailable,
-    NoEvidence,
-    OutOfMemory,
-    TrialError,
-    WorkerFailed,
-    WrongDevice,
-)
+from harness.errors import NoEvidence, WrongDevice
 from harness.frameworks.base import Adapter, Counts
 from harness.frameworks.witness import Witness
 from harness.measure import host, libraries
@@ -32,10 +25,13 @@ from harness.work.program import Initial
 from harness.work.workload import TEST_SAMPLES, TrialSpec
 from harness.worker import beside
 from harness.worker.adapters import adapter_module, adapter_name
+from harness.worker.failing import kind_of
 from harness.worker.peak import peak
+from harness.worker.peers import Peers
 from harness.worker.planting import Planting
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
+from harness.worker.team import Team
 from harness.worker.watching import Watching
 
 
@@ -49,6 +45,7 @@ class Worker:
         self._imported_s = imported_s
         self._adapter: Adapter | None = None
         self._opened: type[Adapter] | None = None
+        self._peers: Peers | None = None
         self._spec: TrialSpec | None = None
         self._watching: Watching | None = None
         self._planting: Planting | None = None
@@ -56,7 +53,7 @@ class Worker:
         self._cpu_s_by_thread: dict[int, float] = {}
         self._order_digests: list[str] = []
         self._used: Message = {}
-        self._answered_cpu_s = time.process_time()
+        self._answered_cpu_s = self._cpu_s()
 
     @property
     def adapter(self) -> Adapter:
@@ -69,7 +66,7 @@ class Worker:
         return self._watching
 
     def answer(self, request: Message) -> Message:
-        idle_cpu_s = time.process_time() - self._answered_cpu_s
+        idle_cpu_s = self._cpu_s() - self._answered_cpu_s
         match Do(request["do"]):
             case Do.PROBE:
                 reply: Message = {"said": adapter_module(request["framework"]).probe(request["device"])}
@@ -93,8 +90,12 @@ class Worker:
                 self.adapter.hold(request["size_bytes"])
                 reply = self._memory()
         reply["idle_cpu_s"] = idle_cpu_s
-        self._answered_cpu_s = time.process_time()
+        self._answered_cpu_s = self._cpu_s()
         return reply
+
+    def _cpu_s(self) -> float:
+        """Processor time so far, that of the other workers of its contender included."""
+        return time.process_time() + (0.0 if self._adapter is None else self._adapter.beside_cpu_s())
 
     def _beside(self, request: Message) -> Message:
         """What is measured of a trial beside its rounds."""
@@ -111,19 +112,18 @@ class Worker:
         """What is told of a request that failed: its kind, its sentence, and the memory that was needed."""
         return {
             "error": f"{type(error).__name__}: {error}",
-            "kind": self._kind_of(error),
+            "kind": kind_of(error, self._opened),
             "facts": self._memory(),
         }
 
-    def _kind_of(self, error: Exception) -> str:
-        said = self._opened is not None and self._opened.out_of_memory(error)
-        if said or isinstance(error, MemoryError):
-            return OutOfMemory.kind
-        if isinstance(error, DeviceUnavailable):
-            return WrongDevice.kind
-        return error.kind if isinstance(error, TrialError) else WorkerFailed.kind
-
     def _open(self, spec: TrialSpec) -> Adapter:
+        """The spec's adapter; with several workers that of all, whose others are begun with the first."""
+        if spec.case.workers == 1:
+            return self._open_alone(spec)
+        self._peers = self._peers or Peers(spec.case.workers)
+        return Team(spec, self._peers, self._open_alone)
+
+    def _open_alone(self, spec: TrialSpec) -> Adapter:
         adapter: Adapter = adapter_module(spec.framework).open_adapter(spec)
         self._opened = type(adapter)
         return adapter
@@ -155,7 +155,7 @@ class Worker:
         return {
             "pace": asdict(pace),
             "startup": dict(zip(("import_s", "data_s", "build_s", "first_step_s"), took_s, strict=True)),
-            "effective": {"adapter": type(adapter).__module__, **_loaded(spec), **adapter.effective()},
+            "effective": {"adapter": self._adapter_name, **_loaded(spec), **adapter.effective()},
             "digests": {
                 "data_sha256": recipe.digest(
                     data.train_inputs, data.train_labels, data.test_inputs, data.test_labels
@@ -164,6 +164,11 @@ class Worker:
             },
             "parameter_count": sum(array.size for array in adapter.weights().named().values()),
         }
+
+    @property
+    def _adapter_name(self) -> str:
+        assert self._opened is not None, "start comes first"
+        return self._opened.__module__
 
     def _build(self) -> None:
         """From the weights that the recipe has, or the program's own way to draw them."""
@@ -235,7 +240,9 @@ class Worker:
             work()
             gauge.end_round()
 
+        beside_s = self.adapter.beside_cpu_s()
         timing = timed(gauged, self.adapter.synchronise)
+        timing = replace(timing, cpu_s=timing.cpu_s + self.adapter.beside_cpu_s() - beside_s)
         disturbance = watch.end(own_cpu_s=timing.cpu_s)
         self.watching.busy(timing.cpu_s, timing.wall_s)
         return asdict(timing) | {"device_s": gauge.round_s(), "disturbance": asdict(disturbance)}
@@ -253,9 +260,13 @@ class Worker:
         """Peaks of this process and of the framework's allocator, where the latter still answers."""
         try:
             allocator = None if self._adapter is None else asdict(self._adapter.gauge.allocated())
+            beside_bytes = 0 if self._adapter is None else self._adapter.beside_peak_bytes()
         except Exception:  # noqa: BLE001  (a framework that has failed once may fail at this, too)
-            allocator = None
-        return {"host_peak_bytes": host.peak_bytes(), "allocator": allocator}
+            allocator = beside_bytes = None
+        own_bytes = host.peak_bytes()
+        if own_bytes is not None:
+            own_bytes += beside_bytes or 0
+        return {"host_peak_bytes": own_bytes, "allocator": allocator}
 
     def _prove(self, spec: TrialSpec, path: Path) -> Message:
         """Write one side's testimony about a case to `path`.

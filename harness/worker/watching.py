@@ -134,7 +134,7 @@ class Watching:
         # An input pipeline brings threads of its own, and so do a GPU's libraries.
         held = self._told and self._spec.case.mode is not Mode.IDIOMATIC and self._on_cpu
         if held:
-            require_threads(self._spec.threads, cpu_s, wall_s)
+            require_threads(self._spec.threads, cpu_s, wall_s, self._spec.case.workers)
 
     def ran(self, cpu_s: float) -> None:
         """When the clock of a training round has stopped, which took so much processor time.

@@ -12,7 +12,12 @@ __all__ = ["open_adapter", "probe"]
 
 
 def open_adapter(spec: TrialSpec) -> Adapter:
-    """The adapter for the spec's mode."""
+    """The adapter for the spec's mode, or for one of several workers."""
+    if spec.case.workers > 1:
+        # Imported here: what it needs of PyTorch is no part of a start of one worker.
+        from harness.frameworks.pytorch.distributed import TorchDistributed  # noqa: PLC0415
+
+        return TorchDistributed(spec)
     if spec.case.mode is Mode.IDIOMATIC:
         from harness.frameworks.pytorch.idiomatic import TorchIdiomatic  # noqa: PLC0415  (needs torchvision)
 

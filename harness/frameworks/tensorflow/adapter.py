@@ -14,7 +14,12 @@ __all__ = ["open_adapter", "probe"]
 
 
 def open_adapter(spec: TrialSpec) -> Adapter:
-    """The adapter for the spec's mode."""
+    """The adapter for the spec's mode, or for one of several workers."""
+    if spec.case.workers > 1:
+        # Imported here: what it needs of TensorFlow is no part of a start of one worker.
+        from harness.frameworks.tensorflow.distributed import TensorFlowDistributed  # noqa: PLC0415
+
+        return TensorFlowDistributed(spec)
     ways: dict[Mode, type[TensorFlowMlp]] = {
         Mode.IDIOMATIC: TensorFlowIdiomatic,
         Mode.GRAPH: TensorFlowGraph,

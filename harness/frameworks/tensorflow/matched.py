@@ -37,8 +37,10 @@ class GivenMasks(keras.layers.Layer):
     def __init__(self, steps: int, rows: int, units: int) -> None:
         super().__init__()
         # Plain variables: the model's weights stay those that the recipe draws.
-        self._masks = tf.Variable(tf.ones((steps, rows, units), self.compute_dtype), trainable=False)
-        self._next = tf.Variable(0, dtype=tf.int64, trainable=False)
+        # Each of several workers has its own.
+        own = {"trainable": False, "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA}
+        self._masks = tf.Variable(tf.ones((steps, rows, units), self.compute_dtype), **own)
+        self._next = tf.Variable(0, dtype=tf.int64, **own)
 
     def call(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         if not training:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -56,10 +57,11 @@ class TensorFlowMlp(TensorFlowTestimony):
     def build(self, weights: Weights) -> None:
         self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         with tf.device(self.device):
-            self.model = self._network()
-            self.adam = self._adam()
-            self.optimizer = scaling(self.adam, self.workload.precision)
-            self.optimizer.build(self.model.trainable_variables)
+            with self._scope():
+                self.model = self._network()
+                self.adam = self._adam()
+                self.optimizer = scaling(self.adam, self.workload.precision)
+                self.optimizer.build(self.model.trainable_variables)
             self._loss_sum = tf.Variable(0.0, dtype=self.dtype)
             self._test_loss_sum = tf.Variable(0.0, dtype=self.dtype)
             self._right = tf.Variable(0, dtype=tf.int64)
@@ -177,6 +179,10 @@ class TensorFlowMlp(TensorFlowTestimony):
     def _logits(self, inputs: tf.Tensor) -> tf.Tensor:
         """Outside the model's own precision, so softmax and loss are never of 16 bits."""
         return tf.cast(self.model(inputs, training=False), self.dtype)
+
+    def _scope(self) -> AbstractContextManager[Any]:
+        """In which the model's and the optimiser's variables are made."""
+        return nullcontext()
 
     def _network(self) -> keras.Model:
         inputs = keras.Input((INPUT_FEATURES,))
