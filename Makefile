@@ -7,12 +7,12 @@ SHELL := /bin/sh
 REPORT_OPTIONS := RESULTS=--results REPORTS=--reports
 DATA_OPTIONS   := DATASET=--dataset DATA_DIR=--data-dir
 DOCTOR_OPTIONS := DEVICE=--device PASS_ENV=--pass-env RESULTS=--results
-BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size HIDDEN=--hidden EPOCHS=--epochs MODE=--mode PRECISION=--precision \
+BENCH_OPTIONS  := PRESET=--preset FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size HIDDEN=--hidden WORKERS=--workers EPOCHS=--epochs MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads BUDGET=--budget REPLICATES=--replicates WITHIN=--within AT_BEST=--at-best SHARE_CORES=--share-cores \
   ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env RESUME=--resume \
   TRAIN_SAMPLES=--train-samples EVAL_BATCH=--eval-batch-size $(DATA_OPTIONS) $(REPORT_OPTIONS)
 
-CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size HIDDEN=--hidden MODE=--mode PRECISION=--precision \
+CALIBRATE_OPTIONS := TRIES=--tries TRY=--try PLANTED=--planted REPLICATES=--replicates FRAMEWORKS=--frameworks DEVICE=--device BATCH=--batch-size HIDDEN=--hidden WORKERS=--workers MODE=--mode PRECISION=--precision \
   SEED=--seed THREADS=--threads SHARE_CORES=--share-cores ROUND=--round TIMEOUT=--timeout PASS_ENV=--pass-env TRAIN_SAMPLES=--train-samples \
   $(DATA_OPTIONS) RESULTS=--results
 
@@ -67,6 +67,7 @@ help: ## Show this page
 	@echo '  DEVICE         auto, cpu, cuda, cuda:N, GPU-UUID; several make a grid'
 	@echo '  BATCH          training batch sizes'
 	@echo '  HIDDEN         hidden layers of the network, such as "128", "32,4096", "512x512"'
+	@echo '  WORKERS        processes that train one model together, such as "1,2,4"'
 	@echo '  EPOCHS         epochs that are learned'
 	@echo '  MODE           loop, eager, compiled, idiomatic, article; on a GPU also graph;'
 	@echo '                 best: every way of each framework, the fastest against each other'

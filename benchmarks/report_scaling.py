@@ -96,6 +96,7 @@ def _invent_trial(results: Path, case: Case, replicate: int, seat: int, numbers:
         "planted_share": 0.0, "device": "cpu", "mode": case.mode.value,
         "precision": "fp32", "dataset": "mnist", "synthetic": True, "batch_size": case.workload.batch_size,
         "hidden": shape(case.workload.hidden),
+        "workers": case.workers,
         "epochs": EPOCHS, "replicate": replicate, "seed": replicate,
     }  # fmt: skip
     epochs = np.arange(1, ROUNDS_A_TRIAL + 1) * EPOCHS // ROUNDS_A_TRIAL + 1

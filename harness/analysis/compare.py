@@ -17,7 +17,8 @@ from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
 
 CASE: Final = [
-    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "epochs",
+    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "workers",
+    "epochs",
 ]  # fmt: skip
 
 _DTYPES: Final[dict[Hashable, str]] = {

@@ -57,13 +57,14 @@ def roofline(trials: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row a case and framework that finished a trial; none of mode `article`, whose listings have shapes
-        of their own. `flop_per_s` is what it did, products alone, with the interval of its replicates;
-        `bound_flop_per_s` the smaller of the two bounds, and `bound_by` which that is: arithmetic or bytes.
+        of their own, nor of several workers, of whom one alone looks for a peak. `flop_per_s` is what it did,
+        products alone, with the interval of its replicates; `bound_flop_per_s` the smaller of the two bounds,
+        and `bound_by` which that is: arithmetic or bytes.
         Where a framework did more than this, `exceeded` says so, and what the fastest did is the bound: the
         probe had found no peak. `share` is what was done of the bound; no share is above 1, so its interval
         ends there. Without a peak the bound and shares are null, with the `reason`.
     """
-    own = trials[trials["mode"] != Mode.ARTICLE]
+    own = trials[(trials["mode"] != Mode.ARTICLE) & (trials["workers"] == 1)]
     speeds = throughput(own.assign(run_id=""))
     speeds = speeds[speeds["phase"] == Phase.TRAIN]
     cases = own.drop_duplicates("case_id")[_CASE].to_dict("records")

@@ -21,11 +21,12 @@ from harness.analysis.statistics import (
     ratio_interval,
     without_tests,
 )
-from harness.work.records import TOO_LARGE, Phase, Status
+from harness.work.records import TOO_LARGE, UNABLE, Phase, Status
 from harness.work.workload import Mode
 
 CASE: Final = [
-    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "epochs",
+    "case_id", "device", "mode", "precision", "dataset", "synthetic", "batch_size", "hidden", "workers",
+    "epochs",
 ]  # fmt: skip
 _UNPROVEN: Final = "no certificate: nothing shows that both frameworks did the same work"
 
@@ -301,8 +302,8 @@ def failure_notes(trials: pd.DataFrame) -> dict[str, str]:
 
 
 def left_out(trials: pd.DataFrame) -> dict[str, str]:
-    """Why a case was not measured, for those that did not fit into memory or time."""
-    large = trials[trials["failure_kind"].eq(TOO_LARGE)].drop_duplicates("case_id")
+    """Why a case was not measured, for those that did not fit into memory or time, or that nobody can do."""
+    large = trials[trials["failure_kind"].isin({TOO_LARGE, UNABLE})].drop_duplicates("case_id")
     return {str(row.case_id): f"not measured: {row.failure_reason}" for row in large.itertuples()}
 
 

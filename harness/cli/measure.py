@@ -37,6 +37,7 @@ from harness.cli.options import (
     TrainSamples,
     Wait,
     Within,
+    Workers,
     in_one,
     measuring,
     refuse_beside,
@@ -58,6 +59,7 @@ def bench(
     device: Device = None,
     batch_size: BatchSize = None,
     hidden: Hidden = None,
+    workers: Workers = None,
     epochs: Epochs = None,
     mode: ModeNames = None,
     precision: PrecisionNames = None,
@@ -90,6 +92,7 @@ def bench(
         "device": device,
         "batch_size": batch_size,
         "hidden": hidden,
+        "workers": workers,
         "epochs": epochs,
         "mode": mode,
         "precision": precision,
@@ -128,6 +131,7 @@ def parity(
     device: Device = None,
     batch_size: BatchSize = None,
     hidden: Hidden = None,
+    workers: Workers = None,
     epochs: Epochs = None,
     mode: ModeNames = None,
     precision: PrecisionNames = None,
@@ -147,6 +151,7 @@ def parity(
         device=device,
         batch_size=batch_size,
         hidden=hidden,
+        workers=workers,
         epochs=epochs,
         mode=mode,
         precision=precision,
@@ -168,7 +173,7 @@ def parity(
     with DataDisplay() as display:
         planned = session.fitting(session.prepare(settings, display))
         data_root = session.find_data(settings, display)
-    for case, why in planned.unfit:
+    for case, why in (*planned.unfit, *planned.unable):
         say(f"{case.id} is left out: {why}")
     with ForkServers() as servers, ProofDisplay(len(proven.provable(planned))) as display:
         proofs = proven.prove(planned, data_root, servers=servers, observer=display)
@@ -188,6 +193,7 @@ def calibrate(
     device: Device = None,
     batch_size: BatchSize = None,
     hidden: Hidden = None,
+    workers: Workers = None,
     mode: ModeNames = None,
     precision: PrecisionNames = None,
     dataset: DatasetName = None,
@@ -214,6 +220,7 @@ def calibrate(
         device=device,
         batch_size=batch_size,
         hidden=hidden,
+        workers=workers,
         mode=mode,
         precision=precision,
         dataset=dataset,

@@ -26,6 +26,9 @@ BatchSize = Annotated[Text, typer.Option(help='Training batch sizes, such as "32
 Hidden = Annotated[
     Text, typer.Option(help='Hidden layers of the network, such as "128", "32,4096" or "512x512".')
 ]
+Workers = Annotated[
+    Text, typer.Option(help='Workers that train one model together, each a process, such as "1,2,4".')
+]
 Epochs = Annotated[Text, typer.Option(help='Epochs that are learned, such as "1,5".')]
 ModeNames = Annotated[
     Text, typer.Option(help="loop, eager, compiled, idiomatic, article, best; graph on a GPU.")

@@ -107,8 +107,14 @@ def those_that_fit(plan: Plan, estimates: Estimates) -> Plan:
 
 def _why_not(plan: Plan, case: Case, estimates: Estimates) -> str | None:
     settings, work = plan.settings, case.workload
+    cores = case.workers * settings.threads
+    if case.workers > 1 and cores > host.usable_cores():
+        return (
+            f"its {case.workers} workers, each of {settings.threads} thread(s), need {cores} cores, "
+            f"and {host.usable_cores()} are usable"
+        )
     room_bytes = (1 - _LEFT_SHARE) * host.memory_bytes()
-    needs_bytes = _WORKERS * host_bytes(work)
+    needs_bytes = _WORKERS * case.workers * host_bytes(work)
     if needs_bytes > room_bytes:
         return f"two workers of it need about {_gibibytes(needs_bytes)} of {_gibibytes(room_bytes)} of memory"
     if case.device != "cpu":

@@ -197,12 +197,13 @@ class _Sitting:
     def _shared_cores(self) -> frozenset[int]:
         """The core on which all are to run, drawn for the match; none where each runs wherever it does.
 
-        Not with several threads, of which it is not known what sharing does to them, nor beside a GPU, whose
-        drivers have threads of their own, nor with an input pipeline, which has, too.
+        Not with several threads or workers, of which it is not known what sharing does to them, nor beside a
+        GPU, whose drivers have threads of their own, nor with an input pipeline, which has, too.
         """
         conditions, contenders = self._conditions, self._match.contenders
         piped = any(one.case.mode in WHOLE_EPOCHS for one in contenders)
-        if not conditions.share_cores or conditions.threads > 1 or piped or self._gpu is not None:
+        threads = max(one.case.workers for one in contenders) * conditions.threads
+        if not conditions.share_cores or threads > 1 or piped or self._gpu is not None:
             return frozenset()
         return drawn(1, random.Random(f"{_seed(self._match)}:cores"))  # noqa: S311  (no secret)
 

@@ -24,7 +24,7 @@ from harness.measure import scratch
 from harness.settings.grid import Match, Plan, between
 from harness.settings.lineup import pilot, seats_needed
 from harness.work.contender import Contender
-from harness.work.records import SKIPPED, TOO_LARGE, Certification, Role, Trial
+from harness.work.records import SKIPPED, TOO_LARGE, UNABLE, Certification, Role, Trial
 from harness.work.workload import USUAL, Case
 
 # Certifies contenders: for each case's id and framework what its trials are stored under.
@@ -134,6 +134,8 @@ class _Run:
     def _measure_all(self) -> None:
         for case, why in self._plan.unfit:
             self._leave_out(case, TOO_LARGE, why)
+        for case, why in self._plan.unable:
+            self._leave_out(case, UNABLE, why)
         self._measure_what_fits()
         for case in self._plan.cases:
             if case.id not in self._standing.tried and self._standing.can_be_measured(case):

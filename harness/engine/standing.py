@@ -19,7 +19,7 @@ from harness.errors import OutOfMemory
 from harness.measure import host
 from harness.settings.grid import Match, Plan, between
 from harness.settings.lineup import Lineup
-from harness.work.records import INTERRUPTED, SKIPPED, TOO_LARGE, Role, Trial
+from harness.work.records import INTERRUPTED, SKIPPED, TOO_LARGE, UNABLE, Role, Trial
 from harness.work.tally import Tally
 from harness.work.workload import USUAL, Case
 
@@ -27,7 +27,7 @@ from harness.work.workload import USUAL, Case
 _AT_BEST: Final = "at best"
 
 # Failures that are no reason to set anybody aside: nobody's, and that of a case which is tried once anyhow.
-_NO_REASON: Final = frozenset({INTERRUPTED, SKIPPED, TOO_LARGE, OutOfMemory.kind})
+_NO_REASON: Final = frozenset({INTERRUPTED, SKIPPED, TOO_LARGE, UNABLE, OutOfMemory.kind})
 
 # A contender that has failed so often and never finished is not tried again.
 _MOST_FAILURES: Final = 3
@@ -236,7 +236,8 @@ class Standing:
     def _ended(self, *, asks_beside: bool) -> str:
         settings, cases, fitting = self.plan.settings, self.plan.cases, self._measurable()
         if not cases:
-            return "no case fits" if self.plan.unfit else "no case had a certificate that holds"
+            left_out = self.plan.unfit or self.plan.unable
+            return "no case fits" if left_out else "no case had a certificate that holds"
         if not fitting:
             return "no case could be measured" if self.set_aside else "every case ran out of memory"
         if self.plan.shard is not None:

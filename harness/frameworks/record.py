@@ -152,6 +152,7 @@ class Framework:
         install: the command that installs it.
         packages: what it runs on, the framework itself first.
         variables: of the environment.
+        together: where several workers of its usual loop can train one model, each a process.
         default_memory: the variables with which it takes a GPU's memory as it does by default, where trials
             have it otherwise; what that is has a column of its own.
         abilities: what is tried on this machine by `harness doctor`.
@@ -176,6 +177,7 @@ class Framework:
     packages: tuple[Package, ...]
     ways: Mapping[Way, frozenset[Place]] = field(default_factory=dict)
     rank: int = 100
+    together: frozenset[Place] = frozenset()
     variables: Variables = field(default_factory=Variables)
     default_memory: Mapping[str, str] = field(default_factory=dict)
     abilities: tuple[Ability, ...] = ()

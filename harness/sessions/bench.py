@@ -113,6 +113,7 @@ def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
         ("PRECISION", settings.precision),
         ("BATCH", settings.batch_size),
         ("HIDDEN", tuple(map(shape, settings.hidden))),
+        ("WORKERS", settings.workers),
     ):
         if len(values) > 1:
             raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")

@@ -18,6 +18,7 @@ from harness.settings.presets import BEST_DEFAULTS, DEFAULTS, PRESETS, Preset
 from harness.work.workload import (
     FULL_TRAIN_SAMPLES,
     MOST_EPOCHS,
+    MOST_WORKERS,
     TEST_SAMPLES,
     Dataset,
     Mode,
@@ -38,6 +39,7 @@ class Settings:
     device: tuple[str, ...]
     batch_size: tuple[int, ...]
     hidden: tuple[tuple[int, ...], ...]
+    workers: tuple[int, ...]
     epochs: tuple[int, ...]
     mode: tuple[Mode, ...]
     precision: tuple[Precision, ...]
@@ -90,6 +92,9 @@ def resolve(
         merged.update(layer)
     merged["preset"] = preset
     _require_nothing_for_the_listings(layers, merged["mode"])
+    if merged["threads"] == "auto":
+        workers = _PARSERS["workers"](LABELS["workers"], merged["workers"])
+        merged["threads"] = str(parsing.threads_for(max(workers)))
     return Settings(**{name: parse(LABELS[name], merged[name]) for name, parse in _PARSERS.items()})
 
 
@@ -161,6 +166,7 @@ _PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
     "device": parsing.devices,
     "batch_size": lambda option, text: parsing.whole_list(option, text, most=FULL_TRAIN_SAMPLES),
     "hidden": parsing.shapes,
+    "workers": lambda option, text: parsing.whole_list(option, text, most=MOST_WORKERS),
     "epochs": lambda option, text: parsing.whole_list(option, text, most=MOST_EPOCHS),
     "mode": lambda option, text: parsing.choices(option, text, Mode),
     "precision": lambda option, text: parsing.choices(option, text, Precision),

@@ -124,14 +124,16 @@ class Plan:
     """What a run will do: every case and one control, up to `replicates` times each.
 
     In mode `best` a case is that of the frameworks' usual loops, and `refused` are its ways that have no
-    certificate. `unfit` are cases that were asked for and are not measured, each with the reason. With
-    `shard` it is one host's part of a plan for several.
+    certificate. Cases that were asked for and are not measured, each with the reason, are `unfit`, where the
+    machine is too small for them, and `unable`, where a framework has no such contender. With `shard` it is
+    one host's part of a plan for several.
     """
 
     settings: Settings
     cases: tuple[Case, ...]
     refused: frozenset[Contender] = frozenset()
     unfit: tuple[tuple[Case, str], ...] = ()
+    unable: tuple[tuple[Case, str], ...] = ()
     shard: Shard | None = None
 
     @property
@@ -246,7 +248,7 @@ def _run_by(framework: str, case: Case) -> Case:
 
 
 def plan(settings: Settings) -> Plan:
-    """Span the grid device x mode x precision x epochs x hidden layers x batch size.
+    """Span the grid device x mode x precision x epochs x hidden layers x batch size x workers.
 
     Mode `article` has one case instead of one a batch size: the first framework's listing stands for all. In
     mode `best` a case is that of the frameworks' usual loops, which its matches hold beside their other ways.
@@ -255,6 +257,10 @@ def plan(settings: Settings) -> Plan:
         BadOption: when a combination is not allowed, such as a batch larger than the training set, or a mode
             or number format that a framework does not have on the device.
     """
+    if max(settings.workers) > 1 and Mode.ARTICLE in settings.mode:
+        raise BadOption(
+            "WORKERS", ",".join(map(str, settings.workers)), "1 with MODE=article: its listings are of one"
+        )
     modes = _executed(settings.mode)
     for device in settings.device:
         require(settings.frameworks, device, modes, settings.precision)
@@ -274,18 +280,38 @@ def plan(settings: Settings) -> Plan:
                 ),
                 device=device,
                 mode=mode,
+                workers=workers,
             ),
         )
-        for device, mode, precision, epochs, hidden, batch_size in product(
+        for device, mode, precision, epochs, hidden, batch_size, workers in product(
             settings.device,
             modes,
             settings.precision,
             settings.epochs,
             settings.hidden,
             settings.batch_size,
+            settings.workers,
         )
     ]
-    return Plan(settings=settings, cases=tuple(dict.fromkeys(cases)))
+    why = {case: _why_unable(settings, case) for case in cases}
+    return Plan(
+        settings=settings,
+        cases=tuple(case for case, said in why.items() if said is None),
+        unable=tuple((case, said) for case, said in why.items() if said is not None),
+    )
+
+
+def _why_unable(settings: Settings, case: Case) -> str | None:
+    """What keeps a case from being anybody's work here; None where nothing does."""
+    if case.workers == 1:
+        return None
+    if case.way != USUAL or settings.mode == (Mode.BEST,):
+        return f"several workers train one model in mode {USUAL.mode} alone"
+    if case.device != "auto" and Place.of(case.device) is Place.GPU:
+        return "each of several workers would need a GPU of its own, and a contender has one"
+    found = [registry.record(name) for name in settings.frameworks]
+    lacking = [one.label for one in found if Place.CPU not in one.together]
+    return f"{' and '.join(lacking)} cannot train one model with several workers" if lacking else None
 
 
 def _executed(modes: Sequence[Mode]) -> tuple[Mode, ...]:

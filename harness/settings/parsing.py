@@ -114,13 +114,23 @@ def threads(option: str, text: str) -> int:
 
     cores = host.usable_cores()
     if text == "auto":
-        # One core is left to the system: a framework whose every core is claimed waits at each barrier
-        # for the one that something else borrowed.
-        return max(1, cores - 1)
+        return threads_for(1)
     try:
         return whole(option, text, least=1, most=cores)
     except BadOption:
         raise BadOption(option, text, f"auto or a whole number from 1 to the {cores} usable cores") from None
+
+
+def threads_for(workers: int) -> int:
+    """The threads that each worker of a contender gets where nothing else is asked.
+
+    One core is left to the system: a framework whose every core is claimed waits at each barrier for the one
+    that something else borrowed. The others are shared out.
+    """
+    # Imported here: psutil would slow every `--help`.
+    from harness.measure import host  # noqa: PLC0415
+
+    return max(1, (host.usable_cores() - 1) // workers)
 
 
 def seconds(option: str, text: str) -> float:

@@ -25,6 +25,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "device": "cpu",
     "batch_size": "64,512",
     "hidden": shape(USUAL_HIDDEN),
+    "workers": "1",
     "epochs": "5",
     "mode": "loop",
     "precision": "fp32",

@@ -90,6 +90,7 @@ def _rows(certificate: Certificate) -> list[dict[str, Any]]:
         "synthetic": work.dataset is Dataset.SYNTHETIC,
         "batch_size": work.batch_size,
         "hidden": shape(work.hidden),
+        "workers": certificate.case.workers,
         "epochs": work.epochs,
         "train_samples": work.train_samples,
         "seed": work.seed,

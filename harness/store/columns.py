@@ -59,6 +59,7 @@ def _identity(trial: Trial) -> dict[str, Any]:
         "synthetic": work.dataset is Dataset.SYNTHETIC,
         "batch_size": work.batch_size,
         "hidden": shape(work.hidden),
+        "workers": trial.case.workers,
         "epochs": work.epochs,
         "replicate": trial.replicate,
         "seed": trial.seed,

@@ -19,8 +19,9 @@ OLD_COLUMNS: Final = {"pair_id": pa.string(), "side": pa.string(), "turn": pa.in
 # Of schemas.
 _LAST_LEARNING_IN_TURNS: Final = 5
 
-_HIDDEN: Final = "hidden"
-_USUAL: Final = shape(USUAL_HIDDEN)
+# What a column that an older version did not have would have said: every network had one hidden layer, and
+# every contender one worker.
+_UNTOLD: Final = {"hidden": shape(USUAL_HIDDEN), "workers": 1}
 
 _OLD_SEATS: Final = {"a": 0, "b": 1}
 _OLD_CALLS: Final = {"a faster": "first faster", "b faster": "second faster"}
@@ -36,15 +37,17 @@ def matches(table: pa.Table) -> pa.Table:
     # A batch is of one file, and so in the columns of one version.
     batches = [_seated(batch).select(today) for batch in table.to_batches() if batch.num_rows]
     schema = table.select(today).schema
-    return _shaped(pa.Table.from_batches(batches, schema)) if batches else schema.empty_table()
+    return _told(pa.Table.from_batches(batches, schema)) if batches else schema.empty_table()
 
 
-def _shaped(table: pa.Table) -> pa.Table:
-    """Until schema 8 every network had one hidden layer, and no column said so."""
-    if _HIDDEN not in table.column_names:
-        return table
-    number = table.column_names.index(_HIDDEN)
-    return table.set_column(number, table.schema.field(number), pc.fill_null(table.column(number), _USUAL))
+def _told(table: pa.Table) -> pa.Table:
+    """What was the same in all that older versions measured, in the columns that say it by now."""
+    for name, value in _UNTOLD.items():
+        if name in table.column_names:
+            number = table.column_names.index(name)
+            filled = pc.fill_null(table.column(number), value)
+            table = table.set_column(number, table.schema.field(number), filled)
+    return table
 
 
 def _seated(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -67,7 +70,7 @@ def _seated(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def match_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `matches`, of rows."""
-    return [{_HIDDEN: _USUAL} | (row if "match_id" in row else _seated_row(row)) for row in rows]
+    return [_UNTOLD | (row if "match_id" in row else _seated_row(row)) for row in rows]
 
 
 def _seated_row(row: dict[str, Any]) -> dict[str, Any]:
@@ -101,16 +104,16 @@ def findings(table: pa.Table) -> pa.Table:
         for field in CERTIFICATES:
             if field.name not in table.column_names:
                 table = table.append_column(field, pa.nulls(len(table), field.type))
-        return _shaped(table)
+        return _told(table)
     return pa.Table.from_pylist(finding_rows(table.to_pylist()), schema=CERTIFICATES)
 
 
 def finding_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """As `findings`, of rows."""
     return [
-        {_HIDDEN: _USUAL} | new
+        _UNTOLD | new
         for row in rows
-        for new in ([row] if "framework" in row else _by_framework({_HIDDEN: _USUAL} | row))
+        for new in ([row] if "framework" in row else _by_framework(_UNTOLD | row))
     ]
 
 

@@ -20,6 +20,8 @@ INTERRUPTED: Final = "interrupted"
 SKIPPED: Final = "skipped"
 # And of one that was not begun, for its case does not fit into memory or time by an estimate made before.
 TOO_LARGE: Final = "too large"
+# And of one that was not begun, for there is no such contender.
+UNABLE: Final = "unable"
 
 
 class Phase(StrEnum):

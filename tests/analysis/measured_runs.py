@@ -24,6 +24,7 @@ def trials(run, *, batches=(64,), replicates=6, speeds=(1000.0, 2000.0), noise=0
             "synthetic": False,
             "batch_size": batch,
             "hidden": "128",
+            "workers": 1,
             "epochs": 5,
             "run_id": run,
             "match_id": f"{run}-b{batch}-r{replicate}",

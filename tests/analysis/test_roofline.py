@@ -24,7 +24,7 @@ def trials(speeds, *, case_id="c", mode="loop", batch_size=64, device="cpu", pre
             {
                 "case_id": case_id, "run_id": "r", "match_id": f"{case_id}-{number}", "framework": framework,
                 "status": "ok", "mode": mode, "device": device, "precision": precision,
-                "batch_size": batch_size, "hidden": hidden, "train_samples": 60_000,
+                "batch_size": batch_size, "hidden": hidden, "workers": 1, "train_samples": 60_000,
                 "train_samples_per_s": speed, "eval_samples_per_s": 1.0,
                 "peak_flop_per_s": np.nan, "peak_bytes_per_s": np.nan, "peak_reason": None,
             }

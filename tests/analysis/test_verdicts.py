@@ -27,6 +27,7 @@ COLUMNS = [
         "synthetic",
         "batch_size",
         "hidden",
+        "workers",
         "epochs",
         "phase",
     ),
@@ -74,6 +75,7 @@ class Records:
                     "synthetic": False,
                     "batch_size": 64,
                     "hidden": "128",
+                    "workers": 1,
                     "epochs": 1,
                     "replicate": replicate,
                 }

@@ -78,7 +78,7 @@ def test_an_old_certificate_that_failed_names_the_check_and_what_was_found(resul
 
 
 def test_findings_of_today_are_left_as_they_are():
-    row = {"framework": "pytorch", "found": "7", "hidden": "512x512"}
+    row = {"framework": "pytorch", "found": "7", "hidden": "512x512", "workers": 2}
     assert migration.finding_rows([row]) == [row]
 
 
@@ -104,7 +104,7 @@ def test_a_pair_of_schema_4_is_a_match_of_two_seats():
     assert set(frames.trials["contender"]) == {f"tensorflow/{case_id}", f"pytorch/{case_id}"}
 
 
-def test_what_was_written_before_there_were_other_networks_had_a_hidden_layer_of_128_units():
+def test_what_was_written_before_there_were_others_had_a_hidden_layer_of_128_units_and_one_worker():
     frames = read(SCHEMA_4)
     tables = read_tables(SCHEMA_4, *run_ids(SCHEMA_4))
     for rows in (
@@ -113,6 +113,7 @@ def test_what_was_written_before_there_were_other_networks_had_a_hidden_layer_of
         *(tables[name].to_pandas() for name in ("trials", "rounds")),
     ):
         assert set(rows["hidden"]) == {"128"}
+        assert set(rows["workers"]) == {1}
 
 
 def test_tables_of_schema_4_are_handed_on_in_todays_columns():

@@ -39,6 +39,7 @@ RECORD: Final = Framework(
         Way(mode=Mode.COMPILED): EVERYWHERE,
         Way(mode=Mode.GRAPH): ON_GPU,
     },
+    together=ON_CPU,
     adapter="harness.frameworks.pytorch.adapter",
     module="torch",
     install="make setup",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from harness.frameworks.record import EVERYWHERE, ON_GPU, Framework, Log, Look, Package, Variables
+from harness.frameworks.record import EVERYWHERE, ON_CPU, ON_GPU, Framework, Log, Look, Package, Variables
 from harness.work.workload import Mode, Precision, Way
 
 # By its default a process takes nearly all memory of a GPU at once.
@@ -40,6 +40,7 @@ RECORD: Final = Framework(
         Way(mode=Mode.COMPILED): EVERYWHERE,
         Way(mode=Mode.GRAPH): EVERYWHERE,
     },
+    together=ON_CPU,
     adapter="harness.frameworks.tensorflow.adapter",
     module="tensorflow",
     install="make setup",

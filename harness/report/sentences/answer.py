@@ -28,7 +28,7 @@ from harness.work.records import Phase
 from harness.work.workload import Mode
 
 # Cases of one sentence share all of these; batch sizes and modes are listed in it.
-_SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "epochs"]
+_SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "workers", "epochs"]
 
 
 @lru_cache(maxsize=4)

@@ -21,6 +21,7 @@ _SAID: Final[dict[str, Callable[[Any], str]]] = {
     "train_samples": lambda count: f"{words.count(count)} training samples",
     "precision": words.plain,
     "hidden": words.hidden,
+    "workers": lambda count: words.plural(int(count), "worker"),
     "epochs": lambda count: words.plural(int(count), "epoch"),
     "mode": words.plain,
 }

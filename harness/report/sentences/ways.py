@@ -16,7 +16,7 @@ from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, bounded, decided, evidence, span, towards, why_open
 
 # Cases of one sentence share all of these; batch sizes are listed in it.
-_SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "epochs"]
+_SHARED: Final = ["device", "dataset", "train_samples", "precision", "hidden", "workers", "epochs"]
 
 
 def asked_of(question: Question, where: str) -> str:

@@ -24,6 +24,7 @@ History of `SCHEMA_VERSION`:
     9   the hidden layers of the network, which until then were one of 128 units; which part
         of a plan for several hosts a run has measured
     10  what workers found their device to be able to do: products and copies a second
+    11  how many workers of a contender trained one model, which until then was one
 """
 
 from typing import Final
@@ -47,7 +48,7 @@ __all__ = [
     "TRIALS",
 ]
 
-SCHEMA_VERSION: Final = 10
+SCHEMA_VERSION: Final = 11
 
 # The folder, inside a results folder, in which calibrations keep their own trials, rounds and attempts,
 # and in which it is told what workers lose beside others.

@@ -31,6 +31,7 @@ CERTIFICATES: Final = pa.schema(
         ("synthetic", pa.bool_()),
         ("batch_size", pa.int32()),
         ("hidden", pa.string()),
+        ("workers", pa.int32()),
         ("epochs", pa.int32()),
         ("train_samples", pa.int32()),
         ("seed", pa.int64()),

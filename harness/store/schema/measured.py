@@ -33,6 +33,7 @@ _IDENTITY: Final[list[tuple[str, pa.DataType]]] = [
     ("synthetic", pa.bool_()),
     ("batch_size", pa.int32()),
     ("hidden", pa.string()),
+    ("workers", pa.int32()),
     ("epochs", pa.int32()),
     ("replicate", pa.int32()),
     ("seed", pa.int64()),
