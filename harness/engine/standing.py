@@ -90,6 +90,9 @@ class Standing:
             self._kinds[match.case] = match.kind
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
             self.too_large.add(_told_under(match))
+        if match.role is Role.SCALING:
+            self.known.look(match.kind, trials, took_s)
+            return {}
         measured = Ratios(trials)
         best = zip(combinations(match.chosen, 2), self._names(f"{match.case.id} {_AT_BEST}"), strict=False)
         self._record(measured, dict(best))
@@ -155,12 +158,17 @@ class Standing:
     def wanted(self, match: Match) -> bool:
         """A case until it is precise enough or cannot be measured, what it learns whatever its speed.
 
-        The control as long as any case is wanted, and until it can be judged itself.
+        The control as long as any case is wanted, and until it can be judged itself. One worker beside
+        several as long as a case of theirs is, and until there is an interval.
         """
         if self.lacking(match):
             return False
         if match.role is Role.LEARNING:
             return self.can_be_measured(match.case)
+        if match.role is Role.SCALING:
+            cases = {one.case for one in match.contenders}
+            wanted = match.replicate < MIN_REPLICATES or not all(map(self._settled, cases))
+            return wanted and match.kind not in self.too_large and all(map(self.can_be_measured, cases))
         if match.role is not Role.CONTROL:
             return not self._settled(match.case)
         return not all(map(self._settled, self.plan.cases)) or self._leaves_control_open(match)
@@ -283,7 +291,7 @@ def _training_s(case: Case, trials: Sequence[Trial]) -> float | None:
 
 def _told_under(match: Match) -> str:
     """The name of what a match tells: matches of all ways tell of their case, too."""
-    return match.kind if match.role is Role.CONTROL else match.case.id
+    return match.kind if match.role in {Role.CONTROL, Role.SCALING} else match.case.id
 
 
 def like(match: Match) -> Like:

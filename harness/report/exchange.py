@@ -30,6 +30,7 @@ from harness.report.sentences import why
 from harness.report.sentences.answer import all_answers, judge, judge_ways
 from harness.report.sentences.closed import as_fields
 from harness.report.sentences.roofline import roofs
+from harness.report.sentences.scaling import scaled
 from harness.store.frames import Frames
 
 SHAPE: Final = 1
@@ -110,6 +111,7 @@ def _run(frames: Frames) -> dict[str, Any]:
         "verdicts": [_verdict(row, speeds) for row in records(judge(frames))],
         "ways": [_told(row) for row in records(judge_ways(frames))],
         "roofline": [_told(row) for row in records(roofs(frames))],
+        "scaling": [_told(row) for row in records(scaled(frames))],
         "uncertified": _uncertified(frames),
         "control": _control(frames),
     }

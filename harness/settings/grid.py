@@ -15,6 +15,7 @@ from harness.frameworks.record import Place
 from harness.settings.config import Settings
 from harness.settings.presets import FRAMEWORKS
 from harness.settings.sharding import Shard
+from harness.settings.together import scaled, why_unable
 from harness.work.contender import Contender
 from harness.work.listings import listed
 from harness.work.program import Update
@@ -43,9 +44,10 @@ class Match:
     A contender's place among `contenders` is its seat. The same one twice is a control. Of the training steps
     of the last `planted_share` are done twice, 0 outside calibration. `walk` names a match of an
     explanation: its contenders are programs on the way from one to another. One for `learning` takes no
-    turns: its contenders train at the same time, to the end. A `pilot` holds all ways of a case, and
-    `chosen` are the seats of those that it found the fastest. Where memory cannot hold them all at once,
-    each part of the match seats the first `shared` of them and some of the others.
+    turns: its contenders train at the same time, to the end. One for `scaling` holds contenders of one worker
+    and of several. A `pilot` holds all ways of a case, and `chosen` are the seats of those that it found the
+    fastest. Where memory cannot hold them all at once, each part of the match seats the first `shared` of
+    them and some of the others.
     """
 
     contenders: tuple[Contender, ...]
@@ -54,6 +56,7 @@ class Match:
     walk: str = ""
     learning: bool = False
     pilot: bool = False
+    scaling: bool = False
     chosen: tuple[int, ...] = ()
     shared: int = 1
 
@@ -71,6 +74,8 @@ class Match:
             return Role.CHANGE
         if self.learning:
             return Role.LEARNING
+        if self.scaling:
+            return Role.SCALING
         if self.pilot or self.chosen:
             return Role.PILOT if self.pilot else Role.WAYS
         return Role.CONTROL if len(set(self.contenders)) == 1 else Role.COMPARISON
@@ -92,7 +97,7 @@ class Match:
         programs of a control are those of the comparisons.
         """
         drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
-        return drawn and self.role not in {Role.CONTROL, Role.PILOT, Role.LEARNING}
+        return drawn and self.role not in {Role.CONTROL, Role.PILOT, Role.LEARNING, Role.SCALING}
 
     def led_by(self, one: int, other: int) -> Match:
         """The same match, told with these two seats before the others."""
@@ -198,6 +203,7 @@ class Plan:
         for replicate in range(replicates):
             cases = self.cases[1:] if replicate < soon else self.cases
             matches = [of(case, replicate) for case in cases]
+            matches += self._scaling(replicate)
             # Once cases can be called, each time until the control can, too.
             missing = judged <= replicate < judged + judged // _A_CONTROL
             if replicate % _A_CONTROL == 0 or missing:
@@ -219,6 +225,12 @@ class Plan:
             for case in self.cases:
                 if not case.as_printed:
                     yield replace(between(case, seed, self.settings.frameworks), learning=True)
+
+    def _scaling(self, replicate: int) -> Iterator[Match]:
+        """Contenders of one worker and of several, of each framework, where the cases have them."""
+        for cases in scaled(self.cases):
+            contenders = tuple(_contender(name, case) for name in self.settings.frameworks for case in cases)
+            yield Match(contenders=contenders, replicate=replicate, scaling=True, shared=len(contenders) - 1)
 
     def _control(self, replicate: int) -> Match:
         """One framework against itself, another in the next replicate: at the first case, cut short."""
@@ -293,25 +305,12 @@ def plan(settings: Settings) -> Plan:
             settings.workers,
         )
     ]
-    why = {case: _why_unable(settings, case) for case in cases}
+    why = {case: why_unable(settings, case) for case in cases}
     return Plan(
         settings=settings,
         cases=tuple(case for case, said in why.items() if said is None),
         unable=tuple((case, said) for case, said in why.items() if said is not None),
     )
-
-
-def _why_unable(settings: Settings, case: Case) -> str | None:
-    """What keeps a case from being anybody's work here; None where nothing does."""
-    if case.workers == 1:
-        return None
-    if case.way != USUAL or settings.mode == (Mode.BEST,):
-        return f"several workers train one model in mode {USUAL.mode} alone"
-    if case.device != "auto" and Place.of(case.device) is Place.GPU:
-        return "each of several workers would need a GPU of its own, and a contender has one"
-    found = [registry.record(name) for name in settings.frameworks]
-    lacking = [one.label for one in found if Place.CPU not in one.together]
-    return f"{' and '.join(lacking)} cannot train one model with several workers" if lacking else None
 
 
 def _executed(modes: Sequence[Mode]) -> tuple[Mode, ...]:

@@ -12,7 +12,8 @@ class Frames:
     """DataFrames with the columns of `store.schema`, rounds with those of `REPORTED`.
 
     `certificates` has a row a finding. `trials` and `rounds` are those of comparisons, and of matches of all
-    ways those of the frameworks' usual loops; `ways` and `way_rounds` are those of other ways. `learned` and
+    ways those of the frameworks' usual loops; `ways` and `way_rounds` are those of other ways, `scaling` and
+    `scaling_rounds` those of matches of one worker and several. `learned` and
     `learned_rounds` are those of whole trainings, which say what is learned and not how fast. `controls` and
     `control_rounds` are those of the matches in which one framework ran against itself. `attempts` are the
     calibrations of the machine that the runs were measured on, empty where there is none or where the runs
@@ -35,6 +36,8 @@ class Frames:
     residents: pd.DataFrame = field(default_factory=pd.DataFrame)
     ways: pd.DataFrame = field(default_factory=pd.DataFrame)
     way_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scaling: pd.DataFrame = field(default_factory=pd.DataFrame)
+    scaling_rounds: pd.DataFrame = field(default_factory=pd.DataFrame)
     kinds: pd.DataFrame = field(default_factory=pd.DataFrame)
     calibrations: pd.DataFrame = field(default_factory=pd.DataFrame)
     left_out: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -89,6 +89,7 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
     compared, compared_rounds = where(_compared(trials))
     attempts = read_attempts(folder)
     ways, way_rounds = where(trials["role"].eq(Role.WAYS) & ~_usual(trials))
+    scaling, scaling_rounds = where(trials["role"].eq(Role.SCALING))
     learned, learned_rounds = where(_learned(trials))
     return Frames(
         runs=runs,
@@ -101,6 +102,8 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
         control_rounds=control_rounds,
         ways=ways,
         way_rounds=way_rounds,
+        scaling=scaling,
+        scaling_rounds=scaling_rounds,
         attempts=_of_this_machine(attempts, runs),
         calibrations=attempts.merge(runs[_MACHINE].drop_duplicates(), on=_MACHINE),
         changes=_of_this_machine(read_changes(folder), runs),

@@ -20,6 +20,7 @@ from harness.report.pages import context
 from harness.report.sentences.answer import all_answers, learned
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.roofline import in_short
+from harness.report.sentences.scaling import efficiency, milliseconds, scaled, speed_up
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
 from harness.report.sentences.unfinished import resuming
 from harness.sessions.bench import Run
@@ -111,6 +112,8 @@ def show_report(frames: Frames, drawn: Drawn) -> None:
     show_answers(console, found[:most])
     if len(found) > most:
         console.print(f"and {words.plural(len(found) - most, 'more answer')} on the page")
+    if not frames.scaling.empty:
+        _show_scaling(console, frames)
     calibrations = calibration_told(frames)
     # How often it is wrong, and what it resolves; what stands between these is on the page.
     for sentence in (
@@ -121,6 +124,22 @@ def show_report(frames: Frames, drawn: Drawn) -> None:
     ):
         console.print(escape(sentence))
     show_page(console, drawn)
+
+
+def _show_scaling(console: Console, frames: Frames) -> None:
+    """A row a case of several workers and framework."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("case", "framework", "speed-up", "efficiency", "beyond its share of a step"):
+        table.add_column(heading, overflow="fold")
+    for row in scaled(frames).to_dict("records"):
+        table.add_row(
+            escape(words.plain(row["label"])),
+            escape(words.framework(row["framework"])),
+            speed_up(row),
+            efficiency(row),
+            f"{milliseconds(row['beyond_share_s'])} of {milliseconds(row['step_s'])} ms",
+        )
+    console.print(table)
 
 
 def show_answers(console: Console, found: Sequence[Answer]) -> None:

@@ -34,7 +34,8 @@ class Role(StrEnum):
 
     Or to measure changes: its contenders are programs on the way from one to another. Or to compare all ways
     of each framework, after a pilot has chosen the fastest: what chose is not used to judge. Or to see what
-    is learned: whole trainings, whose speed is nobody's.
+    is learned: whole trainings, whose speed is nobody's. Or to see what several workers make of a framework's
+    speed: one and several in the same turns.
     """
 
     COMPARISON = "comparison"
@@ -43,6 +44,7 @@ class Role(StrEnum):
     PILOT = "pilot"
     WAYS = "ways"
     LEARNING = "learning"
+    SCALING = "scaling"
 
 
 class Status(StrEnum):

@@ -50,6 +50,15 @@ def test_a_match_that_outlasts_the_budget_and_a_proof_that_outlasts_its_worker_a
     assert why.endswith(" s, and a worker may take 200 s")
 
 
+def test_workers_that_have_no_core_for_each_of_their_threads_are_left_out(planned, monkeypatch):
+    monkeypatch.setattr(host, "usable_cores", lambda: 4)
+    fitted = those_that_fit(planned("128", workers="1,2,4", threads="2"), QUICK)
+    assert [case.workers for case in fitted.cases] == [1, 2]
+    ((case, why),) = fitted.unfit
+    assert case.workers == 4
+    assert why == "its 4 workers, each of 2 thread(s), need 8 cores, and 4 are usable"
+
+
 def test_estimates_grow_with_the_network_and_a_training_outlasts_a_match(planned):
     works = [Workload(hidden=hidden) for hidden in ((32,), (128,), (4096,), (16_384, 16_384))]
     for of in (host_bytes, device_bytes):

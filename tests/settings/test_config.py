@@ -96,6 +96,14 @@ def test_auto_leaves_a_core_free(tmp_path, monkeypatch):
     assert resolve(tmp_path).threads == 1
 
 
+def test_auto_shares_the_cores_out_among_as_many_workers_as_there_will_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "usable_cores", lambda: 9)
+    assert resolve(tmp_path, workers="1,4").threads == 2
+    assert resolve(tmp_path, workers="1,4", threads="8").threads == 8
+    monkeypatch.setattr(host, "usable_cores", lambda: 2)
+    assert resolve(tmp_path, workers="2").threads == 1
+
+
 @pytest.mark.parametrize(
     ("option", "value", "label"),
     [

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import BadOption
+from harness.frameworks import registry
 from harness.settings import config
 from harness.settings.grid import Match, between, certifiable, plan, require_adam
 from harness.work.changes import contender, differences
@@ -34,6 +35,53 @@ def test_networks_span_the_grid_and_the_usual_one_has_no_name_of_its_own(tmp_pat
     ]  # fmt: skip
     for case in cases:
         assert contender(f"pytorch/{case.id}", seed=0).case == case
+
+
+def test_workers_span_the_grid_and_one_has_no_name_of_its_own(tmp_path):
+    cases = planned(tmp_path, batch_size="64", workers="1,2,4").cases
+    assert [case.workers for case in cases] == [1, 2, 4]
+    assert [case.id.removeprefix("mnist-cpu-loop-fp32-b64-e5") for case in cases] == ["", "-w2", "-w4"]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"mode": "eager"}, "several workers train one model in mode loop alone"),
+        ({"mode": "best"}, "several workers train one model in mode loop alone"),
+        ({"device": "cuda"}, "each of several workers would need a GPU of its own, and a contender has one"),
+    ],
+)
+def test_what_several_workers_cannot_do_is_left_out_with_the_reason(tmp_path, given, why):
+    made = planned(tmp_path, batch_size="64", workers="1,2", **given)
+    assert [case.workers for case in made.cases] == [1]
+    ((case, said),) = made.unable
+    assert (case.workers, said) == (2, why)
+
+
+def test_a_framework_without_several_workers_is_named(tmp_path, monkeypatch):
+    alone = replace(registry.record("pytorch"), together=frozenset())
+    others = registry.record
+    monkeypatch.setattr(registry, "record", lambda name: alone if name == "pytorch" else others(name))
+    ((_, said),) = planned(tmp_path, batch_size="64", workers="2").unable
+    assert said == "PyTorch cannot train one model with several workers"
+
+
+def test_the_articles_listings_are_of_one_worker(tmp_path):
+    with pytest.raises(BadOption, match="WORKERS=1,2: not allowed; use 1 with MODE=article"):
+        planned(tmp_path, workers="1,2", mode="loop,article")
+
+
+def test_one_worker_and_several_of_both_frameworks_meet_in_each_replicate(tmp_path):
+    made = planned(tmp_path, batch_size="32,64", workers="2,1", replicates="3")
+    met = [match for match in made.matches(AFTER) if match.role is Role.SCALING]
+    assert len(met) == 2 * 3
+    for match in met:
+        assert [(one.framework, one.case.workers) for one in match.contenders] == [
+            ("tensorflow", 1), ("tensorflow", 2), ("pytorch", 1), ("pytorch", 2),
+        ]  # fmt: skip
+        assert len({replace(one.case, workers=1) for one in match.contenders}) == 1
+        assert not match.repeated
+    assert not any(match.role is Role.SCALING for match in planned(tmp_path, workers="2").matches(AFTER))
 
 
 def test_the_articles_listings_have_the_layer_that_is_printed_whatever_is_asked(tmp_path):

@@ -27,7 +27,7 @@ def judged(verdict, **changed):
                 SHARED
                 | {
                     "case_id": f"{hidden}-{size}-{changed}", "batch_size": size, "hidden": hidden,
-                    "speed_of": one, "speed_over": other, "verdict": said,
+                    "workers": 1, "speed_of": one, "speed_over": other, "verdict": said,
                 }
                 | changed
             )  # fmt: skip
