@@ -7,13 +7,17 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
+from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment
+from harness.errors import WorkerDied, WorkerFailed
 from harness.settings.presets import FRAMEWORKS
 from harness.work import recipe
 from harness.work.listings import PYTORCH
-from harness.work.workload import Workload
+from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.protocol import Do, dump_spec
 
 
 def said_by(module, compile_cache, *arguments, **variables):
@@ -90,3 +94,38 @@ def test_workers_that_do_not_work_together_are_found(fault, found, synthetic_roo
         EVENMATCH_FAULT=fault,
     )
     assert found in told.get("raised", "") or found in told.get("failed", ())
+
+
+@pytest.fixture
+def begun(synthetic_root, compile_cache, tmp_path):
+    """A worker of PyTorch that is the first of two and ready for a round, and the process of the other."""
+    case = Case(
+        workload=Workload(dataset=Dataset.SYNTHETIC, train_samples=640),
+        device="cpu",
+        mode=Mode.LOOP,
+        workers=2,
+    )
+    spec = TrialSpec(framework=PYTORCH, case=case, threads=1, data_root=str(synthetic_root))
+    conditions = environment(framework=PYTORCH, device="cpu", threads=1, compile_cache=compile_cache)
+    with WorkerProcess(conditions, tmp_path / "log") as worker:
+        worker.ask(Do.START, timeout_s=300, spec=dump_spec(spec))
+        (other,) = psutil.Process(worker.pid).children()
+        yield worker, other
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_ends_the_trial_of_all_with_its_rank(begun):
+    worker, other = begun
+    other.kill()
+    with pytest.raises(WorkerFailed, match="worker 1 of 2 ended"):
+        worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=640)
+
+
+@pytest.mark.slow
+def test_no_worker_outlives_the_first(begun):
+    worker, other = begun
+    psutil.Process(worker.pid).kill()
+    with pytest.raises(WorkerDied):
+        worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=640)
+    _, alive = psutil.wait_procs([other], timeout=30)
+    assert not alive
