@@ -4,6 +4,7 @@ import harness.report.style  # noqa: F401  (first: what comes below finds the ho
 from harness.report.figures.cost import startup, taken
 from harness.report.figures.learning import accuracy
 from harness.report.figures.roofline import roofline
+from harness.report.figures.scaling import efficiencies
 from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch
 from harness.report.figures.telling import false_alarms
 from harness.report.figures.ways import ladder
@@ -11,6 +12,7 @@ from harness.report.figures.ways import ladder
 __all__ = [
     "MOST_POINTS",
     "accuracy",
+    "efficiencies",
     "false_alarms",
     "ladder",
     "ratios",

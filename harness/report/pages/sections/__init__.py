@@ -36,7 +36,7 @@ def sections(shown: Evidence, pictures: Path) -> tuple[Section, ...]:
         speed.overview(shown, pictures),
         *([arithmetic.arithmetic(shown, pictures)] if arithmetic.asked(shown) else []),
         roofline.roofline(shown, pictures),
-        *([] if shown.frames.scaling.empty else [scaling.scaling(shown)]),
+        *([] if shown.frames.scaling.empty else [scaling.scaling(shown, pictures)]),
         *([] if shown.frames.ways.empty else [ways.ways(shown, pictures)]),
         *([] if shown.frames.changes.empty else [explanation.why(shown.frames.changes, pictures)]),
         learning.accuracy(shown, pictures),

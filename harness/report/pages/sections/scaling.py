@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
-from harness.report import words
+from harness.report import figures, words
 from harness.report.pages import context
 from harness.report.pages.context import Section
 from harness.report.pages.evidence import Evidence
+from harness.report.pages.sections.drawing import CASE, drawn
 from harness.report.sentences.roofline import percent
 from harness.report.sentences.scaling import milliseconds, scaled, scaling_told
 
@@ -20,19 +22,21 @@ _INTRO: Final = (
 )
 
 
-def scaling(shown: Evidence) -> Section:
+def scaling(shown: Evidence, pictures: Path) -> Section:
     found = scaled(shown.frames)
-    return Section(
-        name="scaling",
+    return drawn(
+        pictures,
+        "scaling",
         title="What several workers make of it",
         intro=_INTRO,
         points=tuple(scaling_told(found)),
         reason=None if len(found) else "No match of one worker and several was whole.",
+        draw=lambda: figures.efficiencies(found),
         table=context.table(
             "Speed-up and efficiency of several workers, and a step's milliseconds",
             found,
             (
-                ("case", "label", None),
+                *CASE,
                 ("framework", "framework", words.framework),
                 ("workers", "workers", words.count),
                 ("over", "over_workers", words.count),
