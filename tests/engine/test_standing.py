@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from harness.engine.stopping import EXTRA
 from harness.measure import host
 from harness.settings import config
 from harness.settings.grid import between, plan
-from harness.work.records import Failure, Phase
+from harness.work.records import Failure, Phase, Role
 from harness.work.tally import Tally
 from tests.store.test_writer import trial
 
@@ -79,3 +80,30 @@ def test_two_that_memory_set_apart_tell_nothing_of_each_other(planned):
     trials = [replace(took_in(seat, 1.0 + seat), part=part) for part, seat in parts]
     match = between(planned.cases[0], 0, settings.frameworks)
     assert list(standing.learn(match, trials, 10.0, unproven=False)) == [(0, 1), (0, 2)]
+
+
+def test_one_worker_beside_several_is_wanted_until_there_is_an_interval_and_then_as_its_cases_are(tmp_path):
+    asked = {"batch_size": "64", "workers": "1,2", "threads": "1", "replicates": "8", "seed": "1"}
+    made = plan(config.resolve(asked, {}, tmp_path))
+    standing = Standing(made, spent_s=0.0, tally=Tally())
+    met = {match.replicate: match for match in made.matches(6) if match.role is Role.SCALING}
+    assert len(met) == 8
+    assert all(map(standing.wanted, met.values()))
+    for case, replicate in product(made.cases, range(8)):
+        standing._target.record(case.id, 0.001 * (replicate % 2))
+    known = [replicate for replicate, match in met.items() if standing.wanted(match)]
+    assert known == list(range(6))
+    standing.too_large.add(made.cases[1].id)
+    assert not any(map(standing.wanted, met.values()))
+
+
+def test_several_workers_judge_nothing(tmp_path):
+    asked = {"batch_size": "64", "workers": "1,2", "threads": "1", "replicates": "1"}
+    made = plan(config.resolve(asked, {}, tmp_path))
+    standing = Standing(made, spent_s=0.0, tally=Tally())
+    (match,) = [one for one in made.matches(6) if one.role is Role.SCALING]
+    trials = tuple(
+        replace(trial(), case=one.case, framework=one.framework, seat=seat, role=Role.SCALING)
+        for seat, one in enumerate(match.contenders)
+    )
+    assert standing.learn(match, trials, 10.0, unproven=False) == {}
