@@ -4,40 +4,23 @@ Each is an entry point in the group `evenmatch.frameworks` whose value names a r
 
     [project.entry-points."evenmatch.frameworks"]
     numpy = "evenmatch_numpy.record:RECORD"
-
-They are read from the metadata of what is installed. In a checkout ours come from its pyproject.toml, in
-which they are written: metadata would be those of the last installation, and a checkout runs without any.
 """
 
 from __future__ import annotations
 
 import importlib
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final, cast
 
-import harness
 from harness.errors import FrameworkMissing
+from harness.frameworks.entries import Entry, entries
 from harness.frameworks.record import Framework, Libraries, Look
 
 GROUP: Final = "evenmatch.frameworks"
 
-_OURS: Final = "evenmatch"
-
 # Of a framework that is not installed here any more, and whose results are.
 _UNKNOWN: Final = Look(colour="#6b6f76", dark_colour="#b3b8c0", marker="s", dashes=(1, 1), hatch="xx")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One entry point: a name, the record that it stands for (`module:attribute`), and whose it is."""
-
-    name: str
-    value: str
-    distribution: str
 
 
 @cache
@@ -49,7 +32,7 @@ def records(*, absent: bool = False) -> tuple[Framework, ...]:
     Raises:
         FrameworkMissing: a record that cannot be loaded, or a name that two packages claim.
     """
-    owners: dict[str, _Entry] = {}
+    owners: dict[str, Entry] = {}
     for entry in _entries():
         if entry.name in owners:
             both = f"{owners[entry.name].distribution} and {entry.distribution}"
@@ -130,31 +113,11 @@ def in_order(found: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
-def _entries() -> Iterator[_Entry]:
-    # Imported here: it would slow every `--help`.
-    from importlib.metadata import entry_points  # noqa: PLC0415
-
-    checkout = list(_of_this_checkout())
-    yield from checkout
-    for entry in dict.fromkeys(entry_points(group=GROUP)):
-        distribution = "an unnamed package" if entry.dist is None else entry.dist.name
-        if not (checkout and distribution == _OURS):
-            yield _Entry(entry.name, entry.value, distribution)
+def _entries() -> Iterator[Entry]:
+    return entries(GROUP)
 
 
-def _of_this_checkout() -> Iterator[_Entry]:
-    """Ours, where the package lies beside the pyproject.toml that declares them; else nothing."""
-    try:
-        text = (Path(harness.__file__).absolute().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-        project = tomllib.loads(text).get("project", {})
-    except (OSError, ValueError):
-        return
-    if project.get("name") == _OURS:
-        for name, value in project["entry-points"][GROUP].items():
-            yield _Entry(name, value, _OURS)
-
-
-def _loaded(entry: _Entry) -> Framework:
+def _loaded(entry: Entry) -> Framework:
     module, _, attribute = entry.value.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import BadOption, FrameworkMissing
 from harness.frameworks import registry
+from harness.frameworks.entries import Entry
 from harness.frameworks.record import ON_CPU, Look, Variables
 from harness.measure import variables
 from harness.settings import config
@@ -30,7 +31,7 @@ def installed(monkeypatch):
         value="another_package:RECORD", *, name="theirs", record=THEIRS, distribution="their-package"
     ):
         entry = SimpleNamespace(name=name, value=value, dist=SimpleNamespace(name=distribution))
-        entries = [registry._Entry(entry.name, entry.value, distribution), *registry._entries()]
+        entries = [Entry(entry.name, entry.value, distribution), *registry._entries()]
         module = SimpleNamespace(RECORD=record)
         monkeypatch.setitem(sys.modules, "another_package", module)
         monkeypatch.setattr(registry, "_entries", lambda: iter(entries))

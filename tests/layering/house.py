@@ -26,8 +26,8 @@ FLOORS = (
 
 # What a worker and its adapters agree on, and how records are found, light enough for the parent; all else in
 # frameworks/ is resolved by name.
-CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.gauge",
-            "harness.frameworks.record", "harness.frameworks.registry",
+CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks.entries",
+            "harness.frameworks.gauge", "harness.frameworks.record", "harness.frameworks.registry",
             "harness.frameworks.witness"}  # fmt: skip
 
 # Processes of their own, started by name or place and imported by nobody.
