@@ -46,6 +46,7 @@ else
   # A framework that has to be asked for.
   JAX := $(findstring jax,$(COMPARED))
   READY += $(if $(JAX),$(VENV)/.installed-jax)
+  READY += $(foreach engine,$(filter slurm,$(LAUNCHER)),$(VENV)/.installed-$(engine))
   # "auto" wants CUDA where there is a driver for it.
   ifneq ($(findstring cuda,$(ASKED))$(findstring GPU-,$(ASKED))$(findstring MIG-,$(ASKED))$(and \
       $(findstring auto,$(ASKED)),$(wildcard $(DRIVER))),)
@@ -53,7 +54,7 @@ else
   endif
 endif
 
-.PHONY: help setup bench calibrate explain report data doctor selfcheck test check lock clean again
+.PHONY: help setup bench sweep calibrate explain report data doctor selfcheck test check lock clean again
 
 help: ## Show this page
 	@echo 'make bench    measure the frameworks, write results/ and reports/summary.html'
@@ -83,7 +84,12 @@ help: ## Show this page
 	@echo '  ROUND          least seconds of a round'
 	@echo '  RESUME         bench: go on with a run that was not finished: its identifier, or latest'
 	@echo '  WAIT, FORCE    yes: wait for another measurement on this machine, or measure beside it'
-	@echo '  TRIES          calibrate: tries of each planted slow-down'
+	@echo '  LAUNCHER       sweep: local or slurm, whose submitit is installed once it is named'
+	@echo '  LAUNCHER_OPTIONS  its settings, such as "partition=long limit_min=120"; see docs/SCALE.md'
+	@echo '  SHARDS         sweep: how many parts the plan has, each for one host at a time'
+	@echo '  SWEEP          sweep: folder that all hosts share; a plan that is in it is gone on with'
+	@echo '  SILENT         sweep: seconds without a sign of life after which a shard is lost'
+	@echo '  TRIES          calibrate: tries of each planted slow-down; sweep: of each shard'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
 	@echo '  STEPS          selfcheck: only these steps, such as "clocks,memory"'
@@ -105,6 +111,17 @@ BESIDE = $(if $(filter yes,$(WAIT)),--wait) $(if $(filter yes,$(FORCE)),--force)
 
 bench: $(READY) ## Measure, store and draw
 	@$(RUN) -m harness bench $(call options,$(BENCH_OPTIONS)) $(BESIDE)
+
+# A plan that is there is gone on with.
+SWEEP := sweep
+LAUNCH_OPTIONS := TRIES=--tries SILENT=--silent DATA_DIR=--data-dir $(REPORT_OPTIONS)
+PLAN_OPTIONS = $(filter-out WITHIN=% AT_BEST=% RESUME=% $(REPORT_OPTIONS),$(BENCH_OPTIONS))
+
+sweep: $(READY) ## Measure on several hosts, through LAUNCHER, in SHARDS
+	@[ -e $(call quoted,$(SWEEP)/plan) ] || $(RUN) -m harness plan $(call options,$(PLAN_OPTIONS)) \
+	  --shards $(call quoted,$(or $(value SHARDS),1)) --output $(call quoted,$(SWEEP)/plan)
+	@$(RUN) -m harness launch $(call quoted,$(SWEEP)/plan) --launcher $(call quoted,$(or $(value LAUNCHER),local)) \
+	  --output $(call quoted,$(SWEEP)/out) $(foreach one,$(LAUNCHER_OPTIONS),--option $(call quoted,$(one))) $(call options,$(LAUNCH_OPTIONS))
 
 calibrate: $(READY) ## Find out what this machine can tell apart (an hour)
 	@$(RUN) -m harness calibrate $(call options,$(CALIBRATE_OPTIONS)) $(BESIDE)
@@ -151,6 +168,7 @@ lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements.lock
 	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade $(call beside) - -o requirements-cuda.lock
 	@$(COMPILE) --upgrade --extra jax $(call beside) pyproject.toml -o requirements-jax.lock
+	@$(COMPILE) --upgrade --extra slurm $(call beside) pyproject.toml -o requirements-slurm.lock
 	@$(COMPILE) --upgrade --extra jax-cuda $(call beside,requirements-jax.lock) pyproject.toml -o requirements-jax-cuda.lock
 	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
@@ -205,6 +223,10 @@ BESIDE_IT = $(MARK) && { $(INSTALL) --no-deps -r $< || $(HINT); } && mv $(UNFINI
 
 $(VENV)/.installed-jax: requirements-jax.lock $(VENV)/.installed
 	@echo 'adding JAX (once)'
+	@$(BESIDE_IT)
+
+$(VENV)/.installed-slurm: requirements-slurm.lock $(VENV)/.installed
+	@echo 'adding submitit (once)'
 	@$(BESIDE_IT)
 
 $(VENV)/.installed-jax-cuda: requirements-jax-cuda.lock $(VENV)/.installed-jax

@@ -6,6 +6,7 @@
     │   ├── DeviceUnavailable    a device that not every framework can use
     │   ├── FrameworkMissing     a framework that is not installed
     │   ├── DataUnavailable      no source gave the data set, or a folder does not hold it
+    │   ├── LauncherMissing      what has shards measured elsewhere is not installed, or not to be had here
     │   ├── MachineInUse         another measurement is going on
     │   ├── NotComparable        two runs whose ratio would not mean what it says
     │   ├── NotResumable         a run whose rest would be measured otherwise than its beginning
@@ -22,6 +23,7 @@
     │   ├── WorkerSilent         no answer before the deadline
     │   ├── LogTooLong           what it printed would fill the disk
     │   └── ProtocolError        an answer that the parent cannot read, or did not ask for
+    ├── LaunchFailed             an engine for several hosts took no shard, or shards were not finished
     ├── NotStored                what was measured cannot be written: the disk is full
     └── NvmlError                the driver's management library refused or is absent
 
@@ -64,6 +66,10 @@ class FrameworkMissing(UsageError):
 
 
 class DataUnavailable(UsageError):
+    pass
+
+
+class LauncherMissing(UsageError):
     pass
 
 
@@ -135,6 +141,10 @@ class LogTooLong(TrialError):
 
 class ProtocolError(TrialError):
     kind: ClassVar[str] = "protocol"
+
+
+class LaunchFailed(HarnessError):
+    pass
 
 
 class NotStored(HarnessError):

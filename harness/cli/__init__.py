@@ -17,6 +17,7 @@ import typer
 
 from harness import __version__
 from harness.cli.explain import explain
+from harness.cli.launch import launch
 from harness.cli.measure import bench, calibrate, data, doctor, parity
 from harness.cli.results import check, compare, export, history, import_, report
 from harness.cli.selfcheck import selfcheck
@@ -24,7 +25,7 @@ from harness.cli.shards import plan, run_shard
 from harness.errors import HarnessError
 
 _COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, check, data,
-             doctor, selfcheck, plan, run_shard)  # fmt: skip
+             doctor, selfcheck, plan, run_shard, launch)  # fmt: skip
 
 # SIGHUP is not everywhere.
 _ENDING: Final = tuple(

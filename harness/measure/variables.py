@@ -41,6 +41,12 @@ class Group:
     neutral: bool = False
 
 
+_OF_TRIALS: Final = Group(
+    names=("EVENMATCH_ADAPTER_*", "EVENMATCH_SCRIPT_*", "EVENMATCH_FAULT"),
+    why="trials of the harness itself, whose runs have to show it",
+    recorded=True,
+)
+
 ALLOWED: Final = (
     Group(names=("PATH",), why="a framework that compiles calls a C++ compiler", folders=True),
     Group(
@@ -62,11 +68,7 @@ ALLOWED: Final = (
         why="a framework that asks for something is answered as everywhere on this machine",
         neutral=True,
     ),
-    Group(
-        names=("EVENMATCH_ADAPTER_*", "EVENMATCH_SCRIPT_*", "EVENMATCH_FAULT"),
-        why="trials of the harness itself, whose runs have to show it",
-        recorded=True,
-    ),
+    _OF_TRIALS,
 )  # fmt: skip
 
 _SECRET: Final = re.compile(
@@ -135,6 +137,18 @@ def inherited(shell: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str,
     }
 
 
+def told_on(shell: Mapping[str, str], passed: Sequence[str] = ()) -> dict[str, str]:
+    """What a shell has of its user's own for workers on any host: not where something lies on this one.
+
+    All of it is recorded there, so nothing secret is among it.
+    """
+    return {
+        name: value
+        for name, value in sorted(shell.items())
+        if (name in passed or _is_allowed(name, [_OF_TRIALS])) and not may_be_secret(name)
+    }
+
+
 def recorded(shell: Mapping[str, str], *, threads: int, passed: Sequence[str] = ()) -> dict[str, str]:
     """What is kept with a run: of the variables that its workers have, those that may bear on it."""
     known = {
@@ -162,6 +176,12 @@ def kept_out(shell: Mapping[str, str], passed: Sequence[str] = ()) -> list[str]:
         if _telling().fullmatch(name)
         and not (is_ours(name) or name in inherited(shell, passed) or may_be_secret(name))
     ]
+
+
+def cleared(shell: Mapping[str, str]) -> dict[str, str]:
+    """The shell's variables without those that are known to change a framework and that no worker has."""
+    let_in = inherited(shell)
+    return {name: value for name, value in shell.items() if name in let_in or not _telling().fullmatch(name)}
 
 
 _FOLDERS: Final = tuple(group for group in ALLOWED if group.folders)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from harness.analysis.statistics import MIN_REPLICATES
 from harness.errors import BadOption, ResultsUnusable
 from harness.measure import provenance
 from harness.sessions import rows
+from harness.settings import parsing
 from harness.settings.config import Settings, restored
 from harness.settings.grid import Match, plan
 from harness.settings.sharding import Shard, dealt
@@ -31,6 +32,16 @@ _SAME: Final = ("harness_version", "git_commit")
 _REPORTS: Final = "reports"
 
 MOST_SHARDS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A shard as its file has it: so many whole matches, and the shell's variables that workers get, too."""
+
+    shard: Shard
+    path: Path
+    matches: int
+    pass_env: tuple[str, ...]
 
 
 def write_plan(settings: Settings, shards: int, output: Path) -> tuple[str, list[Path]]:
@@ -70,6 +81,40 @@ def read_shard(path: Path, output: Path) -> tuple[Shard, Settings]:
         ResultsUnusable: a file that is no shard's, or of another version or commit.
         BadOption: settings that are not allowed here, such as more threads than there are cores.
     """
+    told = _told_in(path)
+    try:
+        settings = restored(told["config"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ResultsUnusable(f"FILE={path}: is no shard of this version ({error!r})") from error
+    return _shard_of(path, told), replace(settings, results=output, reports=output / _REPORTS)
+
+
+def read_plan(folder: Path) -> list[Planned]:
+    """The shards of a plan, for a host that measures none: whether it could is not asked.
+
+    Raises:
+        ResultsUnusable: a folder without shards, with those of two plans, or with a file that is none.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise ResultsUnusable(f"PLAN={folder}: holds no shards; `harness plan` writes them")
+    found = []
+    for path in paths:
+        told = _told_in(path)
+        found.append(_planned(path, told))
+    plans = sorted({one.shard.plan_id for one in found})
+    if len(plans) > 1:
+        raise ResultsUnusable(f"PLAN={folder}: holds shards of several plans: {', '.join(plans)}")
+    return found
+
+
+def is_begun(shard: Shard, output: Path) -> bool:
+    """Whether a folder has a run of the shard already, which is to go on."""
+    return (output / "runs" / f"{shard.run_id}.parquet").is_file()
+
+
+def _told_in(path: Path) -> dict[str, Any]:
+    """What a shard's file says, which has to be of this version and commit."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -77,10 +122,13 @@ def read_shard(path: Path, output: Path) -> tuple[Shard, Settings]:
     if not isinstance(told, dict) or told.get(_KEY) != _FORMAT:
         raise ResultsUnusable(f"FILE={path}: is no shard of this version; `harness plan` writes them")
     _require_same(path, told)
+    return told
+
+
+def _shard_of(path: Path, told: dict[str, Any]) -> Shard:
     try:
         shard = Shard(plan_id=told["plan_id"], number=told["shard"], of=told["shards"])
-        settings = restored(told["config"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except KeyError as error:
         raise ResultsUnusable(f"FILE={path}: is no shard of this version ({error!r})") from error
     numbers = (shard.number, shard.of)
     sound = all(isinstance(one, int) and not isinstance(one, bool) for one in numbers)
@@ -88,12 +136,19 @@ def read_shard(path: Path, output: Path) -> tuple[Shard, Settings]:
         raise ResultsUnusable(
             f"FILE={path}: is no shard of this version (shard {shard.number!r} of {shard.of!r})"
         )
-    return shard, replace(settings, results=output, reports=output / _REPORTS)
+    return shard
 
 
-def is_begun(shard: Shard, output: Path) -> bool:
-    """Whether a folder has a run of the shard already, which is to go on."""
-    return (output / "runs" / f"{shard.run_id}.parquet").is_file()
+def _planned(path: Path, told: dict[str, Any]) -> Planned:
+    try:
+        return Planned(
+            shard=_shard_of(path, told),
+            path=path,
+            matches=len(told["matches"]),
+            pass_env=parsing.variables("PASS_ENV", ",".join(told["config"]["pass_env"])),
+        )
+    except (KeyError, TypeError) as error:
+        raise ResultsUnusable(f"FILE={path}: is no shard of this version ({error!r})") from error
 
 
 def _require_same(path: Path, told: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ FLOORS = (
     ("harness.parity",),
     ("harness.worker", "harness.store"),
     ("harness.analysis",),
-    ("harness.engine",),
+    ("harness.engine", "harness.launchers"),
     ("harness.report",),
     ("harness.sessions",),
     ("harness.terminal", "harness.cli", "harness.__main__"),
@@ -51,6 +51,7 @@ MAY_PRINT = {
 MAY_EXIT = {
     "harness.cli",
     "harness.cli.explain",
+    "harness.cli.launch",
     "harness.cli.measure",
     "harness.cli.results",
     "harness.cli.running",
@@ -58,6 +59,7 @@ MAY_EXIT = {
     "harness.data.torchvision_download",
     "harness.frameworks.pytorch.compiling",
     "harness.frameworks.scripted",
+    "harness.launchers.attempt",
     "harness.worker.__main__",
     "harness.worker.forkserver",
 }

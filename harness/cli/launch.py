@@ -1,0 +1,63 @@
+"""The command that has a plan's shards measured by an engine, and brings them in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import DataDir, Reports, Results, settings_of
+from harness.errors import CertificateFailed, LaunchFailed
+from harness.settings import parsing
+
+_MOST_TRIES = 1000
+
+
+def launch(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="The folder that `harness plan` wrote.")],
+    *,
+    launcher: Annotated[str, typer.Option(help="local, slurm, or another that is installed.")] = "local",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="One of the launcher's settings; may be repeated."),
+    ] = None,
+    output: Annotated[str, typer.Option(help="Folder of the shards' folders, shared by all hosts.")],
+    tries: Annotated[
+        str, typer.Option(help="How often a shard may be begun; preemptions do not count.")
+    ] = "3",
+    silent: Annotated[
+        str, typer.Option(help="Seconds without a sign of life after which a shard is lost.")
+    ] = "180",
+    data_dir: DataDir = None,
+    results: Results = None,
+    reports: Reports = None,
+) -> None:
+    """Have all shards of a plan measured, or those not finished, and bring them into the results."""
+    settings = settings_of(data_dir=data_dir, results=results, reports=reports)
+    from harness.launchers import registry  # noqa: PLC0415
+    from harness.sessions import bench  # noqa: PLC0415
+    from harness.sessions import launching as session  # noqa: PLC0415
+    from harness.terminal.answers import show_report  # noqa: PLC0415
+    from harness.terminal.launching import LaunchDisplay, show_launched  # noqa: PLC0415
+
+    wanted = registry.record(launcher)
+    orders = session.Orders(
+        plan=parsing.path("PLAN", plan),
+        output=parsing.path("OUTPUT", output),
+        launcher=wanted,
+        settings=wanted.settled(option or []),
+        tries=parsing.whole("TRIES", tries, least=1, most=_MOST_TRIES),
+        silent_s=parsing.seconds("SILENT", silent),
+        data_dir=settings.data_dir,
+    )
+    launched = session.launch(orders, settings.results, LaunchDisplay())
+    show_launched(launched)
+    if launched.brought:
+        frames, drawn = bench.report(settings, [launched.plan_id])
+        show_report(frames, drawn)
+    if launched.unfinished:
+        raise typer.Exit(LaunchFailed.exit_code)
+    if any(charge.status == CertificateFailed.exit_code for charge in launched.charges):
+        raise typer.Exit(CertificateFailed.exit_code)
+    if any(charge.status for charge in launched.charges):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""What has the shards of a plan measured elsewhere: a record and an adapter each, found by entry point."""

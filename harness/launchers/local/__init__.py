@@ -1,0 +1,1 @@
+"""Shards measured on this host, one after another."""

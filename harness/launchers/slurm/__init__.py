@@ -1,0 +1,1 @@
+"""Shards measured as jobs of SLURM, through submitit."""
