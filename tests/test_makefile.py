@@ -28,6 +28,7 @@ TESTED = [
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
+ENGINE_LOCKS = ("requirements-slurm.lock",)
 JAX_LOCKS = ("requirements-jax.lock", "requirements-jax-cuda.lock")
 
 # Stands for python3, for .venv/bin/python and for .venv/bin/uv: logs its arguments, makes what the real
@@ -57,7 +58,7 @@ class Clone:
         self.python.parent.mkdir()
         self.python.write_text(FAKE, encoding="utf-8")
         self.python.chmod(0o755)
-        for name in ("Makefile", "pyproject.toml", *LOCKS, *JAX_LOCKS):
+        for name in ("Makefile", "pyproject.toml", *LOCKS, *JAX_LOCKS, *ENGINE_LOCKS):
             _age(Path(shutil.copy(REPOSITORY / name, folder)), 120)
 
     def make(
@@ -89,7 +90,7 @@ class Clone:
         return given
 
     def lock_files_installed(self, *words: str, **environment: str) -> list[str]:
-        known = (*LOCKS, *JAX_LOCKS)
+        known = (*LOCKS, *JAX_LOCKS, *ENGINE_LOCKS)
         return [word for command in self.asked(*words, **environment) for word in command if word in known]
 
     def change(self, name: str) -> None:
@@ -132,6 +133,7 @@ def test_every_target_in_the_help_exists_and_every_public_target_is_in_it(clone)
             "help",
             "setup",
             "bench",
+            "sweep",
             "calibrate",
             "explain",
             "report",
@@ -160,7 +162,33 @@ def test_every_variable_in_the_help_reaches_an_option_of_a_command_that_measures
         given = clone.harness(target, *(f"{name}=value-of-{name}" for name in variables))
         assert set(given[1::2]) == options_of(target)
         reached |= set(given[2::2])
-    assert reached == {f"value-of-{name}" for name in variables}
+    plan, launch = sweeping(clone, *(f"{name}=value-of-{name}" for name in variables))
+    assert set(plan[1::2]) == options_of("plan")
+    assert set(launch[2::2]) == options_of("launch")
+    reached |= {*plan, *launch}
+    reached |= {f"value-of-{name}" for name in ("SWEEP",) if f"value-of-{name}/out" in launch}
+    assert {f"value-of-{name}" for name in variables} <= reached
+
+
+def sweeping(clone, *words):
+    """What `make sweep` gives to `harness plan` and to `harness launch`."""
+    return [words for _, _, _, *words in clone.asked("sweep", *words, f"PYTHON={clone.python}")]
+
+
+def test_a_sweep_is_planned_once_and_gone_on_with_and_an_engine_has_its_options(clone):
+    given = ("LAUNCHER=slurm", "LAUNCHER_OPTIONS=partition=a,b constraint=gpu&fast", "SHARDS=3", "BATCH=64")
+    plan, launch = sweeping(clone, *given)
+    assert plan == ["plan", "--batch-size", "64", "--shards", "3", "--output", "sweep/plan"]
+    options = ["--option", "partition=a,b", "--option", "constraint=gpu&fast"]
+    assert launch == ["launch", "sweep/plan", "--launcher", "slurm", "--output", "sweep/out", *options]
+    (clone.folder / "sweep" / "plan").mkdir(parents=True)
+    assert sweeping(clone, *given) == [launch]
+
+
+def test_an_engine_is_installed_once_it_is_named(clone):
+    assert "requirements-slurm.lock" not in clone.lock_files_installed("sweep")
+    assert clone.lock_files_installed("sweep", "LAUNCHER=slurm") == ["requirements-slurm.lock"]
+    assert clone.lock_files_installed("setup", "LAUNCHER=slurm") == []
 
 
 def test_two_cases_reach_explain_as_two_arguments(clone):

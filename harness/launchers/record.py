@@ -41,10 +41,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A shard to be measured: its number, and the command that does that on a host (`attempt`)."""
+    """A shard to be measured: its number, and the command that does that on a host (`attempt`).
+
+    `host` is the one that has measured some of it, and on which it would go on, not begin anew.
+    """
 
     number: int
     command: tuple[str, ...]
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

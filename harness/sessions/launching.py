@@ -156,8 +156,16 @@ class _Watch:
             charge.sending = max([charge.sending, *(one.note.sending for one in earlier)]) + 1
             charge.state, charge.host = State.WAITING, None
             self._sign(charge, None)
-        tasks = [Task(number=charge.number, command=_command(self.orders, charge)) for charge in charges]
+        tasks = [
+            Task(number=one.number, command=_command(self.orders, one), host=self._begun_on(one))
+            for one in charges
+        ]
         self.fleet.send(tasks, shunned=frozenset(self.lost))
+
+    def _begun_on(self, charge: Charge) -> str | None:
+        """The host that has measured most of a shard, unless it is lost."""
+        hosts = [one for one in _hosts(self.orders.output, charge) if one.name not in self.lost]
+        return max(hosts, key=lambda one: progress(one, charge.run_id).matches).name if hosts else None
 
     def _look(self) -> None:
         seen = self.fleet.look()

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final, Self
 
 import submitit
@@ -58,6 +59,13 @@ class _Line:
     job_id: str
     state: str
     host: str
+    reason: str
+
+
+# Why a job waits that wants a node which is not to be had.
+_NO_NODE: Final = "ReqNodeNotAvail"
+
+_FORGOTTEN: Final = _Line("", "", "", "")
 
 
 class SlurmFleet:
@@ -68,6 +76,7 @@ class SlurmFleet:
         self._name = f"evenmatch-{errand.plan_id}"
         self._executor = submitit.SlurmExecutor(errand.folder, max_num_timeout=_ANY_NUMBER)
         self._jobs: dict[int, str] = {}
+        self._pinned: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         queued = [one.job_id for one in self._queue() if _stands(one.state) in _ALIVE]
@@ -84,7 +93,8 @@ class SlurmFleet:
 
     def send(self, tasks: Sequence[Task], *, shunned: frozenset[str]) -> None:
         for part in _parts(tasks, _most_in_array()):
-            self._executor.update_parameters(**self._asked(shunned))
+            host = part[0].host
+            self._executor.update_parameters(**self._asked(shunned, host))
             job = ShardJob(self._settings.notice_s)
             try:
                 with self._executor.batch():
@@ -92,6 +102,7 @@ class SlurmFleet:
             except (FailedJobError, FailedSubmissionError, OSError) as error:
                 raise LaunchFailed(f"SLURM takes no job: {_in_a_line(error)}") from error
             self._jobs |= {task.number: one.job_id for task, one in zip(part, sent, strict=True)}
+            self._pinned |= {task.number: host for task in part if host is not None}
 
     def look(self) -> Mapping[int, Seen]:
         try:
@@ -99,16 +110,19 @@ class SlurmFleet:
         except LaunchFailed:
             return {}
         # What it has forgotten has ended some minutes ago.
-        gone = _Line("", "", "")
         return {
-            number: Seen(
-                standing=_stands(queue.get(job_id, gone).state), host=queue.get(job_id, gone).host or None
-            )
-            for number, job_id in self._jobs.items()
+            number: self._seen(number, queue.get(job_id, _FORGOTTEN)) for number, job_id in self._jobs.items()
         }
+
+    def _seen(self, number: int, line: _Line) -> Seen:
+        standing, pinned = _stands(line.state), self._pinned.get(number)
+        if standing is Standing.WAITING and pinned and line.reason.startswith(_NO_NODE):
+            return Seen(standing=Standing.HOST_LOST, host=pinned)
+        return Seen(standing=standing, host=line.host or None)
 
     def recall(self, number: int) -> None:
         job_id = self._jobs.pop(number, None)
+        self._pinned.pop(number, None)
         if job_id is not None:
             with suppress(LaunchFailed):
                 _said("scancel", job_id)
@@ -117,12 +131,12 @@ class SlurmFleet:
         """What SLURM knows of this plan's jobs, some minutes after their end, too."""
         said = _said(
             "squeue", "--noheader", "--array", "--states", "all", "--user", str(os.getuid()),
-            "--name", self._name, "--format", "%i|%T|%N",
+            "--name", self._name, "--format", "%i|%T|%N|%r",
         )  # fmt: skip
         for line in said.splitlines():
-            yield _Line(*line.strip().split("|", maxsplit=2))
+            yield _Line(*line.strip().split("|", maxsplit=3))
 
-    def _asked(self, shunned: frozenset[str]) -> dict[str, Any]:
+    def _asked(self, shunned: frozenset[str], host: str | None) -> dict[str, Any]:
         """What a job asks for, as submitit has it."""
         of = self._settings
         whole = {"exclusive": True, "mem": "0"} if of.exclusive else {}
@@ -134,6 +148,7 @@ class SlurmFleet:
             "gres": of.gres,
             "cpus_per_task": of.cpus,
             "exclude": ",".join(sorted(shunned)),
+            "nodelist": host,
         }
         return {
             "job_name": self._name,
@@ -146,7 +161,8 @@ class SlurmFleet:
             # All that the job has is for its one task.
             "srun_args": ["--cpu-bind=none"],
             **whole,
-            **{name: value for name, value in wanted.items() if value},
+            # An executor keeps what it was told last, unless it is told otherwise.
+            **{name: value or None for name, value in wanted.items()},
         }
 
 
@@ -170,8 +186,11 @@ def _stands(state: str) -> Standing:
 
 
 def _parts(tasks: Sequence[Task], most: int) -> Iterator[Sequence[Task]]:
-    for start in range(0, len(tasks), most):
-        yield tasks[start : start + most]
+    """Tasks that may go in one array: for the same host, or for any."""
+    for _, alike in groupby(sorted(tasks, key=lambda task: task.host or ""), key=lambda task: task.host):
+        several = list(alike)
+        for start in range(0, len(several), most):
+            yield several[start : start + most]
 
 
 def _most_in_array() -> int:
