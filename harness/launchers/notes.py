@@ -29,7 +29,7 @@ BEAT_S: Final = 10.0
 # Why an engine has an attempt end, and what tells it that it was for its time.
 ASKED: Final = "asked to end"
 OUT_OF_TIME: Final = "out of time"
-TIME_SIGNAL: Final = signal.SIGUSR1
+TIME_SIGNAL: Final = signal.SIGALRM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,15 +71,19 @@ def test_a_shard_that_is_preempted_goes_on_with_what_it_has(cluster, sweep):
     assert (last.status, last.ended_by) == (0, None)
 
 
-def test_a_shard_whose_time_is_over_is_told_before_and_goes_on_in_another_job(cluster, sweep):
-    sweep.plan("--batch-size", "10,20,30,40,50,60", "--replicates", "6", shards=1)
-    options = ("limit_min=1", "notice_s=25")
+def test_a_shard_that_is_told_that_its_time_is_over_ends_in_order_and_goes_on_in_another_job(cluster, sweep):
+    sweep.plan("--batch-size", "10,20,30,40,50,60", "--replicates", "2", shards=1)
+    options = ("limit_min=2", "notice_s=25")
     given = [word for option in options for word in ("--option", option)]
     with sweep.launched("--launcher", "slurm", *given, "--tries", "9") as driver:
+        sweep.until(lambda: sweep.on_disk("node1") + sweep.on_disk("node2") >= 2, driver)
+        # As SLURM does itself, some time before the end.
+        cluster.run("scancel", "--signal=USR2", *left_in_queue(cluster))
         assert driver.wait(timeout=900) == 0, sweep.said()
     sweep.require_whole()
     *before, last = sweep.attempts()
-    assert {one.ended_by for one in before} == {OUT_OF_TIME}
+    assert {(one.status, one.ended_by) for one in before} == {(130, OUT_OF_TIME)}
+    assert {one.host for one in before} == {last.host}
     assert last.ended_by is None
     assert "its time was over; sent again" in sweep.said()
 

@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
+from submitit.core.job_environment import JobEnvironment
 from submitit.helpers import Checkpointable, DelayedSubmission
 
 from harness.launchers.notes import TIME_SIGNAL
@@ -18,6 +20,8 @@ from harness.launchers.notes import TIME_SIGNAL
 _EARLY_S: Final = 90
 
 _ASK_S: Final = 30
+
+_NOTICE: Final = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
 
 # [days-][[hours:]minutes:]seconds, as squeue has it.
 _LEFT: Final = re.compile(r"(?:(?:(\d+)-)?(?:(\d+):)?(\d+):)?(\d+)")
@@ -34,8 +38,11 @@ class ShardJob(Checkpointable):  # type: ignore[misc]
         self._notice_s = notice_s
 
     def __call__(self, command: Sequence[str]) -> int:
-        # A session of its own: SLURM's signals are for this process, which hands them on.
+        # SLURM gives notice to every process of a job. It is for this one, which hands it on; a signal that
+        # is ignored as a process begins stays so in all that it begins.
+        notice = signal.signal(_NOTICE, signal.SIG_IGN)
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        signal.signal(_NOTICE, notice)
         _Attempt.pid = process.pid
         signal.signal(signal.SIGTERM, _Attempt.end)
         return process.wait()
@@ -57,13 +64,15 @@ class _Attempt:
     @classmethod
     def end(cls, number: int = signal.SIGTERM, _frame: FrameType | None = None) -> None:
         if cls.pid is not None:
-            os.kill(cls.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(cls.pid, number)
 
     @classmethod
     def wait(cls) -> None:
         """Wait for its end without reaping it: that is for whom a signal's handler interrupted."""
         if cls.pid is not None:
-            os.waitid(os.P_PID, cls.pid, os.WEXITED | os.WNOWAIT)
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, cls.pid, os.WEXITED | os.WNOWAIT)
 
 
 def _left_s() -> float | None:
