@@ -9,6 +9,9 @@ from pathlib import Path
 
 FRAMEWORKS = {"tensorflow", "keras", "torch", "torchvision", "jax", "flax", "optax"}
 
+# What has shards measured elsewhere; imported by an adapter of a launcher, and nowhere else.
+ENGINES = {"submitit", "ray"}
+
 # Lowest first, the rooms of each floor. A module imports from its own floor and from those below.
 FLOORS = (
     ("harness", "harness.errors"),
@@ -34,6 +37,7 @@ CONTRACT = {"harness.frameworks", "harness.frameworks.base", "harness.frameworks
 APART = {
     "harness.data.torchvision_download",
     "harness.frameworks.pytorch.compiling",
+    "harness.launchers.attempt",
     "harness.worker.isolated",
 }
 
@@ -216,9 +220,10 @@ def _breaches(module: Module, names: set[str]) -> Iterator[str]:
             yield f"{module.name} imports {imported}, which is a process of its own"
         if adapter and light:
             yield f"{module.name} imports the adapter {imported}, which the worker resolves by name"
-    if light:
-        for imported in sorted({name.partition(".")[0] for name in module.imports} & FRAMEWORKS):
-            yield f"{module.name} imports {imported}"
+    foreign = FRAMEWORKS if light else set()
+    foreign = foreign | (set() if module.name.startswith("harness.launchers.") else ENGINES)
+    for imported in sorted({name.partition(".")[0] for name in module.imports} & foreign):
+        yield f"{module.name} imports {imported}"
     if module.prints and module.name not in MAY_PRINT:
         yield f"{module.name} prints"
     if module.exits and module.name not in MAY_EXIT:

@@ -49,6 +49,8 @@ def test_no_module_breaks_the_plan():
         ("frameworks/base.py", "import torch\n", "harness.frameworks.base imports torch"),
         ("frameworks/pytorch/record.py", "import torch\n", "harness.frameworks.pytorch.record imports torch"),
         ("frameworks/base.py", "from harness.frameworks.pytorch import mlp\n", "imports the adapter"),
+        ("sessions/launching.py", "import submitit\n", "harness.sessions.launching imports submitit"),
+        ("cli/launch.py", "def late():\n    import ray\n", "harness.cli.launch imports ray"),
         ("store/writer.py", "print('hello')\n", "harness.store.writer prints"),
         ("frameworks/pytorch/mlp.py", "print('epoch')\n", "harness.frameworks.pytorch.mlp prints"),
         ("report/page.py", "import sys\nsys.stderr.write('hm')\n", "harness.report.page prints"),
