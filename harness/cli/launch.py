@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import DataDir, Reports, Results, settings_of
-from harness.errors import CertificateFailed, LaunchFailed
+from harness.errors import CertificateFailed, HarnessError, LaunchFailed
 from harness.settings import parsing
 
 _MOST_TRIES = 1000
@@ -16,7 +16,7 @@ _MOST_TRIES = 1000
 def launch(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="The folder that `harness plan` wrote.")],
     *,
-    launcher: Annotated[str, typer.Option(help="local, slurm, or another that is installed.")] = "local",
+    launcher: Annotated[str, typer.Option(help="local, slurm, ray, or another that is installed.")] = "local",
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="One of the launcher's settings; may be repeated."),
@@ -57,7 +57,8 @@ def launch(
         show_report(frames, drawn)
     if launched.unfinished:
         raise typer.Exit(LaunchFailed.exit_code)
-    if any(charge.status == CertificateFailed.exit_code for charge in launched.charges):
-        raise typer.Exit(CertificateFailed.exit_code)
-    if any(charge.status for charge in launched.charges):
-        raise typer.Exit(1)
+    # Whatever else ended the attempt at a shard that has finished came after its last match.
+    statuses = {charge.status for charge in launched.charges}
+    for status in (CertificateFailed.exit_code, HarnessError.exit_code):
+        if status in statuses:
+            raise typer.Exit(status)

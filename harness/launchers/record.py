@@ -33,10 +33,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What an engine says of a shard: how it stands, and on which host, where it knows."""
+    """What an engine says of a shard: how it stands, on which host and why, where it knows."""
 
     standing: Standing
     host: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,29 +61,30 @@ def decide(
         return Decision(step=Step.FINISHED) if over else _LEAVE
     if standing is Standing.WAITING:
         return _LEAVE
-    if standing in {None, Standing.RUNNING}:
+    if seen is None or standing is Standing.RUNNING:
         if not is_silent:
             return _LEAVE
         host = (attempt.note.host if attempt else None) or (seen.host if seen else None)
         return Decision(
             step=Step.AGAIN, why=f"no sign of life of {host or 'it'} for {quiet_s:.0f} s", lost=host
         )
-    return _after(standing, seen.host if seen else None, attempt)
+    return _after(seen, attempt)
 
 
-def _after(standing: Standing | None, host: str | None, attempt: Found | None) -> Decision:
+def _after(seen: Seen, attempt: Found | None) -> Decision:
     """What is to be done about one that its engine does not have any more."""
-    host = attempt.note.host if attempt else host
+    host = attempt.note.host if attempt else seen.host
     by_engine = {
         Standing.WITHDRAWN: Decision(step=Step.GIVE_UP, why="it was taken out of the queue"),
         Standing.HOST_LOST: Decision(step=Step.AGAIN, why=f"its host {host} was lost", lost=host),
         Standing.PREEMPTED: Decision(step=Step.AGAIN, why="it was preempted", counts=False),
         Standing.OUT_OF_TIME: Decision(step=Step.AGAIN, why="its time was over"),
     }
-    if standing in by_engine:
-        return by_engine[standing]
+    if seen.standing in by_engine:
+        return by_engine[seen.standing]
     if attempt is None:
-        return Decision(step=Step.AGAIN, why="it ended without having begun")
+        why = f": {seen.why}" if seen.why else ""
+        return Decision(step=Step.AGAIN, why=f"it ended without having begun{why}")
     return _by_its_note(attempt)
 
 

@@ -121,7 +121,9 @@ def launch(orders: Orders, results: Path, observer: LaunchObserver) -> Launched:
             if _progress(orders.output, charge).is_finished:
                 charge.state = State.FINISHED
         if any(charge.state is not State.FINISHED for charge in charges):
-            errand = Errand(plan_id=plan_id, folder=own / orders.launcher.name, tries=orders.tries)
+            errand = Errand(
+                plan_id=plan_id, folder=(own / orders.launcher.name).absolute(), tries=orders.tries
+            )
             with registry.opened(orders.launcher, errand, orders.settings) as fleet:
                 _Watch(orders, charges, fleet, observer).until_all_are_over()
         brought = tuple(one for charge in charges for one in _bring(orders.output, charge, results))

@@ -72,6 +72,9 @@ def test_a_host_that_the_engine_calls_lost_is_not_asked_again():
 
 def test_a_job_that_left_no_note_is_sent_again():
     assert decided(Standing.GONE).why == "it ended without having begun"
+    seen = Seen(standing=Standing.GONE, why="no such folder")
+    found = decide(seen=seen, attempt=None, is_finished=False, quiet_s=0, silent_s=180)
+    assert found.why == "it ended without having begun: no such folder"
 
 
 @pytest.mark.parametrize("status", [2, 3])

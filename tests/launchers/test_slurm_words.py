@@ -116,8 +116,9 @@ def test_jobs_that_a_driver_left_are_named_and_not_doubled(slurm):
 
 def test_all_that_is_left_is_cancelled_at_the_end(slurm):
     with slurm.opened() as fleet:
-        fleet.send(tasks(1), shunned=frozenset())
-    assert slurm.asked[-1] == ("scancel", "1")
+        fleet.send(tasks(1, 2), shunned=frozenset())
+        slurm.answers["squeue"] = "1_0|COMPLETED|node1|None\n1_1|RUNNING|node2|None\n8|RUNNING|node1|None\n"
+    assert slurm.asked[-1] == ("scancel", "1_1")
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,11 @@ class SlurmFleet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number in list(self._jobs):
-            self.recall(number)
+        with suppress(LaunchFailed):
+            ours = set(self._jobs.values())
+            left = [one.job_id for one in self._queue() if _stands(one.state) in _ALIVE]
+            if ending := [job_id for job_id in left if job_id in ours]:
+                _said("scancel", *ending)
 
     def send(self, tasks: Sequence[Task], *, shunned: frozenset[str]) -> None:
         for part in _parts(tasks, _most_in_array()):
@@ -118,7 +121,7 @@ class SlurmFleet:
         standing, pinned = _stands(line.state), self._pinned.get(number)
         if standing is Standing.WAITING and pinned and line.reason.startswith(_NO_NODE):
             return Seen(standing=Standing.HOST_LOST, host=pinned)
-        return Seen(standing=standing, host=line.host or None)
+        return Seen(standing=standing, host=line.host or None, why=line.reason.replace("None", ""))
 
     def recall(self, number: int) -> None:
         job_id = self._jobs.pop(number, None)
