@@ -28,6 +28,11 @@ _SOON_S: Final = 0.2
 _LATEST_S: Final = 10.0
 _GROWTH: Final = 1.5
 
+# Runs a module of this very package, whatever a host has installed, and wherever the engine works there.
+_THIS_CODE: Final = (
+    sys.executable, "-P", str(Path(harness.__file__).absolute().parent / "worker" / "isolated.py")
+)  # fmt: skip
+
 
 class State(StrEnum):
     WAITING = "waiting"
@@ -228,15 +233,14 @@ class _Watch:
 
 def _command(orders: Orders, charge: Charge) -> tuple[str, ...]:
     """What measures a shard on a host, by paths that are the same there."""
-    checkout = str(Path(harness.__file__).absolute().parents[1])
-    told = told_on(os.environ, charge.planned.pass_env) | {"PYTHONPATH": checkout}
+    told = told_on(os.environ, charge.planned.pass_env)
     data = () if orders.data_dir is None else ("--data-dir", str(orders.data_dir.absolute()))
     return (
-        *(sys.executable, "-m", "harness.launchers.attempt"),
+        *(*_THIS_CODE, "harness.launchers.attempt"),
         *(str(orders.output.absolute()), str(charge.number), str(charge.sending), str(Path.cwd())),
         *(f"{name}={value}" for name, value in sorted(told.items())),
         "--",
-        *(sys.executable, "-m", "harness", "run-shard", str(charge.planned.path.absolute()), "--wait"),
+        *(*_THIS_CODE, "harness", "run-shard", str(charge.planned.path.absolute()), "--wait"),
         *data,
     )
 

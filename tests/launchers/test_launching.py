@@ -38,7 +38,7 @@ class Fleet:
     def send(self, tasks, *, shunned):
         self.shunned.append(shunned)
         for task in tasks:
-            sending = int(task.command[task.command.index("--") - 3])
+            sending = int(task.command[task.command.index("harness.launchers.attempt") + 3])
             self.sent.append((task.number, sending))
             self._now[task.number] = (sending, iter(next(self.plays[task.number])))
 
