@@ -46,7 +46,7 @@ else
   # A framework that has to be asked for.
   JAX := $(findstring jax,$(COMPARED))
   READY += $(if $(JAX),$(VENV)/.installed-jax)
-  READY += $(foreach engine,$(filter slurm,$(LAUNCHER)),$(VENV)/.installed-$(engine))
+  READY += $(foreach engine,$(filter slurm ray,$(LAUNCHER)),$(VENV)/.installed-$(engine))
   # "auto" wants CUDA where there is a driver for it.
   ifneq ($(findstring cuda,$(ASKED))$(findstring GPU-,$(ASKED))$(findstring MIG-,$(ASKED))$(and \
       $(findstring auto,$(ASKED)),$(wildcard $(DRIVER))),)
@@ -84,7 +84,7 @@ help: ## Show this page
 	@echo '  ROUND          least seconds of a round'
 	@echo '  RESUME         bench: go on with a run that was not finished: its identifier, or latest'
 	@echo '  WAIT, FORCE    yes: wait for another measurement on this machine, or measure beside it'
-	@echo '  LAUNCHER       sweep: local or slurm, whose submitit is installed once it is named'
+	@echo '  LAUNCHER       sweep: local, slurm or ray; what the last two need is installed once they are named'
 	@echo '  LAUNCHER_OPTIONS  its settings, such as "partition=long limit_min=120"; see docs/SCALE.md'
 	@echo '  SHARDS         sweep: how many parts the plan has, each for one host at a time'
 	@echo '  SWEEP          sweep: folder that all hosts share; a plan that is in it is gone on with'
@@ -169,6 +169,7 @@ lock: $(VENV)/.installed ## Pin the newest versions that pyproject.toml allows
 	@echo 'tensorflow[and-cuda]' | $(COMPILE) --upgrade $(call beside) - -o requirements-cuda.lock
 	@$(COMPILE) --upgrade --extra jax $(call beside) pyproject.toml -o requirements-jax.lock
 	@$(COMPILE) --upgrade --extra slurm $(call beside) pyproject.toml -o requirements-slurm.lock
+	@$(COMPILE) --upgrade --extra ray $(call beside) -c requirements-jax.lock pyproject.toml -o requirements-ray.lock
 	@$(COMPILE) --upgrade --extra jax-cuda $(call beside,requirements-jax.lock) pyproject.toml -o requirements-jax-cuda.lock
 	@echo uv | $(COMPILE) --upgrade --no-annotate - -o requirements-setup.lock
 
@@ -227,6 +228,10 @@ $(VENV)/.installed-jax: requirements-jax.lock $(VENV)/.installed
 
 $(VENV)/.installed-slurm: requirements-slurm.lock $(VENV)/.installed
 	@echo 'adding submitit (once)'
+	@$(BESIDE_IT)
+
+$(VENV)/.installed-ray: requirements-ray.lock $(VENV)/.installed
+	@echo 'adding Ray (once)'
 	@$(BESIDE_IT)
 
 $(VENV)/.installed-jax-cuda: requirements-jax-cuda.lock $(VENV)/.installed-jax

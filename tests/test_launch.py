@@ -15,7 +15,7 @@ from tests.test_shards import ASKED, command  # noqa: F401  (a fixture)
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--launcher", "lsf"), "LAUNCHER=lsf: not allowed; use one of local, slurm"),
+        (("--launcher", "lsf"), "LAUNCHER=lsf: not allowed; use one of local, slurm, ray"),
         (("--option", "partition=x"), "a name that This host has: none"),
         (("--tries", "0"), "TRIES=0: not allowed"),
         (("--silent", "no"), "SILENT=no: not allowed"),

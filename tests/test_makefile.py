@@ -28,7 +28,7 @@ TESTED = [
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = ("requirements-setup.lock", "requirements.lock", "requirements-cuda.lock")
-ENGINE_LOCKS = ("requirements-slurm.lock",)
+ENGINE_LOCKS = ("requirements-slurm.lock", "requirements-ray.lock")
 JAX_LOCKS = ("requirements-jax.lock", "requirements-jax-cuda.lock")
 
 # Stands for python3, for .venv/bin/python and for .venv/bin/uv: logs its arguments, makes what the real
@@ -186,9 +186,10 @@ def test_a_sweep_is_planned_once_and_gone_on_with_and_an_engine_has_its_options(
 
 
 def test_an_engine_is_installed_once_it_is_named(clone):
-    assert "requirements-slurm.lock" not in clone.lock_files_installed("sweep")
-    assert clone.lock_files_installed("sweep", "LAUNCHER=slurm") == ["requirements-slurm.lock"]
-    assert clone.lock_files_installed("setup", "LAUNCHER=slurm") == []
+    assert not set(ENGINE_LOCKS) & set(clone.lock_files_installed("sweep"))
+    for engine, lock in (("slurm", "requirements-slurm.lock"), ("ray", "requirements-ray.lock")):
+        assert clone.lock_files_installed("sweep", f"LAUNCHER={engine}") == [lock]
+        assert clone.lock_files_installed("setup", f"LAUNCHER={engine}") == []
 
 
 def test_two_cases_reach_explain_as_two_arguments(clone):
@@ -480,7 +481,7 @@ def test_clean_keeps_results_and_reports(clone):
     assert (clone.folder / "reports").exists()
 
 
-@pytest.mark.parametrize("name", [*LOCKS, *JAX_LOCKS])
+@pytest.mark.parametrize("name", [*LOCKS, *JAX_LOCKS, *ENGINE_LOCKS])
 def test_a_lock_pins_versions_and_hashes_and_no_address(name):
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     pins = re.findall(

@@ -28,14 +28,14 @@ _ENDED_S = 900
 class Sweep:
     """A folder with a plan, and the environment in which it is launched."""
 
-    def __init__(self, folder, cache, **environment):
+    def __init__(self, folder, cache, *, scripted=True, **environment):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         # Each node has a place for the lock of its own.
         outer = {name: value for name, value in os.environ.items() if name != PLACE_VARIABLE}
         self.environment = outer | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cache), "NO_COLOR": "1"}
         self.environment |= environment
-        for name, script in SCRIPTS.items():
+        for name, script in SCRIPTS.items() if scripted else ():
             self.environment[f"EVENMATCH_ADAPTER_{name}"] = "harness.frameworks.scripted"
             self.environment[f"EVENMATCH_SCRIPT_{name}"] = json.dumps(script)
 

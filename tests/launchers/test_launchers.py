@@ -42,7 +42,7 @@ def test_anothers_is_found_beside_ours(installed):
 
 
 def test_a_name_that_none_has_is_refused_with_those_that_there_are():
-    with pytest.raises(BadOption, match="LAUNCHER=lsf: not allowed; use one of local, slurm"):
+    with pytest.raises(BadOption, match="LAUNCHER=lsf: not allowed; use one of local, slurm, ray"):
         registry.record("lsf")
 
 

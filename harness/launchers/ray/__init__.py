@@ -1,0 +1,1 @@
+"""Shards measured as tasks of Ray."""

@@ -1,0 +1,164 @@
+"""A real Ray of a head and two nodes on this machine, for as long as a block lasts.
+
+Each node has an address, a host name, process numbers, and a place for the machine's lock of its own. Killed,
+it goes with all that runs on it, as a host without power.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from harness.measure.alone import PLACE_VARIABLE
+
+NODES = ("node1", "node2")
+
+_BRIDGE = "evenmatch0"
+_NETWORK = "10.77.91"
+_HEAD = f"{_NETWORK}.254"
+_PORT = 6391
+
+_RAY = (sys.executable, "-m", "ray.scripts.scripts")
+
+
+def why_not():
+    """Why there can be none here; None where it can."""
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare", "setpriv"))):
+        return "only root, with iproute2 and util-linux, can make nodes of Ray with addresses of their own"
+    made = subprocess.run(["ip", "link", "add", _BRIDGE, "type", "bridge"], check=False, capture_output=True)
+    if made.returncode != 0:
+        return f"no bridge can be made here ({made.stderr.decode().strip()})"
+    _gone(_BRIDGE)
+    return None
+
+
+class Cluster:
+    """`environment` is what a driver needs; `kill` takes a node away."""
+
+    def __init__(self, folder, stack, environment):
+        self.address = f"{_HEAD}:{_PORT}"
+        self.environment = environment
+        self._folder = folder
+        self._stack = stack
+        self._nodes = {}
+
+    def start_head(self):
+        self._begin(
+            "head", *_RAY, "start", "--head", "--block", f"--node-ip-address={_HEAD}", f"--port={_PORT}",
+            "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={self._folder / 'ray'}",
+            "--disable-usage-stats", "--object-store-memory=80000000",
+        )  # fmt: skip
+
+    def start(self, node):
+        number = NODES.index(node) + 1
+        inside = " && ".join([
+            f"hostname {node}", "mount -t tmpfs tmpfs /dev/shm", "ip link set lo up",
+            "while ! ip link show eth0 >/dev/null 2>&1; do sleep 0.1; done",
+            f"ip address add {_NETWORK}.{number}/24 dev eth0", "ip link set eth0 up",
+            " ".join(["exec", *_RAY, "start", "--block", f"--address={self.address}",
+                      f"--node-ip-address={_NETWORK}.{number}", "--num-cpus=1", "--disable-usage-stats",
+                      "--object-store-memory=80000000", """--resources='{"evenmatch": 1}'"""]),
+        ])  # fmt: skip
+        process = self._nodes[node] = self._begin(
+            node, "unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+            "sh", "-c", inside,
+        )  # fmt: skip
+        outer = f"em{number}"
+        _ip("link", "add", outer, "type", "veth", "peer", "name", f"{outer}p")
+        self._stack.callback(_gone, outer)
+        _ip("link", "set", outer, "master", _BRIDGE, "up")
+        _until(lambda: _child(process.pid))
+        _ip("link", "set", f"{outer}p", "netns", str(_child(process.pid)), "name", "eth0")
+
+    def kill(self, node):
+        """Without a word, as when the power goes."""
+        self._nodes[node].kill()
+        self._nodes[node].wait()
+
+    def has_places(self, count):
+        """Whether so many nodes have joined."""
+        code = (
+            "import ray; ray.init(address='auto', logging_level='ERROR');"
+            "print(ray.cluster_resources().get('evenmatch'))"
+        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", code.replace("auto", self.address)],
+                env=os.environ | self.environment, capture_output=True, text=True, check=False, timeout=60,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return False
+        return done.stdout.strip() == str(float(count) if count else None)
+
+    def _begin(self, name, *command):
+        output = self._stack.enter_context((self._folder / f"{name}.out").open("ab"))
+        process = subprocess.Popen(
+            # Should the tests be killed, nothing is left behind.
+            ("setpriv", "--pdeathsig", "KILL", *command),
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
+            # Each node has a place for the machine's lock of its own.
+            env={name: value for name, value in os.environ.items() if name != PLACE_VARIABLE}
+            | self.environment,
+        )  # fmt: skip
+        self._stack.callback(_ended, process)
+        return process
+
+
+@contextmanager
+def cluster(folder, **environment):
+    """A head and two nodes that have joined it, in a folder of their own with a short name."""
+    with ExitStack() as stack:
+        token = folder / "token"
+        token.write_text(secrets.token_hex(32))
+        token.chmod(0o600)
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} | environment
+        made = Cluster(folder, stack, own)
+        _ip("link", "add", _BRIDGE, "type", "bridge")
+        stack.callback(_gone, _BRIDGE)
+        _ip("address", "add", f"{_HEAD}/24", "dev", _BRIDGE)
+        _ip("link", "set", _BRIDGE, "up")
+        made.start_head()
+        # One after the other: they share a folder for their sockets.
+        for count, node in enumerate(NODES):
+            _until(lambda count=count: made.has_places(count))
+            made.start(node)
+        _until(lambda: made.has_places(len(NODES)))
+        yield made
+
+
+def _child(pid):
+    with suppress(OSError, IndexError):
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return None
+
+
+def _gone(link):
+    """Remove a link, if its other end has not gone already."""
+    subprocess.run(["ip", "link", "delete", link], check=False, capture_output=True)
+
+
+def _ip(*words):
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+def _until(is_so, within_s=300):
+    by_s = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < by_s, "the cluster did not come up"
+        time.sleep(0.2)
+
+
+def _ended(process):
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
