@@ -30,6 +30,8 @@ COMPILER = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 LONGEST = tuple(
     ROOT / "tests" / name
     for name in (
+        "launchers/test_slurm.py",
+        "launchers/test_ray.py",
         "frameworks/test_adapters.py",
         "test_clean_shell.py",
         "worker/test_watching.py",

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.measure.variables import ALLOWED, fixed, inherited, is_ours, kept_out, recorded
+from harness.measure.variables import (
+    ALLOWED,
+    cleared,
+    fixed,
+    inherited,
+    is_ours,
+    kept_out,
+    recorded,
+    told_on,
+)
 from tests.engine.harmful_variables import HARMFUL
 
 
@@ -71,3 +80,16 @@ def test_what_would_change_a_framework_and_is_kept_out_is_named():
 @pytest.mark.parametrize("name", sorted(name for name in HARMFUL if not name.startswith("PYTHON")))
 def test_each_known_harmful_variable_is_set_by_the_harness_or_named_as_kept_out(name):
     assert is_ours(name) or kept_out({name: HARMFUL[name]}) == [name]
+
+
+def test_what_an_engine_sets_to_change_frameworks_is_cleared_and_what_every_worker_has_is_not():
+    shell = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "4", "CUDA_VISIBLE_DEVICES": "1", "SITE": "here"}
+    assert cleared(shell) == {"CUDA_VISIBLE_DEVICES": "1", "SITE": "here"}
+
+
+def test_what_goes_with_a_shard_is_what_was_let_in_by_name_and_nothing_of_this_host_or_secret():
+    shell = {"PATH": "/bin", "HOME": "/root", "XLA_FLAGS": "-x", "MY_TOKEN": "x", "EVENMATCH_FAULT": "none"}
+    assert told_on(shell, ["XLA_FLAGS", "MY_TOKEN"]) == {
+        "EVENMATCH_FAULT": "none",
+        "XLA_FLAGS": "-x",
+    }
