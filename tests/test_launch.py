@@ -8,6 +8,9 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from harness.launchers import notes
+from harness.measure.alone import PLACE_VARIABLE
+from tests.launchers.sweeping import Sweep
 from tests.test_cli import harness  # noqa: F401  (a fixture)
 from tests.test_shards import ASKED, command  # noqa: F401  (a fixture)
 
@@ -76,3 +79,20 @@ def test_a_shard_that_is_refused_is_given_up_with_its_words_and_the_others_go_on
     assert "shard 1 of 2: not finished, harness: THREADS=4096" in done.stderr
     assert "shard 2 of 2: finished" in done.stderr
     assert len(pd.read_parquet(tmp_path / "results" / "runs")) == 1
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_told_to_end_ends_what_it_began_and_the_same_command_goes_on(
+    tmp_path, synthetic_root
+):
+    sweep = Sweep(tmp_path / "sweep", synthetic_root.parent, **{PLACE_VARIABLE: str(tmp_path)})
+    sweep.plan("--batch-size", "10,20", "--replicates", "1", shards=1)
+    with sweep.launched() as driver:
+        sweep.until(lambda: "running on" in sweep.said(), driver)
+    assert driver.wait() == 130
+    assert "interrupted; go on with: harness launch plan --output out" in sweep.said()
+    (note,) = sweep.attempts()
+    assert note.ended_by == notes.ASKED
+    with sweep.launched() as driver:
+        assert driver.wait() == 0, sweep.said()
+    sweep.require_whole()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from harness.cli.options import DataDir, Reports, Results, settings_of
+from harness.cli.options import DataDir, Reports, Results, settings_of, typed
 from harness.errors import CertificateFailed, HarnessError, LaunchFailed
 from harness.settings import parsing
 
-_MOST_TRIES = 1000
+_MOST_TRIES: Final = 1000
+
+# The exit status of what was ended by Ctrl-C.
+_INTERRUPTED: Final = 130
 
 
 def launch(
@@ -38,7 +41,7 @@ def launch(
     from harness.sessions import bench  # noqa: PLC0415
     from harness.sessions import launching as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
-    from harness.terminal.launching import LaunchDisplay, show_launched  # noqa: PLC0415
+    from harness.terminal.launching import LaunchDisplay, show_interrupted, show_launched  # noqa: PLC0415
 
     wanted = registry.record(launcher)
     orders = session.Orders(
@@ -50,7 +53,11 @@ def launch(
         silent_s=parsing.seconds("SILENT", silent),
         data_dir=settings.data_dir,
     )
-    launched = session.launch(orders, settings.results, LaunchDisplay())
+    try:
+        launched = session.launch(orders, settings.results, LaunchDisplay())
+    except KeyboardInterrupt:
+        show_interrupted(typed())
+        raise typer.Exit(_INTERRUPTED) from None
     show_launched(launched)
     if launched.brought:
         frames, drawn = bench.report(settings, [launched.plan_id])

@@ -50,6 +50,11 @@ def show_launched(launched: Launched) -> None:
         following().print(escape(f"{_named(charge)}: not finished, {charge.says}"), soft_wrap=True)
 
 
+def show_interrupted(command: str) -> None:
+    """What goes on with a plan whose driver was told to end; what was measured is on the shared folder."""
+    following().print(escape(f"interrupted; go on with: {command}"), soft_wrap=True)
+
+
 def _named(charge: Charge) -> str:
     return f"shard {charge.number} of {charge.planned.shard.of}"
 
