@@ -91,6 +91,7 @@ help: ## Show this page
 	@echo '  SILENT         sweep: seconds without a sign of life after which a shard is lost'
 	@echo '  TRIES          calibrate: tries of each planted slow-down; sweep: of each shard'
 	@echo '  TRY            calibrate: seconds of measuring in each try'
+	@echo '  LEAVE_OUT      report: off-hosts leaves out the hosts whose control or calibration is off'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
 	@echo '  STEPS          selfcheck: only these steps, such as "clocks,memory"'
 	@echo '  PLANTED        calibrate: slow-downs, such as "0%,5%"; 0% is none'
@@ -130,7 +131,7 @@ explain: $(READY) ## Measure why the article's two listings differ (ten minutes)
 	@$(RUN) -m harness explain $(call options,$(EXPLAIN_OPTIONS)) $(BESIDE) $(foreach case,$(CASES),$(call quoted,$(case)))
 
 report: $(READY) ## Draw the page of the latest run again
-	@$(RUN) -m harness report $(call options,$(REPORT_OPTIONS))
+	@$(RUN) -m harness report $(call options,LEAVE_OUT=--leave-out $(REPORT_OPTIONS))
 
 data: $(READY) ## Find or fetch the data set and verify it
 	@$(RUN) -m harness data $(call options,$(DATA_OPTIONS))

@@ -129,6 +129,18 @@ def test_shards_brought_together_are_the_run_of_the_same_plan_but_for_times(comm
 
 
 @pytest.mark.slow
+def test_a_shard_says_nothing_of_cases_that_others_were_dealt(command, tmp_path):
+    few = [*ASKED, "--replicates", "1"]
+    assert command("plan", *few, "--shards", "3", "--output", "plan").returncode == 0
+    for number in (1, 2, 3):
+        done = command("run-shard", f"plan/{number}.json", "--output", f"out/{number}")
+        assert done.returncode == 0, done.stdout + done.stderr
+    trials = [pd.read_parquet(tmp_path / "out" / str(number) / "trials") for number in (1, 2, 3)]
+    assert len({tuple(sorted(one["case_id"].unique())) for one in trials}) > 1
+    assert set(pd.concat(trials)["status"]) == {"ok"}
+
+
+@pytest.mark.slow
 def test_a_shard_that_was_interrupted_goes_on(command, tmp_path):
     assert command("plan", *ASKED, "--shards", "2", "--output", "plan").returncode == 0
     assert command("run-shard", "plan/1.json", "--output", "out").returncode == 0

@@ -137,10 +137,19 @@ class _Run:
         for case, why in self._plan.unable:
             self._leave_out(case, UNABLE, why)
         self._measure_what_fits()
-        for case in self._plan.cases:
+        for case in self._dealt:
             if case.id not in self._standing.tried and self._standing.can_be_measured(case):
                 budget_s = self._plan.settings.budget_s
                 self._leave_out(case, SKIPPED, f"too little of the budget of {budget_s:g} s was left for it")
+
+    @property
+    def _dealt(self) -> list[Case]:
+        """The cases of which this run has matches: of some a shard may have none."""
+        cases = list(self._plan.cases)
+        if self._plan.shard is None:
+            return cases
+        asked = {match.case.id for match in self._plan.matches(MIN_REPLICATES)}
+        return [case for case in cases if case.id in asked]
 
     def _measure_what_fits(self) -> None:
         if self._plan.best:

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 
 from harness.analysis.of_trials import compared
-from harness.report.sentences.cases import cases, labelled
+from harness.report.sentences.cases import known_cases, labelled
 from harness.store.frames import Frames
 from harness.work.records import Status
 
@@ -81,7 +81,7 @@ class Evidence:
 
 def evidence(frames: Frames, judged: pd.DataFrame) -> Evidence:
     """Label trials and rounds as `judged` (from `answer.judge`) is."""
-    known = cases(frames.trials)
+    known = known_cases(frames)
     trials = labelled(frames.trials, known)
     return Evidence(
         frames=frames,

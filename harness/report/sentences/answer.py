@@ -18,7 +18,7 @@ from harness.analysis.statistics import Verdict
 from harness.analysis.verdicts import pairs_in, verdicts, winner
 from harness.analysis.ways import ASKED, Question
 from harness.report import words
-from harness.report.sentences.cases import batch, cases, describe, differing, labelled, shared_by
+from harness.report.sentences.cases import batch, describe, differing, known_cases, labelled, shared_by
 from harness.report.sentences.ranking import Ranking
 from harness.report.sentences.ratios import Answer, decided, evidence, span, towards, why_open
 from harness.report.sentences.regions import by_region
@@ -43,7 +43,7 @@ def judge(frames: Frames) -> pd.DataFrame:
     ways met it is what is said of those that are written the same way, corrected for all that is asked.
     """
     if frames.ways.empty:
-        return labelled(by_kind(frames, _judge), cases(frames.trials))
+        return labelled(by_kind(frames, _judge), known_cases(frames))
     asked = judge_ways(frames)
     return asked.loc[asked["question"] == Question.SAME, [name for name in asked if name not in ASKED]]
 
@@ -57,7 +57,7 @@ def judge_ways(frames: Frames) -> pd.DataFrame:
     """
     if frames.ways.empty:
         return pd.DataFrame(columns=["question"])
-    return labelled(by_kind(frames, _judge_ways), cases(frames.trials))
+    return labelled(by_kind(frames, _judge_ways), known_cases(frames))
 
 
 def _judge(of_kind: Frames, hosts: Mapping[str, str] | None) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def agreed(frames: Frames) -> pd.DataFrame:
         )
         for pair in pairs(compared(frames.trials, frames.certificates))
     ]
-    return labelled(pd.concat(rows, ignore_index=True), cases(frames.trials))
+    return labelled(pd.concat(rows, ignore_index=True), known_cases(frames))
 
 
 def learned(frames: Frames) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.errors import BadOption
 from harness.report import words
+from harness.store.frames import Frames
 from harness.work.workload import Mode, Workload, widths
 
 # What a case is made of beside its batch size, in reading order; each with how it is said. The kind of
@@ -56,6 +57,12 @@ def cases(trials: pd.DataFrame) -> pd.DataFrame:
             for panel, row in zip(panels, rows, strict=True)
         ],
     )
+
+
+def known_cases(frames: Frames) -> pd.DataFrame:
+    """The cases of all that frames compare, and of all that was learned: of some there may be but one."""
+    told = [one.drop_duplicates("case_id") for one in (frames.trials, frames.learned) if len(one)]
+    return cases(pd.concat(told) if told else frames.trials)
 
 
 def _size(hidden: str) -> int:

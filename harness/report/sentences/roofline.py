@@ -12,7 +12,7 @@ from harness.analysis.certified import certified
 from harness.analysis.kinds import by_kind
 from harness.analysis.roofline import roofline
 from harness.report import words
-from harness.report.sentences.cases import cases, labelled
+from harness.report.sentences.cases import known_cases, labelled
 from harness.store.frames import Frames
 
 _OF_CASE: Final = ("device", "precision", "hidden", "batch_size")
@@ -24,7 +24,7 @@ def roofs(frames: Frames) -> pd.DataFrame:
 
     Beside the columns of these there are `_OF_CASE` and `threads`.
     """
-    known = cases(frames.trials)
+    known = known_cases(frames)
     found = labelled(by_kind(frames, _of_kind), known)
     threads = frames.trials.drop_duplicates("case_id").set_index("case_id")["threads"]
     of_case = {name: found["case_id"].map(known[name]) for name in _OF_CASE}
