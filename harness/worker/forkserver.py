@@ -14,6 +14,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ class _ForkServer:
         for own in (self._parent, self._awake, self._wake):
             own.close()
         os.chdir(request["folder"])
+        tempfile.tempdir = request["folder"]
         os.environ.update(request["variables"])
         os.write(status, f"{os.getpid()}\n".encode())
         os.close(status)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+import tempfile
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -18,6 +19,9 @@ assert _spec.loader is not None
 _package = module_from_spec(_spec)
 sys.modules["harness"] = _package
 _spec.loader.exec_module(_package)
+
+# A process works in a folder of its own: what it leaves there when it is killed is swept with that.
+tempfile.tempdir = str(Path.cwd())
 
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

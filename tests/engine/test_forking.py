@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -110,6 +111,21 @@ def test_a_framework_that_cannot_be_imported_is_told_by_its_worker(surroundings,
         pytest.raises(WorkerFailed, match="ModuleNotFoundError: No module named 'nowhere'"),
     ):
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+
+
+@pytest.mark.parametrize("forked", [True, False])
+def test_temporary_files_of_a_framework_lie_in_the_workers_folder_which_is_swept(
+    surroundings, synthetic_root, tmp_path, forked
+):
+    given = surroundings(adapter="tests.engine.leaves_a_file"), tmp_path / "log"
+    with ForkServers() as servers:
+        worker = servers.worker("tensorflow", "cpu", *given) if forked else WorkerProcess(*given)
+        with worker:
+            worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))
+            left = Path((tmp_path / "log").read_text().strip())
+            assert left.parent == Path(psutil.Process(worker.pid).cwd())
+            worker.ask(Do.FINISH, timeout_s=60)
+    assert not left.exists()
 
 
 def test_a_server_that_has_ended_is_told_and_then_replaced(surroundings, synthetic_root, tmp_path):
