@@ -19,7 +19,8 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", __name__]
 def open_adapter(spec):
     # An interpreter that comes to its end waits for this.
     threading.Thread(target=time.sleep, args=(60,)).start()
-    descriptor, path = tempfile.mkstemp()
+    # By the variable, as one that is not written in Python does.
+    descriptor, path = tempfile.mkstemp(dir=os.environ["TMPDIR"])
     os.close(descriptor)
     atexit.register(os.unlink, path)
     return scripted.open_adapter(spec)
