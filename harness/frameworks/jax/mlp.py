@@ -86,8 +86,9 @@ class JaxMlp(JaxTestimony):
         self.put_back(self._fresh)
 
     def begin_epoch(self, order: Order) -> None:
-        # In one call: one for each batch takes longer, and all of it counts as work beside the round.
-        self._batches = self._placed(list(batches(order, self.workload.batch_size)))
+        # In one call and of the type that JAX would make of them: else it takes twice as long, and all of it
+        # counts as work beside the round.
+        self._batches = self._placed(batches(order.astype(np.int32), self.workload.batch_size))
         self._samples = 0
         self._begin_counting()
 
