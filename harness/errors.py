@@ -34,7 +34,7 @@ a bug and keeps its traceback.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 class HarnessError(Exception):
@@ -129,6 +129,14 @@ class WrongDevice(WorkerFailed):
 
 class OtherWork(WorkerFailed):
     kind: ClassVar[str] = "other work"
+
+
+_TOLD_BY_WORKERS: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
+
+
+def told_by_worker(kind: str) -> type[WorkerFailed]:
+    """The failure that a worker says it had, by its kind; `WorkerFailed` for any that it has no name for."""
+    return _TOLD_BY_WORKERS.get(kind, WorkerFailed)
 
 
 class WorkerSilent(TrialError):

@@ -18,13 +18,10 @@ from typing import Any, ClassVar, Final, Protocol, Self
 from harness.engine.guarding import GUARDIAN
 from harness.errors import (
     LogTooLong,
-    OtherWork,
-    OutOfMemory,
     ProtocolError,
     WorkerDied,
-    WorkerFailed,
     WorkerSilent,
-    WrongDevice,
+    told_by_worker,
 )
 from harness.measure import scratch
 from harness.worker.interpreter import ISOLATED
@@ -41,9 +38,6 @@ _LOOK_S: Final = 1.0
 _MOST_FILE_BYTES: Final = 1 << 30
 # Of a log's end so much is read for its last words.
 _TAIL_BYTES: Final = 1 << 12
-
-# What a worker says that its failure was.
-_FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
 
 
 class Process(Protocol):
@@ -131,7 +125,7 @@ class WorkerProcess:
         reply = parse(self._read_line(do, timeout_s))
         if "error" in reply:
             facts = reply.get("facts")
-            failure = _FAILURES.get(str(reply.get("kind", "")), WorkerFailed)
+            failure = told_by_worker(str(reply.get("kind", "")))
             raise failure(str(reply["error"]), facts if isinstance(facts, dict) else None)
         if not isinstance(reply.get("ok"), dict):
             raise ProtocolError(f"neither ok nor error in the answer to {do}")

@@ -6,15 +6,25 @@ which they are written: metadata would be those of the last installation, and a 
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import harness
+from harness.errors import HarnessError
 
 _OURS: Final = "evenmatch"
+
+
+class _Record(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,28 @@ def entries(group: str) -> Iterator[Entry]:
         distribution = "an unnamed package" if entry.dist is None else entry.dist.name
         if not (checkout and distribution == _OURS):
             yield Entry(entry.name, entry.value, distribution)
+
+
+def loaded(entry: Entry, kind: type[Named], what: str, missing: type[HarnessError]) -> Named:
+    """The record that an entry point names, which is of this kind and called as the entry point is.
+
+    Raises:
+        missing: there is none; the sentence begins with `what` it should have been, `framework` say.
+    """
+    module, _, attribute = entry.value.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise missing(
+            f"{what} {entry.name}: its record {entry.value} cannot be loaded "
+            f"({type(error).__name__}: {error}); repair or uninstall {entry.distribution}"
+        ) from error
+    if not isinstance(found, kind) or found.name != entry.name:
+        raise missing(
+            f"{what} {entry.name}: {entry.value} is no record of that name; repair or uninstall "
+            f"{entry.distribution}"
+        )
+    return found
 
 
 def _of_this_checkout(group: str) -> Iterator[Entry]:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final, cast
 
 from harness.errors import FrameworkMissing
-from harness.frameworks.entries import Entry, entries
+from harness.frameworks.entries import Entry, entries, loaded
 from harness.frameworks.record import Framework, Libraries, Look
 
 GROUP: Final = "evenmatch.frameworks"
@@ -38,7 +38,7 @@ def records(*, absent: bool = False) -> tuple[Framework, ...]:
             both = f"{owners[entry.name].distribution} and {entry.distribution}"
             raise FrameworkMissing(f"framework {entry.name}: {both} both have one; uninstall one of them")
         owners[entry.name] = entry
-    found = [_loaded(entry) for entry in owners.values()]
+    found = [loaded(entry, Framework, "framework", FrameworkMissing) for entry in owners.values()]
     listed = [one for one in found if absent or not one.optional or is_installed(one)]
     return tuple(sorted(listed, key=lambda one: (one.rank, one.name)))
 
@@ -115,20 +115,3 @@ def in_order(found: Iterable[str]) -> list[str]:
 
 def _entries() -> Iterator[Entry]:
     return entries(GROUP)
-
-
-def _loaded(entry: Entry) -> Framework:
-    module, _, attribute = entry.value.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise FrameworkMissing(
-            f"framework {entry.name}: its record {entry.value} cannot be loaded "
-            f"({type(error).__name__}: {error}); repair or uninstall {entry.distribution}"
-        ) from error
-    if not isinstance(found, Framework) or found.name != entry.name:
-        raise FrameworkMissing(
-            f"framework {entry.name}: {entry.value} is no record of that name; repair or uninstall "
-            f"{entry.distribution}"
-        )
-    return found

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import Final, cast
 
 from harness.errors import BadOption, LauncherMissing
-from harness.frameworks.entries import Entry, entries
+from harness.frameworks.entries import entries, loaded
 from harness.launchers.record import Errand, Fleet, Launcher
 
 GROUP: Final = "evenmatch.launchers"
@@ -29,7 +29,7 @@ def records() -> dict[str, Launcher]:
     for entry in entries(GROUP):
         if entry.name in found:
             raise LauncherMissing(f"launcher {entry.name}: two packages have one; uninstall one of them")
-        found[entry.name] = _loaded(entry)
+        found[entry.name] = loaded(entry, Launcher, "launcher", LauncherMissing)
     return found
 
 
@@ -53,20 +53,3 @@ def record(name: str) -> Launcher:
 def opened(launcher: Launcher, errand: Errand, settings: object) -> Fleet:
     """The launcher's engine, to be used as a block."""
     return cast(Fleet, importlib.import_module(launcher.adapter).open_fleet(errand, settings))
-
-
-def _loaded(entry: Entry) -> Launcher:
-    module, _, attribute = entry.value.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise LauncherMissing(
-            f"launcher {entry.name}: its record {entry.value} cannot be loaded "
-            f"({type(error).__name__}: {error}); repair or uninstall {entry.distribution}"
-        ) from error
-    if not isinstance(found, Launcher) or found.name != entry.name:
-        raise LauncherMissing(
-            f"launcher {entry.name}: {entry.value} is no record of that name; repair or uninstall "
-            f"{entry.distribution}"
-        )
-    return found

@@ -11,7 +11,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
-from harness.errors import OtherWork, OutOfMemory, WorkerDied, WorkerFailed, WrongDevice
+from harness.errors import WorkerDied, WorkerFailed, told_by_worker
 from harness.measure import host
 from harness.worker.interpreter import ISOLATED
 
@@ -20,8 +20,6 @@ _LOCAL: Final = "127.0.0.1"
 
 # Whoever waits for the others fails when one of them does, and that one may be about to say why.
 _LAST_WORD_S: Final = 2.0
-
-_FAILURES: Final = {one.kind: one for one in (WorkerFailed, OutOfMemory, WrongDevice, OtherWork)}
 
 
 class Peers:
@@ -116,7 +114,7 @@ class Peers:
         if well:
             return said[0]
         kind, sentence = said
-        raise _FAILURES.get(kind, WorkerFailed)(f"{named}: {sentence}")
+        raise told_by_worker(kind)(f"{named}: {sentence}")
 
     def _why(self, rank: int) -> Exception:
         """What a worker that has ended said last."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,12 +28,13 @@ from harness.worker import beside
 from harness.worker.adapters import adapter_module, adapter_name
 from harness.worker.failing import kind_of
 from harness.worker.peak import peak
-from harness.worker.peers import Peers
 from harness.worker.planting import Planting
 from harness.worker.protocol import Do, Message, parse_spec
 from harness.worker.reading import read_data
-from harness.worker.team import Team
 from harness.worker.watching import Watching
+
+if TYPE_CHECKING:
+    from harness.worker.peers import Peers
 
 
 class Worker:
@@ -120,6 +122,10 @@ class Worker:
         """The spec's adapter; with several workers that of all, whose others are begun with the first."""
         if spec.case.workers == 1:
             return self._open_alone(spec)
+        # Imported here: nearly all workers are alone, and start without them.
+        from harness.worker.peers import Peers  # noqa: PLC0415
+        from harness.worker.team import Team  # noqa: PLC0415
+
         self._peers = self._peers or Peers(spec.case.workers)
         return Team(spec, self._peers, self._open_alone)
 

@@ -11,11 +11,11 @@ import secrets
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from harness.measure.alone import PLACE_VARIABLE
+from tests.processes import ended, until
 
 NODES = ("node1", "node2")
 
@@ -73,7 +73,7 @@ class Cluster:
         _ip("link", "add", outer, "type", "veth", "peer", "name", f"{outer}p")
         self._stack.callback(_gone, outer)
         _ip("link", "set", outer, "master", _BRIDGE, "up")
-        _until(lambda: _child(process.pid))
+        until(lambda: _child(process.pid), within_s=300)
         _ip("link", "set", f"{outer}p", "netns", str(_child(process.pid)), "name", "eth0")
 
     def kill(self, node):
@@ -106,7 +106,7 @@ class Cluster:
             env={name: value for name, value in os.environ.items() if name != PLACE_VARIABLE}
             | self.environment,
         )  # fmt: skip
-        self._stack.callback(_ended, process)
+        self._stack.callback(ended, process)
         return process
 
 
@@ -126,9 +126,9 @@ def cluster(folder, **environment):
         made.start_head()
         # One after the other: they share a folder for their sockets.
         for count, node in enumerate(NODES):
-            _until(lambda count=count: made.has_places(count))
+            until(lambda count=count: made.has_places(count), within_s=300)
             made.start(node)
-        _until(lambda: made.has_places(len(NODES)))
+        until(lambda: made.has_places(len(NODES)), within_s=300)
         yield made
 
 
@@ -145,20 +145,3 @@ def _gone(link):
 
 def _ip(*words):
     subprocess.run(["ip", *words], check=True, capture_output=True)
-
-
-def _until(is_so, within_s=300):
-    by_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < by_s, "the cluster did not come up"
-        time.sleep(0.2)
-
-
-def _ended(process):
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

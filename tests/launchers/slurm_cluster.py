@@ -11,8 +11,9 @@ import secrets
 import shutil
 import socket
 import subprocess
-import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+
+from tests.processes import ended, until
 
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "unshare", "setpriv")
 
@@ -106,14 +107,17 @@ class Cluster:
             stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
             env=os.environ | self.environment,
         )  # fmt: skip
-        self._stack.callback(_ended, process)
+        self._stack.callback(ended, process)
         return process
 
     def idle(self, *nodes):
         """Wait until these can be given jobs."""
-        _until(lambda: self.run("sinfo", "--noheader", "--Node", "--partition", "low",
-                                "--nodes", ",".join(nodes), "--format", "%t", check=False).split()
-               == ["idle"] * len(nodes))  # fmt: skip
+        asked = ("--partition", "low", "--nodes", ",".join(nodes), "--format", "%t")
+        idle = ["idle"] * len(nodes)
+        until(
+            lambda: self.run("sinfo", "--noheader", "--Node", *asked, check=False).split() == idle,
+            within_s=60,
+        )
 
 
 @contextmanager
@@ -138,7 +142,7 @@ def cluster(folder):
             f"--key-file={key}", f"--pid-file={folder}/munged.pid", f"--log-file={folder}/munged.log",
             f"--seed-file={folder}/munged.seed",
         )  # fmt: skip
-        _until((folder / "munge.sock").exists)
+        until((folder / "munge.sock").exists, within_s=60)
         made.begin("slurmctld", "slurmctld", "-D")
         for node in NODES:
             made.revive(node)
@@ -152,20 +156,3 @@ def _free_ports(count):
         for one in open_ones:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in open_ones]
-
-
-def _until(is_so, within_s=60):
-    by_s = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < by_s, "the cluster did not come up"
-        time.sleep(0.2)
-
-
-def _ended(process):
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        process.wait(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from harness.launchers.record import Launcher, Option
+from harness.launchers.record import Launcher, Option, as_typed
 from harness.settings import parsing
 
 
@@ -18,18 +18,14 @@ class Settings:
     gpus: int
 
 
-def _text(_option: str, text: str) -> str:
-    return text
-
-
 RECORD: Final = Launcher(
     name="ray",
     label="Ray",
     settings=Settings,
     options={
-        "address": Option(parse=_text, default="auto", says="HOST:PORT of the cluster's head"),
+        "address": Option(parse=as_typed, default="auto", says="HOST:PORT of the cluster's head"),
         "resource": Option(
-            parse=_text,
+            parse=as_typed,
             default="evenmatch",
             says="the resource of which each host has 1 and a shard takes all",
         ),

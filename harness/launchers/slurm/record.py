@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from harness.launchers.record import Launcher, Option
+from harness.launchers.record import Launcher, Option, as_typed
 from harness.settings import parsing
 
 # A year, in minutes.
@@ -28,20 +28,16 @@ class Settings:
     at_once: int
 
 
-def _text(_option: str, text: str) -> str:
-    return text
-
-
 RECORD: Final = Launcher(
     name="slurm",
     label="SLURM",
     settings=Settings,
     options={
-        "partition": Option(parse=_text, default="", says="partitions, separated by commas"),
-        "constraint": Option(parse=_text, default="", says="features that a node has to have"),
-        "account": Option(parse=_text, default="", says="account"),
-        "qos": Option(parse=_text, default="", says="quality of service"),
-        "gres": Option(parse=_text, default="", says="generic resources, such as gpu:1"),
+        "partition": Option(parse=as_typed, default="", says="partitions, separated by commas"),
+        "constraint": Option(parse=as_typed, default="", says="features that a node has to have"),
+        "account": Option(parse=as_typed, default="", says="account"),
+        "qos": Option(parse=as_typed, default="", says="quality of service"),
+        "gres": Option(parse=as_typed, default="", says="generic resources, such as gpu:1"),
         "cpus": Option(
             parse=lambda option, text: parsing.whole(option, text, least=0, most=4096),
             default="0",
