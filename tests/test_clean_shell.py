@@ -91,13 +91,14 @@ def test_record_certificate_and_what_each_framework_did_are_the_same(shells):
     assert [dict(one) for one in steps] == [{"pytorch": 12_000, "tensorflow": 12_000}] * 2
 
 
-def test_speeds_are_of_the_same_class(shells):
-    """By each trial's fastest round: other work on this machine only ever slows one down."""
+def test_what_a_shell_sets_slows_neither_framework_beside_the_other(shells):
+    """Frameworks take turns: what else the machine does, which differs from run to run, slows both alike."""
     first, second = (
         rows[rows["phase"] == "train"].groupby("framework")["samples_per_s"].max()
         for rows in by_run(shells[2]["rounds"])
     )
-    assert (second / first).between(0.5, 2).all()
+    change = second / first
+    assert change["pytorch"] / change["tensorflow"] == pytest.approx(1, rel=0.5)
 
 
 def test_no_secret_of_the_shell_is_on_disk_or_on_the_screen(shells):

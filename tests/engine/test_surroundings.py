@@ -14,6 +14,7 @@ import harness
 from harness.engine import process
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, visible_devices
+from harness.errors import WorkerFailed
 from harness.frameworks.tensorflow import cuda
 from harness.measure.variables import recorded
 from harness.settings.presets import FRAMEWORKS
@@ -157,7 +158,7 @@ def test_an_adapter_in_a_folder_of_the_users_takes_a_python_path_that_is_passed(
     (tmp_path / "mine.py").write_text("def probe(device):\n    return f'mine on {device}'\n")
     monkeypatch.setenv("EVENMATCH_ADAPTER_TENSORFLOW", "mine")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(process.WorkerFailed, match="No module named 'mine'"):
+    with pytest.raises(WorkerFailed, match="No module named 'mine'"):
         said()
     assert said(passed=("PYTHONPATH",)) == "mine on cpu"
 
