@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
+from jax import lax
 
 from harness.frameworks.base import ASKED_SAMPLES, TENTH, TINY, Counts, Data, Score, denormals
 from harness.frameworks.jax import device
@@ -36,6 +37,14 @@ class State(NamedTuple):
     beside: Tree
 
 
+class Epoch(NamedTuple):
+    """What an epoch changes: the state, the sum of its losses and how many samples it has seen."""
+
+    state: State
+    loss_sum: jax.Array
+    seen: jax.Array
+
+
 class JaxMlp(JaxTestimony):
     """Modes `loop` (a jitted step) and `eager`."""
 
@@ -44,6 +53,7 @@ class JaxMlp(JaxTestimony):
         self.device = device.open_device(spec.case.device, spec.threads)
         # What a round is waiting for, beside the state.
         self._loss_sum: Any = None
+        self._seen: Any = None
         self._totals: Any = None
         self._probed: Any = None
         self.precision = JaxPrecision(self.workload.precision)
@@ -76,7 +86,7 @@ class JaxMlp(JaxTestimony):
             optimizer=self._placed(self.optimizer.init(placed)),
             beside=self._placed(nnx.to_pure_dict(beside)),
         )
-        self._train_step = self._in_mode(self._step, donated=(0, 1))
+        self._train_step = self._in_mode(self._step, donated=(0,), static=(3,))
         self._eval_step = self._in_mode(self._evaluate)
         self._forward = self._in_mode(self._logits)
         self._drops: dict[bool, Callable[..., Any]] = {}
@@ -86,20 +96,32 @@ class JaxMlp(JaxTestimony):
         self.put_back(self._fresh)
 
     def begin_epoch(self, order: Order) -> None:
-        # In one call and of the type that JAX would make of them: else it takes twice as long, and all of it
-        # counts as work beside the round.
-        self._batches = self._placed(batches(order.astype(np.int32), self.workload.batch_size))
-        self._samples = 0
-        self._begin_counting()
+        # All of it in one array, of which each step takes its batch: an array for each batch takes a
+        # twentieth of a step's time to place. With room for an epoch that is done twice, as planted work is:
+        # one shape, one program.
+        room = np.zeros(2 * self.workload.train_samples, np.int32)
+        room[: len(order)] = order
+        self._order = self._placed((room, np.int32(len(order))))
+        self._rows = [len(batch) for batch in batches(order, self.workload.batch_size)]
+        self._steps_before = self._steps_taken()
+        self._loss_sum, self._seen = self._placed((np.zeros((), self.dtype), np.int32(0)))
 
     def train_epoch(self) -> None:
-        for batch in self._batches:
-            self._state, self._loss_sum = self._train_step(self._state, self._loss_sum, self._train, batch)
-            self._samples += len(batch)
+        epoch = Epoch(self._state, self._loss_sum, self._seen)
+        for rows in self._rows:
+            epoch = self._train_step(epoch, self._train, self._order, rows)
+        self._state, self._loss_sum, self._seen = epoch
 
     def _step(
-        self, state: State, loss_sum: jax.Array, data: tuple[jax.Array, jax.Array], batch: jax.Array
-    ) -> tuple[State, jax.Array]:
+        self,
+        epoch: Epoch,
+        data: tuple[jax.Array, jax.Array],
+        order: tuple[jax.Array, jax.Array],
+        rows: int,
+    ) -> Epoch:
+        """With the next `rows` samples of the order; after the last come the first again."""
+        state, (samples, length) = epoch.state, order
+        batch = lax.dynamic_slice_in_dim(samples, epoch.seen % length, rows)
         inputs, labels = (part[batch] for part in data)
 
         def loss_of(parameters: Tree) -> tuple[jax.Array, Tree]:
@@ -110,13 +132,13 @@ class JaxMlp(JaxTestimony):
         (loss, beside), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
         updates, optimizer = self.optimizer.update(gradients, state.optimizer, state.parameters)
         parameters = optax.apply_updates(state.parameters, updates)
-        return State(parameters, optimizer, beside), loss_sum + loss * len(batch)
+        return Epoch(State(parameters, optimizer, beside), epoch.loss_sum + loss * rows, epoch.seen + rows)
 
     def train_loss(self) -> float:
         return float(self._loss_sum) / self.trained().samples
 
     def trained(self) -> Counts:
-        return Counts(steps=self._steps_taken() - self._steps_before, samples=self._samples)
+        return Counts(steps=self._steps_taken() - self._steps_before, samples=int(self._seen))
 
     def evaluate(self, steps: int) -> None:
         self._evaluated = self._batches_evaluated = 0
@@ -215,10 +237,6 @@ class JaxMlp(JaxTestimony):
         """What the device makes of a product too small for a normal number."""
         return denormals(float(self._placed(np.float32(TINY)) * np.float32(TENTH)))
 
-    def _begin_counting(self) -> None:
-        self._steps_before = self._steps_taken()
-        self._loss_sum = self._placed(np.zeros((), self.dtype))
-
     def _steps_taken(self) -> int:
         return int(optax.tree.get(self._state.optimizer, "count"))
 
@@ -252,11 +270,16 @@ class JaxMlp(JaxTestimony):
         adam = self.workload.adam
         return optax.adam(adam.learning_rate, b1=adam.beta_1, b2=adam.beta_2, eps=adam.epsilon)
 
-    def _in_mode(self, function: Callable[..., Any], donated: tuple[int, ...] = ()) -> Callable[..., Any]:
-        """The function as the case's mode runs it; the buffers of what is `donated` are given up to it."""
+    def _in_mode(
+        self, function: Callable[..., Any], donated: tuple[int, ...] = (), static: tuple[int, ...] = ()
+    ) -> Callable[..., Any]:
+        """The function as the case's mode runs it.
+
+        The buffers of what is `donated` are given up to it; each value of what is `static` has its program.
+        """
         if self.spec.case.mode is Mode.EAGER:
             return function
-        jitted: Callable[..., Any] = jax.jit(function, donate_argnums=donated)
+        jitted: Callable[..., Any] = jax.jit(function, donate_argnums=donated, static_argnums=static)
         return jitted
 
     def _placed(self, tree: Any) -> Any:

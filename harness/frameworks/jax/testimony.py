@@ -21,7 +21,7 @@ from harness.frameworks.jax.matched import GivenMasks
 from harness.frameworks.jax.precision import JaxPrecision
 from harness.frameworks.witness import Fact, Moments, Witness
 from harness.work.program import Update
-from harness.work.recipe import Floats, Order, Weights
+from harness.work.recipe import Floats, Order, Weights, batches
 from harness.work.workload import INPUT_FEATURES, AdamForm, Mode
 
 # What JAX's profiler says of each call of a compiled program: of a jitted function, or of one operation.
@@ -90,7 +90,7 @@ class JaxTestimony(Witness):
     _state: Any = None
     _train: tuple[jax.Array, jax.Array]
     _test_batches: list[tuple[jax.Array, jax.Array]]
-    _batches: list[jax.Array]
+    _order: tuple[jax.Array, jax.Array]
     _drops: dict[bool, Callable[..., Any]]
     _forward: Callable[..., jax.Array]
     _in_mode: Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -116,7 +116,8 @@ class JaxTestimony(Witness):
         )
 
     def held_batches(self) -> list[Order]:
-        return [np.array(batch, np.int64) for batch in self._batches]
+        samples, length = (np.array(part, np.int64) for part in self._order)
+        return batches(samples[:length], self.workload.batch_size)
 
     def trainable_shapes(self) -> list[tuple[int, ...]]:
         return [array.shape for array in to_recipe(self._state.parameters).named().values()]
