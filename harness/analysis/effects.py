@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Hashable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.analysis.match import total_effects, typical_effects
 from harness.analysis.of_trials import trial_numbers
@@ -42,12 +44,10 @@ def effects(trials: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
     finished = trials[trials["status"] == Status.OK].reset_index(drop=True)
     match = finished.groupby(MATCH, sort=False).ngroup()
     finished = finished[match.groupby(match).transform("size") >= _FEWEST].reset_index(drop=True)
-    timed = _timed(finished, rounds)
-    matches = timed.groupby(["phase", "match"], sort=False, observed=True)
-    found = [one for (phase, _), rows in matches if (one := _effects_of(phase, rows)) is not None]
-    if not found:
+    told = pd.DataFrame(_of_matches(_timed(finished, rounds)), columns=["trial", *_DTYPES])
+    if told.empty:
         return pd.DataFrame(columns=[*_OF_TRIAL, *_DTYPES]).astype(_DTYPES)
-    told = pd.concat(found).sort_values("trial", kind="stable")
+    told = told.sort_values("trial", kind="stable")
     of_trial = finished[_OF_TRIAL].iloc[told["trial"]].reset_index(drop=True)
     return of_trial.assign(**{str(name): told[name].to_numpy() for name in _DTYPES}).astype(_DTYPES)
 
@@ -102,23 +102,28 @@ def _timed(finished: pd.DataFrame, rounds: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _effects_of(phase: Hashable, timed: pd.DataFrame) -> pd.DataFrame | None:
-    """One match in one phase: `trial`, `phase` and both speeds of who was timed; None of fewer than two."""
-    turn, turns = pd.factorize(timed["turn"])
-    seat, trials = pd.factorize(timed["trial"])
+def _of_matches(timed: pd.DataFrame) -> Iterator[tuple[int, str, float, float]]:
+    """Of each match and phase who was timed there: its number, the phase and both speeds."""
+    number = timed.groupby(["phase", "match"], sort=False, observed=True).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    columns = {name: timed[name].to_numpy()[order] for name in timed}
+    ends = np.flatnonzero(np.diff(number[order])) + 1
+    # Arrays and not rows of a frame: matches may be tens of thousands.
+    for first, last in pairwise((0, *ends, len(order))):
+        yield from _effects_of({name: values[first:last] for name, values in columns.items()})
+
+
+def _effects_of(timed: Mapping[Hashable, NDArray[Any]]) -> Iterator[tuple[int, str, float, float]]:
+    """Those of one match in one phase; none where fewer than two were timed."""
+    turns, turn = np.unique(timed["turn"], return_inverse=True)
+    trials, seat = np.unique(timed["trial"], return_inverse=True)
     if len(trials) < _FEWEST:
-        return None
+        return
     sample_s, left_out = (
         np.full((len(turns), len(trials)), np.nan),
         np.ones((len(turns), len(trials)), np.bool_),
     )
     sample_s[turn, seat], left_out[turn, seat] = timed["sample_s"], timed["warm_up"]
-    counts = np.flatnonzero(~left_out.all(axis=0))
-    return pd.DataFrame(
-        {
-            "trial": trials[counts],
-            "phase": phase,
-            "log_speed": typical_effects(sample_s, left_out)[counts],
-            "log_total_speed": total_effects(sample_s, left_out)[counts],
-        }
-    )
+    speeds, total_speeds = typical_effects(sample_s, left_out), total_effects(sample_s, left_out)
+    for counts in np.flatnonzero(~left_out.all(axis=0)):
+        yield trials[counts], timed["phase"][0], speeds[counts], total_speeds[counts]

@@ -9,7 +9,7 @@ favours no framework.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
@@ -76,12 +76,7 @@ def states(frames: Frames, *, margin: float = 0.03) -> pd.DataFrame:
         many were called different (`wrong`) and the interval of that share. `off`, and as `reason` why, or
         what could not be judged.
     """
-    rows = [
-        row
-        for of_kind in parts(frames)
-        for host in dict.fromkeys(hosts(of_kind).values())
-        for row in [_state(of_kind, host, margin)]
-    ]
+    rows = [row for of_kind in parts(frames) for row in _states(of_kind, margin)]
     adjusted = iter(holm([row["p_off"] for row in rows if row["p_off"] is not None]))
     for row in rows:
         row["p_off_adjusted"] = None if row["p_off"] is None else float(next(adjusted))
@@ -140,14 +135,21 @@ def without(frames: Frames, left_out: pd.DataFrame) -> Frames:
     return replace(frames, **told, runs=runs, certificates=certificates, left_out=left_out)
 
 
-def _state(of_kind: Frames, host: str, margin: float) -> dict[str, Any]:
-    """What is known of a host, without what follows from it."""
-    run_ids = [run_id for run_id, name in hosts(of_kind).items() if name == host]
-    controls, rounds = (
-        table[table["run_id"].isin(run_ids)] for table in (of_kind.controls, of_kind.control_rounds)
-    )
-    found = _training(ratios(effects(controls, rounds), "seat", 0, 1))
-    sample: FloatArray = found["log_ratio"].dropna().to_numpy(dtype=np.float64)
+def _states(of_kind: Frames, margin: float) -> Iterator[dict[str, Any]]:
+    """What is known of each host of a kind, without what follows from it."""
+    where = hosts(of_kind)
+    found = _training(ratios(effects(of_kind.controls, of_kind.control_rounds), "seat", 0, 1))
+    samples = dict(list(found.groupby(found["run_id"].map(where))["log_ratio"]))
+    for host in dict.fromkeys(where.values()):
+        run_ids = [run_id for run_id, name in where.items() if name == host]
+        sample: FloatArray = samples.get(host, pd.Series()).dropna().to_numpy(dtype=np.float64)
+        yield _state(of_kind, host, run_ids, sample, margin)
+
+
+def _state(
+    of_kind: Frames, host: str, run_ids: list[str], sample: FloatArray, margin: float
+) -> dict[str, Any]:
+    """One of them, whose controls found these log-ratios."""
     interval = ratio_interval(sample) if sample.size else None
     return {
         "kind": of_kind.kinds["name"].iloc[0] if len(of_kind.kinds) else "",

@@ -8,13 +8,13 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.analysis.calibration import POWER, calibration
-from harness.analysis.hosts import states
 from harness.analysis.kinds import hosts, parts
 from harness.analysis.residents import beside_others
 from harness.analysis.statistics import Verdict
 from harness.analysis.usual import IN_TURNS
 from harness.analysis.verdicts import control
 from harness.report import words
+from harness.report.sentences.hosts import known
 from harness.store.frames import Frames
 
 # What workers lose beside others is told where it is more.
@@ -52,7 +52,7 @@ def _control_told(frames: Frames) -> str:
 def calibration_told(frames: Frames) -> list[str]:
     """What the calibrations on this machine found, a sentence a question."""
     if len(frames.runs["hostname"].unique()) > 1:
-        tries = states(frames)["tries"]
+        tries = known(frames)["tries"]
         calibrated = f"{int((tries > 0).sum())} of {len(tries)} hosts were calibrated with `make calibrate`"
         return [f"{calibrated}; the table of hosts has what came out."]
     if frames.attempts.empty:
