@@ -19,7 +19,7 @@ from harness.frameworks.record import Framework, Libraries, Look
 
 GROUP: Final = "evenmatch.frameworks"
 
-# Of a framework that is not installed here any more, and whose results are.
+# Of a framework whose package is not here any more, and whose results are.
 _UNKNOWN: Final = Look(colour="#6b6f76", dark_colour="#b3b8c0", marker="s", dashes=(1, 1), hatch="xx")
 
 
@@ -93,23 +93,23 @@ def libraries(name: str) -> Libraries | None:
 
 
 def label(name: str) -> str:
-    """A framework's name for a reader; as it is where no such framework is installed here."""
-    return next((one.label for one in records() if one.name == name), name)
+    """A framework's name for a reader, also of one that is not installed; else the name itself."""
+    return next((one.label for one in records(absent=True) if one.name == name), name)
 
 
 def short(name: str) -> str:
     """As `label`, where there is no room."""
-    return next((one.short for one in records() if one.name == name), name)
+    return next((one.short for one in records(absent=True) if one.name == name), name)
 
 
 def look(name: str) -> Look:
-    """How a framework is drawn, also one that is not installed here any more."""
-    return next((one.look for one in records() if one.name == name), _UNKNOWN)
+    """How a framework is drawn, also one that nobody here knows of any more."""
+    return next((one.look for one in records(absent=True) if one.name == name), _UNKNOWN)
 
 
 def in_order(found: Iterable[str]) -> list[str]:
-    """Names in the order in which frameworks are listed, those not installed here at the end."""
-    known = names()
+    """Names in the order in which frameworks are listed, those that nobody here knows of at the end."""
+    known = [one.name for one in records(absent=True)]
     return sorted(found, key=lambda name: (known.index(name) if name in known else len(known), name))
 
 

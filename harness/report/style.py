@@ -42,7 +42,7 @@ _VARIABLES: Final = {
     LINE: "--line",
     BAND: "--band",
     **{colour: f"--part-{number}" for number, colour in enumerate(PARTS)},
-    **{one.look.colour: f"--of-{one.name}" for one in registry.records()},
+    **{one.look.colour: f"--of-{one.name}" for one in registry.records(absent=True)},
 }
 
 # Any: matplotlib's stubs want its few hundred key names as literals.

@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import BadOption, FrameworkMissing
 from harness.frameworks import registry
+from harness.frameworks.jax.record import RECORD
 from harness.frameworks.record import Place
 from harness.measure import variables
 from harness.sessions.examination import examine
@@ -54,8 +55,13 @@ def test_the_record_loads_without_jax():
 
 def test_where_it_is_not_installed_no_list_has_it(without_jax):
     assert registry.names() == FRAMEWORKS
-    assert registry.label("jax") == "jax"
     assert not any("XLA_PYTHON" in name for name in variables.fixed(1))
+
+
+def test_where_it_is_not_installed_its_results_are_told_and_drawn_as_where_it_is(without_jax):
+    assert (registry.label("jax"), registry.short("jax")) == (RECORD.label, RECORD.short) == ("JAX", "JAX")
+    assert registry.look("jax") == RECORD.look
+    assert registry.in_order(["jax", *reversed(FRAMEWORKS)]) == [*FRAMEWORKS, "jax"]
 
 
 def test_the_doctor_says_nothing_of_it_either(without_jax, monkeypatch, tmp_path):

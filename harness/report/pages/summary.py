@@ -82,4 +82,4 @@ def _html(page: context.Page) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     ).get_template("summary.html.j2")
-    return template.render(page=page, frameworks=registry.records())
+    return template.render(page=page, frameworks=registry.records(absent=True))

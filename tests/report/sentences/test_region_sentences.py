@@ -107,7 +107,7 @@ def test_of_three_frameworks_one_is_fastest_or_some_are_together():
     one, other = by_region(judged(verdict))
     assert one.says.endswith("TensorFlow trains fastest")
     assert one.verdict == f"{A} faster"
-    assert other.says.endswith("TensorFlow and jax train fastest, equally fast within 3 %")
+    assert other.says.endswith("TensorFlow and JAX train fastest, equally fast within 3 %")
     assert other.verdict is None
 
 
