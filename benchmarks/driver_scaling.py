@@ -1,12 +1,14 @@
 """What bringing shards together costs as they grow: `python -m benchmarks.driver_scaling 1 10 100 1000`.
 
-One shard is measured by scripted workers, through the real command line, and stands for all: the others are
-its tables under their own names, each of another host. They are brought in by `harness import` and drawn by
-`harness report`. Costs are told in processor time, which others on the machine do not lengthen.
+`100:100000` is a hundred shards of that many rounds each. One shard is measured by scripted workers, through
+the real command line, and stands for all: the others are its tables under their own names, each of another
+host. They are brought in by `harness import` and drawn by `harness report`. Costs are told in processor time,
+which others on the machine do not lengthen.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -42,19 +44,21 @@ class Cost:
 
 def main() -> None:
     table = Table(
-        "shards", "import, processor s", "ms a shard", "MiB at most", "report, processor s", "MiB at most"
-    )
+        "shards", "rounds", "import, processor s", "ms a shard", "MiB at most", "report, processor s",
+        "MiB at most",
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="evenmatch-driver-") as folder:
         plan_id, measured = _measured(Path(folder))
-        for shards in map(int, sys.argv[1:] or ("1", "10", "100", "1000")):
-            place = Path(folder) / f"of-{shards}"
-            sources = _multiplied(measured, plan_id, shards, place)
+        for asked in sys.argv[1:] or ("1", "10", "100", "1000"):
+            shards, rounds = (int(part or 0) for part in asked.partition(":")[::2])
+            place = Path(folder) / asked
+            sources, rounds = _multiplied(measured, plan_id, shards, rounds, place)
             brought = _cost(place, "import", *sources)
             drawn = _cost(place, "report", plan_id)
             table.add_row(
-                f"{shards:,}", f"{brought.processor_s:.1f}", f"{1000 * brought.processor_s / shards:.0f}",
-                f"{brought.peak_bytes / 2**20:.0f}", f"{drawn.processor_s:.1f}",
-                f"{drawn.peak_bytes / 2**20:.0f}",
+                f"{shards:,}", f"{rounds:,}", f"{brought.processor_s:.1f}",
+                f"{1000 * brought.processor_s / shards:.0f}", f"{brought.peak_bytes / 2**20:.0f}",
+                f"{drawn.processor_s:.1f}", f"{drawn.peak_bytes / 2**20:.0f}",
             )  # fmt: skip
     Console(width=120).print(table)
 
@@ -67,16 +71,34 @@ def _measured(folder: Path) -> tuple[str, Path]:
     return run.stem.removesuffix("-s0001"), folder / "out"
 
 
-def _multiplied(measured: Path, plan_id: str, shards: int, place: Path) -> list[str]:
-    """So many results folders, each of a shard of its own that another host has measured."""
+def _multiplied(measured: Path, plan_id: str, shards: int, rounds: int, place: Path) -> tuple[list[str], int]:
+    """So many results folders, each of a shard of its own that another host has measured.
+
+    Also how many rounds they have together.
+    """
     run_id = f"{plan_id}-s0001"
     tables = read_tables(measured, run_id)
+    tables["rounds"] = _lengthened(tables["rounds"], rounds)
     for number in range(1, shards + 1):
         named = {name: _renamed(table, run_id, f"{plan_id}-s{number:04d}") for name, table in tables.items()}
         runs = named["runs"]
         named["runs"] = _with(_with(runs, "hostname", f"host-{number}"), "shard", number)
         put(f"{plan_id}-s{number:04d}", named, place / "out" / str(number))
-    return [f"out/{number}" for number in range(1, shards + 1)]
+    return [f"out/{number}" for number in range(1, shards + 1)], shards * tables["rounds"].num_rows
+
+
+def _lengthened(rounds: pa.Table, least: int) -> pa.Table:
+    """At least so many rounds: each trial takes its turns again and again."""
+    column = rounds.column_names.index("round_index")
+    turns = rounds.column(column)
+    once = pc.max(turns).as_py() + 1
+    again = [
+        rounds.set_column(
+            column, rounds.schema.field(column), pc.add(turns, pa.scalar(number * once, turns.type))
+        )
+        for number in range(max(1, math.ceil(least / rounds.num_rows)))
+    ]
+    return pa.concat_tables(again)
 
 
 def _renamed(table: pa.Table, run_id: str, to: str) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from harness.engine.foresight import Need
 from harness.engine.forking import ForkServers
 from harness.engine.playing import Interrupted, Observer, run_match
 from harness.engine.seat import Seat
-from harness.engine.standing import Standing, like
+from harness.engine.standing import Standing, alike, like
 from harness.engine.stopping import Like
 from harness.measure import scratch
 from harness.settings.grid import Match, Plan, between
@@ -160,7 +161,10 @@ class _Run:
 
     def _play(self, matches: Sequence[Match]) -> None:
         standing, budget = self._standing, self._standing.budget
+        # A plan of thousands is not looked through before each of its matches.
+        ahead = Counter(map(alike, matches))
         for number, planned in enumerate(matches):
+            ahead[alike(planned)] -= 1
             match = standing.trimmed(planned)
             if not standing.wanted(match):
                 self._skip(match)
@@ -172,8 +176,8 @@ class _Run:
             if late or not budget.allows(like(match), self._first_s(match)):
                 standing.out_of_time = True
                 continue
-            to_come = [like(one) for one in matches[number:] if standing.wanted(one)]
-            self._observer.match_began(match, spent_s=budget.spent_s, left_s=budget.time_left_s(to_come))
+            left_s = budget.time_left_s(standing.to_come(match, ahead))
+            self._observer.match_began(match, spent_s=budget.spent_s, left_s=left_s)
             self._measure(match)
             self._foresee(matches[number + 1 :])
 

@@ -173,6 +173,14 @@ class Standing:
             return not self._settled(match.case)
         return not all(map(self._settled, self.plan.cases)) or self._leaves_control_open(match)
 
+    def to_come(self, match: Match, ahead: Mapping[Match, int]) -> Counter[Like]:
+        """This match and those ahead of it that are wanted, so many of each that is `alike`."""
+        found = Counter([like(match)])
+        for one, times in ahead.items():
+            if times and self.wanted(one):
+                found[like(one)] += times
+        return found
+
     def _leaves_control_open(self, match: Match) -> bool:
         """Whether cases can be called by now, and the control has too few replicates for that."""
         told = len(self._target.log_ratios(match.kind))
@@ -292,6 +300,11 @@ def _training_s(case: Case, trials: Sequence[Trial]) -> float | None:
 def _told_under(match: Match) -> str:
     """The name of what a match tells: matches of all ways tell of their case, too."""
     return match.kind if match.role in {Role.CONTROL, Role.SCALING} else match.case.id
+
+
+def alike(match: Match) -> Match:
+    """The match that stands for all that are `Standing.wanted` as long as this one is."""
+    return replace(match, replicate=min(match.replicate, MIN_REPLICATES))
 
 
 def like(match: Match) -> Like:

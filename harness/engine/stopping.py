@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -73,16 +73,19 @@ class Budget:
     def _of_kind(self, kind: str) -> list[float]:
         return [took_s for like, of in self._took_s.items() if like.kind == kind for took_s in of]
 
-    def time_left_s(self, matches: Sequence[Like]) -> float | None:
-        """How long measuring these matches will take, at most what is left; None before the first of the run.
+    def time_left_s(self, matches: Mapping[Like, int]) -> float | None:
+        """How long so many of these will take, at most what is left; None before the first of the run.
 
         The first match of a kind counts as the mean of those that are known.
         """
         if not self._took_s:
             return None
         mean_s = statistics.mean(map(max, self._took_s.values()))
-        longest_s = [self.longest_s(match) for match in matches]
-        return min(sum(mean_s if known_s is None else known_s for known_s in longest_s), self.left_s)
+        needs_s = 0.0
+        for match, times in matches.items():
+            longest_s = self.longest_s(match)
+            needs_s += times * (mean_s if longest_s is None else longest_s)
+        return min(needs_s, self.left_s)
 
 
 # After the first look that was narrow enough, so many more replicates are measured: a run stops most readily

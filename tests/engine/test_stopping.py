@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from scipy.special import stdtr
@@ -22,7 +24,7 @@ class Clock:
 
 
 def likes(*kinds):
-    return [Like(kind) for kind in kinds]
+    return Counter(map(Like, kinds))
 
 
 def test_the_first_match_of_a_case_is_always_measured():
