@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES, Verdict
-from harness.engine.standing import Standing
+from harness.engine.standing import Standing, alike, like
 from harness.engine.stopping import EXTRA
 from harness.measure import host
 from harness.settings import config
@@ -58,6 +59,23 @@ def test_of_three_frameworks_a_case_is_known_once_every_two_are(planned):
     assert wanted.index(False) == 2 * (MIN_REPLICATES + EXTRA)
     assert standing.judged(told[0, 1]).verdict == standing.judged(told[0, 2]).verdict == Verdict.A_FASTER
     assert len(set(told.values())) == 3
+
+
+def test_what_is_ahead_of_a_match_is_known_without_a_look_at_each_match_of_the_plan(planned):
+    def ahead(replicates):
+        settings = replace(planned.settings, replicates=replicates)
+        return list(replace(planned, settings=settings).matches(MIN_REPLICATES))
+
+    matches = ahead(2000)
+    standing = Standing(planned, spent_s=0.0, tally=Tally())
+    counted = Counter(map(alike, matches[1:]))
+    assert len(counted) == len(Counter(map(alike, ahead(200)[1:]))) < 40
+    assert standing.to_come(matches[0], counted) == Counter(map(like, matches))
+    name = between(planned.cases[0], 0).contenders[0].id
+    standing.set_aside[name] = "failed"
+    left = Counter(like(one) for one in matches[1:] if standing.wanted(one))
+    assert standing.to_come(matches[0], counted) == left + Counter([like(matches[0])])
+    assert left.total() < len(matches) - 1
 
 
 def took_in(seat, sample_s):
