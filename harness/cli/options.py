@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from harness.errors import BadOption
+from harness.settings.addresses import shown
 from harness.settings.config import LABELS, Settings, resolve
 
 Text = str | None
@@ -114,6 +115,9 @@ def measuring(*, wait: bool, force: bool) -> Iterator[None]:
 
 
 def typed() -> str:
-    """The command that was typed, ready to be pasted into a shell; bytes that are no text are replaced."""
+    """The command that was typed, ready to be pasted into a shell, as it may be recorded.
+
+    Bytes that are no text are replaced, and addresses are without what opens them.
+    """
     words = [os.fsencode(word).decode("utf-8", errors="replace") for word in sys.argv[1:]]
-    return shlex.join(["harness", *words])
+    return shlex.join(["harness", *map(shown, words)])
