@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import Reports, Results, Text, settings_of, typed
-from harness.settings import parsing
+from harness.settings import addresses, parsing
 
 RunNames = Annotated[
     list[str] | None, typer.Argument(metavar="[RUN]...", help="Run identifiers, latest, latest~1 or all.")
@@ -115,7 +115,8 @@ def import_(
         list[str],
         typer.Argument(
             metavar="SOURCE...",
-            help="Results folders of other hosts, or what `pytest benchmarks/ --benchmark-json=FILE` wrote.",
+            help="Results folders of other hosts, addresses at or below which some lie (s3://BUCKET/FOLDER), "
+            "or what `pytest benchmarks/ --benchmark-json=FILE` wrote.",
         ),
     ],
     *,
@@ -126,6 +127,9 @@ def import_(
     from harness.sessions import runs  # noqa: PLC0415
     from harness.terminal.answers import show_brought  # noqa: PLC0415
 
-    given = [parsing.path("FILE", source) for source in sources]
+    given = [
+        addresses.address("SOURCE", one) if addresses.is_address(one) else parsing.path("FILE", one)
+        for one in sources
+    ]
     for brought in runs.bring_in(given, settings.results):
         show_brought(brought)

@@ -17,16 +17,19 @@ from harness.analysis.history import History
 from harness.analysis.kinds import apart
 from harness.analysis.of_trials import compared
 from harness.errors import NotComparable, ResultsUnusable
+from harness.measure import scratch
 from harness.report import words
 from harness.report.exchange import Format, exported
 from harness.report.pages.comparison import Comparison
 from harness.sessions.drawing import Drawn, drawn
+from harness.settings.addresses import Address
 from harness.settings.config import Settings
 from harness.settings.parsing import choice
 from harness.store.inspection import Found, inspect
 from harness.store.merging import Brought, bring
 from harness.store.portable import SECTION, unpack
 from harness.store.reader import chosen, read, read_named, read_trials
+from harness.store.remote import Remote
 from harness.store.writer import Store
 
 HISTORY_NAME: Final = "history.html"
@@ -135,19 +138,34 @@ def check(results: Path) -> list[Found]:
         raise ResultsUnusable(f"RESULTS={results}: cannot be mended ({error.strerror or error})") from error
 
 
-def bring_in(sources: Iterable[Path], results: Path) -> Iterator[list[Brought]]:
-    """Bring in the runs of other results folders, or those that the pytest suite left in a JSON file.
+def bring_in(sources: Iterable[Path | Address], results: Path) -> Iterator[list[Brought]]:
+    """Bring in the runs of other results folders, of all that lie at or below an address, or those that the
+    pytest suite left in a JSON file.
 
     Raises:
         ResultsUnusable: no such file, one that holds no run, or a run of the suite that is there already; and
-            what `merging.bring` raises.
+            what `merging.bring` and `Remote` raise.
     """
     Store(results).prepare()
     for source in sources:
-        if source.is_dir():
+        if isinstance(source, Address):
+            yield from _fetched(Remote(source), results)
+        elif source.is_dir():
             yield bring(source, results)
         else:
             yield [Brought(run_id=_unpacked(source, results), says=f"in {results}")]
+
+
+def _fetched(there: Remote, results: Path) -> Iterator[list[Brought]]:
+    """Bring in each results folder of another place from a copy, which is gone when it is in."""
+    for folder in there.folders():
+        with scratch.folder("import") as here:
+            there.fetch(folder, here)
+            try:
+                brought = bring(here, results)
+            except ResultsUnusable as error:
+                raise ResultsUnusable(str(error).replace(str(here), there.name(folder))) from error
+        yield brought
 
 
 def _unpacked(file: Path, results: Path) -> str:
