@@ -23,6 +23,7 @@
     │   ├── WorkerSilent         no answer before the deadline
     │   ├── LogTooLong           what it printed would fill the disk
     │   └── ProtocolError        an answer that the parent cannot read, or did not ask for
+    ├── NotPublished             what was measured is on this disk, and could not be put elsewhere
     ├── LaunchFailed             an engine for several hosts took no shard, or shards were not finished
     ├── NotStored                what was measured cannot be written: the disk is full
     └── NvmlError                the driver's management library refused or is absent
@@ -152,6 +153,10 @@ class ProtocolError(TrialError):
 
 
 class LaunchFailed(HarnessError):
+    pass
+
+
+class NotPublished(HarnessError):
     pass
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,7 +40,11 @@ from harness.cli.options import (
     settings_from,
 )
 from harness.cli.running import begin, go_on
-from harness.settings import parsing
+from harness.settings import addresses, parsing
+from harness.settings.sharding import Shard
+
+if TYPE_CHECKING:
+    from harness.store.remote import Remote
 
 
 def plan(
@@ -104,6 +111,12 @@ def run_shard(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file that `harness plan` wrote.")],
     *,
     output: Annotated[str, typer.Option(help="Results folder of this shard.")],
+    publish: Annotated[
+        Text,
+        typer.Option(
+            metavar="ADDRESS", help="Put it there, too, such as s3://BUCKET/FOLDER, once it has ended."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     wait: Wait = False,
     force: Force = False,
@@ -114,11 +127,32 @@ def run_shard(
     from harness.sessions import sharding  # noqa: PLC0415
 
     folder = parsing.path("OUTPUT", output)
+    target = None if publish is None else addresses.address("PUBLISH", publish)
     shard, settings = sharding.read_shard(parsing.path("FILE", file), folder)
     if data_dir is not None:
         settings = replace(settings, data_dir=parsing.path("DATA_DIR", data_dir))
-    with measuring(wait=wait, force=force):
+    there = None if target is None else sharding.outbox(shard, target)
+    with _published(shard, folder, there), measuring(wait=wait, force=force):
         if sharding.is_begun(shard, folder):
             go_on(shard.run_id, settings, as_json=False)
         else:
             begin(settings, shard, as_json=False)
+
+
+@contextmanager
+def _published(shard: Shard, folder: Path, there: Remote | None) -> Iterator[None]:
+    """Have what there is of a shard elsewhere, too, when the block has ended, unless it was refused."""
+    try:
+        yield
+    except (typer.Exit, KeyboardInterrupt):
+        _publish(shard, folder, there)
+        raise
+    _publish(shard, folder, there)
+
+
+def _publish(shard: Shard, folder: Path, there: Remote | None) -> None:
+    from harness.sessions import sharding  # noqa: PLC0415
+    from harness.terminal.answers import show_published  # noqa: PLC0415
+
+    if there is not None and sharding.is_begun(shard, folder):
+        show_published(sharding.publish(shard, folder, there))

@@ -6,6 +6,7 @@ No engine is needed for that: whatever starts `harness run-shard` on a host and 
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,14 +14,18 @@ from typing import Any, Final
 
 from harness import __version__
 from harness.analysis.statistics import MIN_REPLICATES
-from harness.errors import BadOption, ResultsUnusable
-from harness.measure import provenance
+from harness.errors import BadOption, HarnessError, NotPublished, ResultsUnusable
+from harness.launchers.notes import results_of
+from harness.measure import provenance, scratch
 from harness.sessions import rows
 from harness.settings import parsing
+from harness.settings.addresses import Address
 from harness.settings.config import Settings, restored
 from harness.settings.grid import Match, plan
 from harness.settings.sharding import Shard, dealt
+from harness.store.merging import bring
 from harness.store.naming import is_plain
+from harness.store.remote import Remote
 
 # The version of the file, under the key that tells it from any other JSON.
 _KEY: Final = "evenmatch_shard"
@@ -111,6 +116,39 @@ def read_plan(folder: Path) -> list[Planned]:
 def is_begun(shard: Shard, output: Path) -> bool:
     """Whether a folder has a run of the shard already, which is to go on."""
     return (output / "runs" / f"{shard.run_id}.parquet").is_file()
+
+
+def outbox(shard: Shard, address: Address) -> Remote:
+    """Where a shard is to be put, found out before anything is measured for it.
+
+    Raises:
+        BadOption: an address that is none.
+        ResultsUnusable: this host cannot write there.
+    """
+    there = Remote(address)
+    there.require_writable(_own_folder(shard))
+    return there
+
+
+def publish(shard: Shard, output: Path, there: Remote) -> str:
+    """Put what is on disk of a shard where others can read it, in a folder of its own and of this host's;
+    the folder's name.
+
+    Raises:
+        NotPublished: saying where the results are.
+    """
+    try:
+        with scratch.folder("publish") as gathered:
+            bring(output, gathered, [shard.run_id])
+            return there.publish(gathered, _own_folder(shard))
+    except HarnessError as error:
+        raise NotPublished(
+            f"{error}; what was measured is in {output}, and the same command once more publishes it"
+        ) from error
+
+
+def _own_folder(shard: Shard) -> Path:
+    return results_of(Path(), shard.number, socket.gethostname())
 
 
 def _told_in(path: Path) -> dict[str, Any]:

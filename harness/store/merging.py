@@ -6,6 +6,7 @@ attempts on two hosts are never mixed, and one that goes on only grows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,16 +36,16 @@ class Brought:
     says: str
 
 
-def bring(source: Path, target: Path) -> list[Brought]:
+def bring(source: Path, target: Path, only: Sequence[str] | None = None) -> list[Brought]:
     """Bring all runs of a results folder into another, which is prepared, with the plans that they follow and
-    the calibrations that are there.
+    the calibrations that are there; or `only` some of the runs.
 
     Raises:
         ResultsUnusable: a folder without runs, a name that is none, a damaged file or one of a newer version,
             or a run that is being measured.
         NotStored: a file cannot be written.
     """
-    names = run_ids(source)
+    names = [one for one in run_ids(source) if only is None or one in only]
     if not names:
         raise ResultsUnusable(f"{source}: holds no runs")
     brought = [_bring(one, source, target) for one in names]

@@ -198,6 +198,10 @@ def show_brought(brought: Sequence[Brought]) -> None:
         )
 
 
+def show_published(folder: str) -> None:
+    following().print(f"published in {escape(folder)}", soft_wrap=True)
+
+
 def show_plan(plan_id: str, paths: Sequence[Path]) -> None:
     """The files of a plan for several hosts, and what is to be done with each."""
     example = escape(shlex.quote(str(paths[0])))
