@@ -22,6 +22,7 @@ from tests.test_shards import ASKED, command  # noqa: F401  (a fixture)
         (("--option", "partition=x"), "a name that This host has: none"),
         (("--tries", "0"), "TRIES=0: not allowed"),
         (("--silent", "no"), "SILENT=no: not allowed"),
+        (("--silent", "29"), "SILENT=29: not allowed; use 30 seconds or more"),
         ((), "PLAN=plan: holds no shards; `harness plan` writes them"),
     ],
 )

@@ -10,6 +10,7 @@ import urllib.request
 from contextlib import nullcontext, suppress
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 
 import pandas as pd
 import pytest
@@ -53,7 +54,8 @@ def below(folder):
 def test_each_host_has_a_folder_of_its_own(host, tmp_path, shared, monkeypatch):  # noqa: F811
     for name in ("one", "other"):
         monkeypatch.setattr(socket, "gethostname", lambda name=name: name)
-        assert published(host(name, 2), shared) == f"{shared}/0001/{name}"
+        told = f"{shared}/0001/{name}: run p-s0001 brought in, 2 matches"
+        assert published(host(name, 2), shared) == told
     assert below(tmp_path / "shared") == [
         f"0001/{name}/{table}/p-s0001.parquet"
         for name in ("one", "other")
@@ -68,6 +70,46 @@ def test_what_is_published_again_takes_the_place_of_what_was(host, tmp_path, sha
     published(host("ended", 3), shared)
     assert below(tmp_path / "shared") == before
     assert hosts_and_trials(tmp_path / "shared" / "0001" / HERE) == (["ended"], 6)
+
+
+def test_an_attempt_that_measured_less_takes_the_place_of_none(host, tmp_path, shared):  # noqa: F811
+    published(host("ended", 3), shared)
+    told = published(host("again", 1, status="interrupted"), shared)
+    assert told.endswith("run p-s0001 is here already, with 3 matches; nothing was changed")
+    assert hosts_and_trials(tmp_path / "shared" / "0001" / HERE) == (["ended"], 6)
+
+
+def test_an_address_where_a_folder_of_this_host_is_asked_for_is_refused_without_what_opens_it(
+    harness, tmp_path  # noqa: F811
+):  # fmt: skip
+    for asked, option in (
+        (("plan", *ASKED, "--shards", "1", "--output"), "OUTPUT"),
+        (("run-shard", "1.json", "--output"), "OUTPUT"),
+        (("report", "latest", "--results"), "RESULTS"),
+        (("import",), "FILE"),
+    ):
+        typed_in = "s3:/key:secret@b/c" if option == "FILE" else "s3://key:secret@b/c"
+        done = harness(*asked, typed_in)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"harness: {option}=s3:/")
+        assert "b/c: not allowed; use a path on this host" in done.stderr
+        assert "secret" not in done.stdout + done.stderr
+    assert list(tmp_path.glob("s3:*")) == []
+
+
+def test_no_path_at_all_is_not_the_folder_one_is_in(harness):  # noqa: F811
+    done = harness("plan", *ASKED, "--shards", "1", "--output", "")
+    assert (done.returncode, done.stderr) == (2, "harness: OUTPUT=: not allowed; use a path\n")
+
+
+def test_what_cannot_be_brought_in_keeps_nothing_else_out(host, tmp_path):  # noqa: F811
+    folders = [host(name, 2, run_id=f"p-s000{number}") for number, name in enumerate("abcd")]
+    (folders[0] / "trials" / "p-s0000.parquet").write_bytes(b"torn")
+    (folders[2] / "trials" / "p-s0002.parquet").unlink()
+    brought = []
+    with pytest.raises(ResultsUnusable, match=r"p-s0000.*\(and 1 more that cannot be brought in\)"):
+        brought.extend(chain.from_iterable(bring_in(folders, tmp_path / "here")))
+    assert [one.run_id for one in brought] == ["p-s0001", "p-s0003"]
 
 
 def test_of_a_folder_with_several_shards_each_publishes_its_own(host, tmp_path, shared):  # noqa: F811

@@ -11,6 +11,8 @@ from harness.errors import CertificateFailed, HarnessError, LaunchFailed
 from harness.settings import parsing
 
 _MOST_TRIES: Final = 1000
+# A sign of life may be missed, and the next one late.
+_LEAST_BEATS: Final = 3
 
 # The exit status of what was ended by Ctrl-C.
 _INTERRUPTED: Final = 130
@@ -38,6 +40,7 @@ def launch(
     """Have all shards of a plan measured, or those not finished, and bring them into the results."""
     settings = settings_of(data_dir=data_dir, results=results, reports=reports)
     from harness.launchers import registry  # noqa: PLC0415
+    from harness.launchers.notes import BEAT_S  # noqa: PLC0415
     from harness.sessions import bench  # noqa: PLC0415
     from harness.sessions import launching as session  # noqa: PLC0415
     from harness.terminal.answers import show_report  # noqa: PLC0415
@@ -50,7 +53,7 @@ def launch(
         launcher=wanted,
         settings=wanted.settled(option or []),
         tries=parsing.whole("TRIES", tries, least=1, most=_MOST_TRIES),
-        silent_s=parsing.seconds("SILENT", silent),
+        silent_s=parsing.seconds("SILENT", silent, least=_LEAST_BEATS * BEAT_S),
         data_dir=settings.data_dir,
     )
     try:

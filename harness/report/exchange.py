@@ -31,6 +31,7 @@ from harness.report.sentences.answer import all_answers, judge, judge_ways
 from harness.report.sentences.closed import as_fields
 from harness.report.sentences.roofline import roofs
 from harness.report.sentences.scaling import scaled
+from harness.report.sentences.unfinished import unfinished
 from harness.store.frames import Frames
 
 SHAPE: Final = 1
@@ -62,7 +63,9 @@ def exported(runs: Sequence[Frames], form: Format, together: Frames | None = Non
     write: dict[Format, Callable[[], str]] = {
         Format.CSV: lambda: _flat(runs, kinds).to_csv(index=False, lineterminator="\n"),
         Format.JSON: lambda: as_json(document(runs, together=together)),
-        Format.MARKDOWN: lambda: "\n".join(markdown(table) for table in _tables(runs, kinds)),
+        Format.MARKDOWN: lambda: "\n".join(
+            [*(markdown(table) for table in _tables(runs, kinds)), *map(_line, _cut_short(runs))]
+        ),
         Format.GITHUB: lambda: as_json([entry for run in runs for entry in _github(run)]),
     }
     return write[form]()
@@ -220,7 +223,7 @@ def _flat(runs: Sequence[Frames], kinds: Mapping[str, str]) -> pd.DataFrame:
             sides = {name: one.pop(name) or {} for name in (one["speed_of"], one["speed_over"])}
             wings = {f"{name}_{wing}": side.get(wing) for name, side in sides.items() for wing in _WINGS}
             kind = {"kind": kinds[run["run_id"]]} if kinds else {}
-            rows.append({"run_id": run["run_id"], **kind, **one, **wings})
+            rows.append({"run_id": run["run_id"], **kind, **one, **wings, "run_status": run["status"]})
     return pd.DataFrame(rows)
 
 
@@ -268,15 +271,25 @@ def _shown(row: Mapping[str, Any], pair: tuple[str, str]) -> tuple[str, ...]:
     )
 
 
+def _cut_short(runs: Sequence[Frames]) -> list[str]:
+    """A sentence a run that did not finish."""
+    return [sentence for run in runs for sentence in unfinished(run.runs)]
+
+
+def _line(sentence: str) -> str:
+    return f"{escaped(sentence)}\n"
+
+
 def _github(frames: Frames) -> list[dict[str, Any]]:
     """`customBiggerIsBetter` of github-action-benchmark: an entry a case, phase, framework and run."""
+    cut_short = "".join(f". {sentence}" for sentence in _cut_short([frames]))
     return [
         {
             "name": f"{row['case_id']} {row['phase']} {row['framework']}",
             "unit": "samples/s",
             "value": row["samples_per_s"],
             "range": words.interval(row["samples_per_s_low"], row["samples_per_s_high"], words.number),
-            "extra": f"run {row['run_id']}, {words.plural(row['replicates'], 'replicate')}",
+            "extra": f"run {row['run_id']}, {words.plural(row['replicates'], 'replicate')}{cut_short}",
         }
         for row in records(throughput(frames.trials))
     ]

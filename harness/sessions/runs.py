@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from harness.analysis import comparable
@@ -144,28 +145,47 @@ def bring_in(sources: Iterable[Path | Address], results: Path) -> Iterator[list[
 
     Raises:
         ResultsUnusable: no such file, one that holds no run, or a run of the suite that is there already; and
-            what `merging.bring` and `Remote` raise.
+            what `merging.bring` and `Remote` raise. The others have been brought in by then.
     """
     Store(results).prepare()
+    refused = []
+    for bring_one in _each(sources, results):
+        try:
+            brought = bring_one()
+        except ResultsUnusable as error:
+            refused.append(error)
+        else:
+            yield brought
+    if refused:
+        others = f" (and {len(refused) - 1} more that cannot be brought in)" if len(refused) > 1 else ""
+        raise ResultsUnusable(f"{refused[0]}{others}") from refused[0]
+
+
+def _each(sources: Iterable[Path | Address], results: Path) -> Iterator[Callable[[], list[Brought]]]:
+    """What brings in one folder or file after the other."""
     for source in sources:
         if isinstance(source, Address):
-            yield from _fetched(Remote(source), results)
+            there = Remote(source)
+            for folder in there.folders():
+                yield partial(_fetched, there, folder, results)
         elif source.is_dir():
-            yield bring(source, results)
+            yield partial(bring, source, results)
         else:
-            yield [Brought(run_id=_unpacked(source, results), says=f"in {results}")]
+            yield partial(_suite, source, results)
 
 
-def _fetched(there: Remote, results: Path) -> Iterator[list[Brought]]:
-    """Bring in each results folder of another place from a copy, which is gone when it is in."""
-    for folder in there.folders():
-        with scratch.folder("import") as here:
-            there.fetch(folder, here)
-            try:
-                brought = bring(here, results)
-            except ResultsUnusable as error:
-                raise ResultsUnusable(str(error).replace(str(here), there.name(folder))) from error
-        yield brought
+def _fetched(there: Remote, folder: PurePosixPath, results: Path) -> list[Brought]:
+    """Bring in a results folder of another place from a copy, which is gone when it is in."""
+    with scratch.folder("import") as here:
+        there.fetch(folder, here)
+        try:
+            return bring(here, results)
+        except ResultsUnusable as error:
+            raise ResultsUnusable(str(error).replace(str(here), there.name(folder))) from error
+
+
+def _suite(file: Path, results: Path) -> list[Brought]:
+    return [Brought(run_id=_unpacked(file, results), says=f"in {results}")]
 
 
 def _unpacked(file: Path, results: Path) -> str:

@@ -131,16 +131,19 @@ def outbox(shard: Shard, address: Address) -> Remote:
 
 
 def publish(shard: Shard, output: Path, there: Remote) -> str:
-    """Put what is on disk of a shard where others can read it, in a folder of its own and of this host's;
-    the folder's name.
+    """Put what is on disk of a shard where others can read it, in a folder of its own and of this host's.
+
+    Of this host's attempts there, as of all where they are brought in, the one that measured more counts; in
+    words, where it is and what became of it.
 
     Raises:
         NotPublished: saying where the results are.
     """
     try:
         with scratch.folder("publish") as gathered:
-            bring(output, gathered, [shard.run_id])
-            return there.publish(gathered, _own_folder(shard))
+            there.fetch(there.at(_own_folder(shard)), gathered)
+            (brought,) = bring(output, gathered, [shard.run_id])
+            return f"{there.publish(gathered, _own_folder(shard))}: run {brought.run_id} {brought.says}"
     except HarnessError as error:
         raise NotPublished(
             f"{error}; what was measured is in {output}, and the same command once more publishes it"

@@ -12,10 +12,12 @@ _SCHEMES: Final = ("abfs", "abfss", "file", "gcs", "gs", "hdfs", "s3", "viewfs")
 ALLOWED: Final = "an address such as s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
 
 _ANY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Also with a slash that was forgotten; a letter alone is a drive.
+_MEANT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _KNOWN: Final = re.compile(rf"({'|'.join(_SCHEMES)})://[!-~]*")
 
 # A secret that was typed as it is may hold a slash. What Azure has before an @ alone is a container's name.
-_LOGIN: Final = re.compile(r"(?<=://)(.*:.*@|(?<!abfs://)(?<!abfss://)[^/?@]*@)", re.DOTALL)
+_LOGIN: Final = re.compile(r"(?<=:/)(/?)(.*:.*@|(?<!abfs://)(?<!abfss://)[^/?@]*@)", re.DOTALL)
 # What is asked for behind a question mark, each with its value; all but these may open something.
 _ASKED: Final = re.compile(r"(?<=[?&])([^=&]*)=[^&]*")
 _HARMLESS: Final = ("endpoint_override", "region", "scheme")
@@ -42,6 +44,11 @@ def is_address(text: str) -> bool:
     return _ANY.match(text) is not None
 
 
+def is_meant(text: str) -> bool:
+    """Whether this is meant as an address, even if it is none."""
+    return _MEANT.match(text) is not None
+
+
 def address(option: str, text: str) -> Address:
     """The address that was typed.
 
@@ -55,9 +62,9 @@ def address(option: str, text: str) -> Address:
 
 def shown(text: str) -> str:
     """A word as it may be shown and recorded: of an address without user, password and tokens."""
-    if "://" not in text:
+    if ":/" not in text:
         return text
-    return _ASKED.sub(_asked, _LOGIN.sub("", text))
+    return _ASKED.sub(_asked, _LOGIN.sub(r"\1", text))
 
 
 def _asked(found: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.measure.variables import is_ours, may_be_secret
+from harness.settings.addresses import is_meant, shown
 from harness.work.workload import HIDDEN_ALLOWED, MOST_LAYERS, MOST_UNITS
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -133,13 +134,15 @@ def threads_for(workers: int) -> int:
     return max(1, (host.usable_cores() - 1) // workers)
 
 
-def seconds(option: str, text: str) -> float:
+def seconds(option: str, text: str, *, least: float = 0.0) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 < value < float("inf"):
-        raise BadOption(option, text, "a number of seconds above 0")
+    if not (0 < value < float("inf") and value >= least):
+        raise BadOption(
+            option, text, f"{least:g} seconds or more" if least else "a number of seconds above 0"
+        )
     return value
 
 
@@ -200,11 +203,17 @@ def path(option: str, text: str) -> Path:
     """A path, with `~` and `~user` put in full: a file and a quoted variable reach here without a shell.
 
     Raises:
-        BadOption: bytes that are no UTF-8, which parquet, JSON and pages cannot hold, or no such home.
+        BadOption: none, bytes that are no UTF-8, which parquet, JSON and pages cannot hold, no such home, or
+            what is meant as an address.
     """
+    if not text:
+        raise BadOption(option, text, "a path")
     readable = text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
     if readable != text or "\0" in text:
         raise BadOption(option, readable.replace("\0", "\\0"), "a path that is text in UTF-8")
+    if is_meant(text):
+        elsewhere = "`harness import` and `run-shard --publish` take addresses"
+        raise BadOption(option, shown(text), f"a path on this host; {elsewhere}")
     try:
         return Path(text).expanduser()
     except RuntimeError:

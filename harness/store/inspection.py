@@ -24,7 +24,7 @@ from harness.store.naming import is_plain
 from harness.store.parts import UNREADABLE, match_names, parts_of
 from harness.store.reader import run_ids
 from harness.store.schema import CALIBRATION, EXPLANATIONS, SCHEMA_VERSION
-from harness.store.tables import read_tables
+from harness.store.tables import lost_trials, read_tables
 from harness.store.writer import VERSION_KEY, Store
 from harness.work.records import RunStatus, Status
 
@@ -125,6 +125,10 @@ def _of_run(folder: Path, run_id: str) -> Iterator[Found]:
         yield Found(says=f"run {run_id}: its file has {len(rows)} rows, where a run has one", is_harm=True)
         return
     (run,) = rows
+    if lost := lost_trials(tables):
+        yield Found(
+            says=f"run {run_id}: {lost} of the trials that its row tells of are not here", is_harm=True
+        )
     trials = tables["trials"].select(["trial_id", "status"]).to_pandas()
     timed = set(tables["rounds"].column("trial_id").unique().to_pylist())
     finished = trials.loc[trials["status"] == Status.OK, "trial_id"].unique()

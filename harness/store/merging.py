@@ -21,7 +21,7 @@ from harness.store.parts import UNREADABLE, match_names
 from harness.store.portable import put
 from harness.store.reader import run_ids
 from harness.store.schema import ATTEMPTS, CALIBRATION, PLANS
-from harness.store.tables import one_table, read_tables
+from harness.store.tables import lost_trials, one_table, read_tables
 from harness.store.writer import Store, place
 from harness.work.records import INTERRUPTED, RunStatus
 
@@ -70,6 +70,8 @@ def _bring(run_id: str, source: Path, target: Path) -> Brought:
                 f"run {run_id}: is being measured in {folder}; bring it in when it has ended"
             )
     theirs = read_tables(source, run_id)
+    if lost := lost_trials(theirs):
+        raise ResultsUnusable(f"{source}: run {run_id} lacks {lost} of the trials that its row tells of")
     if not (target / "runs" / f"{run_id}.parquet").is_file():
         _write(run_id, theirs, source, target)
         return Brought(run_id=run_id, says=f"brought in, {_matches(theirs)} matches")

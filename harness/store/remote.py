@@ -67,8 +67,12 @@ class Remote:
             )
         return found
 
+    def at(self, folder: PurePath) -> PurePosixPath:
+        """A folder below it."""
+        return self._base / folder
+
     def fetch(self, folder: PurePosixPath, target: Path) -> None:
-        """Copy what is brought in of a results folder there.
+        """Copy what is brought in of a results folder there; nothing where there is none.
 
         Raises:
             ResultsUnusable: it cannot be read, or has a file whose name is none.
@@ -87,7 +91,7 @@ class Remote:
         Raises:
             ResultsUnusable: when they cannot.
         """
-        probe = self._base / folder / ".writable"
+        probe = self.at(folder) / ".writable"
         with self._able("be written"):
             if self._is_local:
                 Path(probe.parent).mkdir(parents=True, exist_ok=True)
@@ -103,7 +107,7 @@ class Remote:
         Raises:
             ResultsUnusable: it cannot be written.
         """
-        target = self._base / folder
+        target = self.at(folder)
         with self._able("be written"):
             for name in _TABLES:
                 for path in sorted((results / name).glob("*.parquet")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +35,13 @@ def read_tables(folder: Path, run_id: str) -> dict[str, pa.Table]:
         "rounds": rounds,
         "certificates": findings(folder, runs.to_pandas()),
     }
+
+
+def lost_trials(tables: Mapping[str, pa.Table]) -> int:
+    """How many trials a run's row tells of that its tables lack; 0 where it tells of none."""
+    (run,) = tables["runs"].select(["trials_ok", "trials_failed"]).to_pylist()
+    told: int = (run["trials_ok"] or 0) + (run["trials_failed"] or 0)
+    return max(told - int(tables["trials"].num_rows), 0)
 
 
 def read_matches(folder: Path, run_id: str) -> tuple[pa.Table, pa.Table]:

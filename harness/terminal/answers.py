@@ -22,7 +22,7 @@ from harness.report.sentences.ratios import Answer
 from harness.report.sentences.roofline import in_short
 from harness.report.sentences.scaling import efficiency, milliseconds, scaled, speed_up
 from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
-from harness.report.sentences.unfinished import resuming
+from harness.report.sentences.unfinished import going_on
 from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
@@ -62,7 +62,8 @@ def show_run(run: Run, results: Path, *, as_json: bool) -> None:
         soft_wrap=True,
     )
     if outcome.status is not RunStatus.FINISHED:
-        following().print(f"go on with: {escape(resuming(run.run_id, results))}", soft_wrap=True)
+        (row,) = run.frames.runs.to_dict("records")
+        following().print(f"go on with: {escape(going_on(row))}", soft_wrap=True)
 
 
 def show_finished(frames: Frames, drawn: Drawn, results: Path, *, as_json: bool) -> None:
@@ -198,8 +199,8 @@ def show_brought(brought: Sequence[Brought]) -> None:
         )
 
 
-def show_published(folder: str) -> None:
-    following().print(f"published in {escape(folder)}", soft_wrap=True)
+def show_published(told: str) -> None:
+    following().print(f"published in {escape(told)}", soft_wrap=True)
 
 
 def show_plan(plan_id: str, paths: Sequence[Path]) -> None:

@@ -26,7 +26,8 @@ def host(tmp_path):
     def make(name, matches, *, run_id="p-s0001", status="finished", gathered=True, cut_short=False):
         store = Store(tmp_path / name)
         store.prepare()
-        store.save_run({"run_id": run_id, "status": status, "hostname": name, "plan_id": "p"})
+        counted = {"trials_ok": 2 * matches, "trials_failed": 0}
+        store.save_run({"run_id": run_id, "status": status, "hostname": name, "plan_id": "p"} | counted)
         for number in range(matches):
             match = f"{run_id}-m{number}"
             failed = Failure(kind=INTERRUPTED, reason="Ctrl-C") if cut_short and not number else None
@@ -54,6 +55,14 @@ def test_shards_of_two_hosts_become_two_runs_of_one_results_folder(host, tmp_pat
     assert [said.says for said in brought] == ["brought in, 3 matches", "brought in, 2 matches"]
     assert hosts_and_trials(tmp_path / "all") == (["one", "other"], 10)
     assert len(pd.read_parquet(tmp_path / "all" / "trials")) == 10
+
+
+def test_a_run_whose_tables_lack_what_its_row_tells_of_is_refused_and_found(host, tmp_path):
+    one = host("one", 3)
+    (one / "trials" / "p-s0001.parquet").unlink()
+    with pytest.raises(ResultsUnusable, match="run p-s0001 lacks 6 of the trials that its row tells of"):
+        bring(one, tmp_path / "all")
+    assert any("6 of the trials that its row tells of are not here" in found.says for found in inspect(one))
 
 
 def test_bringing_it_in_again_changes_nothing(host, tmp_path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
-from typing import Final
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
 
 import pandas as pd
 
@@ -13,9 +13,11 @@ from harness.report import words
 from harness.settings.presets import DEFAULTS
 from harness.work.records import RunStatus
 
-# The command that goes on with a run, and those whose runs can go on.
+# The commands whose runs can go on.
 _BENCH: Final = "harness bench"
-_CAN_GO_ON: Final = (_BENCH, "harness run-shard")
+_SHARD: Final = "harness run-shard"
+# The folders that the first goes on in.
+_FOLDERS: Final = ("results", "reports")
 
 
 def unfinished(runs: pd.DataFrame) -> tuple[str, ...]:
@@ -25,30 +27,36 @@ def unfinished(runs: pd.DataFrame) -> tuple[str, ...]:
         f"Run {words.plain(run['run_id'])} is being measured now: this is what it has so far."
         if run["status"] == RunStatus.RUNNING
         else _did_not_finish(run)
-        for _, run in cut.iterrows()
+        for run in cut.to_dict("records")
     )
 
 
-def _did_not_finish(run: pd.Series) -> str:
+def _did_not_finish(run: Mapping[Hashable, Any]) -> str:
     run_id = words.plain(run["run_id"])
     because = words.plain(run["stopped_because"] or "it was ended from outside")
     there = run["trials_ok"] + run["trials_failed"]
     of_all = "" if pd.isna(run["trials_planned"]) else f" of at most {words.count(run['trials_planned'])}"
-    is_bench = str(run["command"]).startswith(_CAN_GO_ON)
-    goes_on = f"; `{resuming(run_id, _folder(run))}` goes on" if is_bench else ""
+    can = str(run["command"]).startswith((_BENCH, _SHARD))
+    goes_on = f"; `{going_on(run)}` goes on" if can else ""
     return f"Run {run_id} did not finish ({because}): {words.count(there)}{of_all} trials are there{goes_on}."
 
 
-def _folder(run: pd.Series) -> Path | None:
-    """The results folder as it was named when the run began."""
+def going_on(run: Mapping[Hashable, Any]) -> str:
+    """The command that goes on with a run, by its row: in its folders and, of a shard, to where it is put."""
+    if str(run["command"]).startswith(_SHARD):
+        return words.plain(run["command"])
+    options = "".join(
+        f" --{name} {shlex.quote(folder)}"
+        for name, folder in _folders(run).items()
+        if folder != DEFAULTS[name]
+    )
+    return f"{_BENCH} --resume {words.plain(run['run_id'])}{options}"
+
+
+def _folders(run: Mapping[Hashable, Any]) -> dict[str, str]:
+    """The run's folders as they were named when it began, as far as that can be read."""
     try:
-        named = json.loads(run["config_json"])["results"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return Path(words.plain(str(named)))
-
-
-def resuming(run_id: str, results: Path | None = None) -> str:
-    """The command that goes on with a run, of the usual results folder where none is given."""
-    folder = "" if results in {None, Path(DEFAULTS["results"])} else f" --results {shlex.quote(str(results))}"
-    return f"{_BENCH} --resume {run_id}{folder}"
+        named = dict(json.loads(run["config_json"]))
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return {name: words.plain(str(named[name])) for name in _FOLDERS if name in named}

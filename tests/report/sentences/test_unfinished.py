@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from harness.report.sentences.unfinished import resuming, unfinished
+from harness.report.sentences.unfinished import going_on, unfinished
 
 
 def run(**columns):
@@ -58,5 +58,16 @@ def test_of_a_run_that_finished_nothing_is_said():
     assert unfinished(run(status="finished")) == ()
 
 
-def test_the_usual_folder_need_not_be_named():
-    assert resuming("r1") == "harness bench --resume r1"
+def test_the_usual_folders_need_not_be_named_and_others_are():
+    run = {"run_id": "r1", "command": "harness bench", "config_json": "{}"}
+    assert going_on(run) == "harness bench --resume r1"
+    usual = json.dumps({"results": "results", "reports": "reports"})
+    assert going_on(run | {"config_json": usual}) == "harness bench --resume r1"
+    others = json.dumps({"results": "my results", "reports": "/pages"})
+    told = "harness bench --resume r1 --results 'my results' --reports /pages"
+    assert going_on(run | {"config_json": others}) == told
+
+
+def test_a_shard_goes_on_by_the_command_that_publishes_it():
+    command = "harness run-shard plan/3.json --output out --publish s3://bucket/sweep"
+    assert going_on({"run_id": "r1-s0003", "command": command, "config_json": "{}"}) == command
