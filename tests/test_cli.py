@@ -14,6 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness import cli
+from harness.sessions import examination
+
 ROOT = Path(__file__).parents[1]
 
 # Scripted workers read what they are to train on: so little of it as a test can do with.
@@ -50,6 +53,19 @@ def test_a_bad_value_is_one_line_and_status_2_and_leaves_nothing(harness, tmp_pa
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_that_no_command_tells_of_is_one_line_and_status_130(monkeypatch, capsys):
+    def interrupted(_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_end_as_interrupted", lambda: None)
+    monkeypatch.setattr(examination, "examine", interrupted)
+    monkeypatch.setattr(sys, "argv", ["harness", "doctor"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "harness: interrupted\n"
 
 
 def test_a_data_folder_that_is_not_there_is_one_line_and_status_2(harness, tmp_path):

@@ -101,6 +101,9 @@ def main() -> None:
     except HarnessError as error:
         typer.echo(f"harness: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("harness: interrupted", err=True)
-        sys.exit(_INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as end:
+        # Of an interruption that no command tells of, Typer leaves an exit status alone.
+        if KeyboardInterrupt in {type(end), type(getattr(end.__context__, "__cause__", None))}:
+            typer.echo("harness: interrupted", err=True)
+            sys.exit(_INTERRUPTED)
+        raise
