@@ -235,11 +235,12 @@ def test_a_run_says_at_its_first_match_that_its_budget_is_too_small_for_verdicts
 def test_a_run_says_when_it_can_tell_that_its_budget_is_too_small_to_know_as_wanted(run):
     scripts = {"tensorflow": {"train_s": 0.005}, "pytorch": {"train_s": 0.02}}
     observer = Silent()
-    run(scripts, observer, epochs="2", replicates="8", within="0.01%", budget_s="600")
+    # Ten times what the run takes, and less than it would, however steady the machine is.
+    run(scripts, observer, epochs="2", replicates="8", within="0.01%", budget_s="60")
     ((need, budget_s),) = observer.short
-    assert (need.within, budget_s) == (0.0001, 600.0)
+    assert (need.within, budget_s) == (0.0001, 60.0)
     assert need.replicates > 8
-    assert need.needs_s > 600
+    assert need.needs_s > 60
 
 
 def test_a_case_that_does_not_fit_is_not_among_those_that_need_time(run):
