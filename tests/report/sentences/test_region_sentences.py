@@ -99,6 +99,14 @@ def test_where_arithmetic_does_not_order_them_the_weights_of_the_network_may_or_
     ]
 
 
+@pytest.mark.parametrize(("decided", "is_summed_up"), [({"32"}, False), ({"32", "512"}, True)])
+def test_a_few_decided_cases_are_not_said_to_be_all_sizes(decided, is_summed_up):
+    said = by_region(
+        judged(lambda _size, hidden: f"{A} faster" if hidden in decided else Verdict.INCONCLUSIVE)
+    )
+    assert bool(said) == is_summed_up
+
+
 def test_of_three_frameworks_one_is_fastest_or_some_are_together():
     def verdict(_size, hidden):
         level = Verdict.EQUIVALENT if hidden == "4096" else f"{A} faster"
