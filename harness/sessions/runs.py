@@ -145,7 +145,8 @@ def bring_in(sources: Iterable[Path | Address], results: Path) -> Iterator[list[
 
     Raises:
         ResultsUnusable: no such file, one that holds no run, or a run of the suite that is there already; and
-            what `merging.bring` and `Remote` raise. The others have been brought in by then.
+            what `merging.bring` raises. All that can be has been brought in by then, but where an address
+            itself cannot be read (`Remote`): nothing behind it has.
     """
     Store(results).prepare()
     refused = []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ResultsUnusable
@@ -63,6 +66,16 @@ def test_a_run_whose_tables_lack_what_its_row_tells_of_is_refused_and_found(host
     with pytest.raises(ResultsUnusable, match="run p-s0001 lacks 6 of the trials that its row tells of"):
         bring(one, tmp_path / "all")
     assert any("6 of the trials that its row tells of are not here" in found.says for found in inspect(one))
+
+
+def test_a_file_of_a_run_with_no_row_or_two_is_no_crash(host, tmp_path):
+    one = host("one", 3)
+    row = pq.read_table(one / "runs" / "p-s0001.parquet")
+    for rows in (row.slice(0, 0), pa.concat_tables([row, row])):
+        pq.write_table(rows, one / "runs" / "p-s0001.parquet")
+        with suppress(ResultsUnusable):
+            bring(one, tmp_path / f"of-{len(rows)}")
+        assert any("where a run has one" in found.says for found in inspect(one))
 
 
 def test_bringing_it_in_again_changes_nothing(host, tmp_path):

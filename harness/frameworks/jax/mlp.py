@@ -96,9 +96,9 @@ class JaxMlp(JaxTestimony):
         self.put_back(self._fresh)
 
     def begin_epoch(self, order: Order) -> None:
-        # All of it in one array, of which each step takes its batch: an array for each batch takes a
-        # twentieth of a step's time to place. With room for an epoch that is done twice, as planted work is:
-        # one shape, one program.
+        # All of it in one array, of which each step takes its batch: to place an array for each took more
+        # than a twentieth of a round of small steps. With room for an epoch that is done twice, as planted
+        # work is: one shape, one program.
         room = np.zeros(2 * self.workload.train_samples, np.int32)
         room[: len(order)] = order
         self._order = self._placed((room, np.int32(len(order))))
