@@ -86,14 +86,12 @@ def test_an_address_where_a_folder_of_this_host_is_asked_for_is_refused_without_
         (("plan", *ASKED, "--shards", "1", "--output"), "OUTPUT"),
         (("run-shard", "1.json", "--output"), "OUTPUT"),
         (("report", "latest", "--results"), "RESULTS"),
-        (("import",), "FILE"),
     ):
-        typed_in = "s3:/key:secret@b/c" if option == "FILE" else "s3://key:secret@b/c"
-        done = harness(*asked, typed_in)
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"harness: {option}=s3:/")
-        assert "b/c: not allowed; use a path on this host" in done.stderr
-        assert "secret" not in done.stdout + done.stderr
+        for typed_in, told in (("s3://key:secret@b/c", "s3://b/c"), ("s3:/key:secret@b/c", "s3:/b/c")):
+            done = harness(*asked, typed_in)
+            assert done.returncode == 2
+            assert f"harness: {option}={told}: not allowed; use a path on this host" in done.stderr
+            assert "secret" not in done.stdout + done.stderr
     assert list(tmp_path.glob("s3:*")) == []
 
 
@@ -154,6 +152,7 @@ def test_where_nothing_can_be_put_is_found_out_before_anything_is_measured(harne
 def test_an_address_that_has_nothing_to_bring_in_is_one_line_and_status_2(harness):  # noqa: F811
     for source, complaint in (
         ("gs://", "gs://: not allowed; use an address such as s3://BUCKET/FOLDER"),
+        ("s3:/key:secret@b", "s3:/b: not allowed; use an address such as s3://BUCKET/FOLDER"),
         ("file:///nowhere/at/all", "file:///nowhere/at/all: holds no runs; use an address at or below which"),
     ):
         done = harness("import", source)

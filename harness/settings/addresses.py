@@ -11,7 +11,6 @@ from harness.errors import BadOption
 _SCHEMES: Final = ("abfs", "abfss", "file", "gcs", "gs", "hdfs", "s3", "viewfs")
 ALLOWED: Final = "an address such as s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or file:///FOLDER"
 
-_ANY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 # Also with a slash that was forgotten; a letter alone is a drive.
 _MEANT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _KNOWN: Final = re.compile(rf"({'|'.join(_SCHEMES)})://[!-~]*")
@@ -40,12 +39,7 @@ class Address:
 
 
 def is_address(text: str) -> bool:
-    """Whether this is meant as an address; anything else is a path."""
-    return _ANY.match(text) is not None
-
-
-def is_meant(text: str) -> bool:
-    """Whether this is meant as an address, even if it is none."""
+    """Whether this is meant as an address, even if it is none; anything else is a path."""
     return _MEANT.match(text) is not None
 
 

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.measure.variables import is_ours, may_be_secret
-from harness.settings.addresses import is_meant, shown
+from harness.settings.addresses import is_address, shown
 from harness.work.workload import HIDDEN_ALLOWED, MOST_LAYERS, MOST_UNITS
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -211,7 +211,7 @@ def path(option: str, text: str) -> Path:
     readable = text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
     if readable != text or "\0" in text:
         raise BadOption(option, readable.replace("\0", "\\0"), "a path that is text in UTF-8")
-    if is_meant(text):
+    if is_address(text):
         elsewhere = "`harness import` and `run-shard --publish` take addresses"
         raise BadOption(option, shown(text), f"a path on this host; {elsewhere}")
     try:
