@@ -17,7 +17,7 @@ def uses(mebibytes):
     if memory:
         Path(memory).write_text(str(mebibytes * 2**20))
 uses({before})
-sampler = GpuSampler(Gpu(index=0, name="Stub GPU 0", uuid="{uuid}", total_bytes=1), every_s=0.005)
+sampler = GpuSampler(Gpu(index=0, name="Stub GPU 0", uuid="{uuid}", total_bytes=1), every_s={every_s})
 # The worker is started when the device is watched already.
 os.environ["NVML_STUB_PID"] = str(os.getpid() if {own} else 1)
 sampler.follow("a", os.getpid())
@@ -25,7 +25,7 @@ sampler.follow("b", os.getpid() + 100_000)
 turns = []
 for name, mebibytes in (("a", 400), ("b", 500), ("a", 300)):
     sampler.begin(name)
-    time.sleep(0.03)
+    time.sleep({turn_s})
     uses(mebibytes)
     turns.append(sampler.end())
 uses({left})
@@ -37,9 +37,11 @@ print(json.dumps([dataclasses.asdict(sampler.use("a")), dataclasses.asdict(sampl
 """
 
 
-def watched(folder, *, own=True, before=100, left=100, uuid="GPU-stub-0", told_from_s=0, **stub):
-    code = WATCH.format(own=own, before=before, left=left, uuid=uuid, told_from_s=told_from_s)
-    return said(code, folder, **stub)
+def watched(folder, *, own=True, before=100, left=100, uuid="GPU-stub-0", every_s=0.005, turn_s=0.03,
+            told_from_s=0, **stub):  # fmt: skip
+    asked = {"own": own, "before": before, "left": left, "uuid": uuid}
+    times_s = {"every_s": every_s, "turn_s": turn_s, "told_from_s": told_from_s}
+    return said(WATCH.format(**asked, **times_s), folder, **stub)
 
 
 def test_the_peak_of_the_workers_process_is_its_own(nvml_stub):
@@ -81,7 +83,7 @@ def test_a_little_that_the_driver_keeps_counts_as_back_and_is_recorded(nvml_stub
 @pytest.mark.parametrize(("stub", "source"), [({}, "counter"), ({"no_energy": 1}, "power")])
 def test_energy_is_that_of_the_contenders_own_turns(nvml_stub, stub, source):
     """The stub's card takes 100 W, by its counter and by its power."""
-    a, _, gpu, turns_s = watched(nvml_stub, **stub)
+    a, _, gpu, turns_s = watched(nvml_stub, turn_s=0.2, **stub)
     assert a["energy_source"] == source
     assert gpu["energy_j"] == pytest.approx(100 * turns_s, rel=0.05)
     assert gpu["power_w"] == pytest.approx(100)
@@ -120,7 +122,8 @@ def test_a_slice_of_a_gpu_tells_its_memory_and_no_more(nvml_stub, tmp_path):
 
 
 def test_a_gpu_that_is_lost_in_the_middle_ends_the_sampling_with_the_reason(nvml_stub, tmp_path):
-    a, b, gpu, _ = watched(nvml_stub, lost_after=2, used=5, memory=tmp_path / "memory")
+    """Looked at when it is made and at the edges of turns alone: it is lost as the first one ends."""
+    a, b, gpu, _ = watched(nvml_stub, lost_after=2, used=5, every_s=60, memory=tmp_path / "memory")
     assert a["ended_because"] == b["ended_because"] == "GPU is lost"
     assert a["process_peak_bytes"] == 5
     assert gpu["energy_j"] is None
