@@ -35,7 +35,8 @@ from harness.measure import scratch
 from harness.parity.certificate import Certificate
 from harness.sessions import rows
 from harness.settings import config
-from harness.settings.grid import SEEDS, Match, between, plan
+from harness.settings.grid import SEEDS, plan
+from harness.settings.matches import Match, between
 from harness.store.portable import SECTION, pack
 from harness.store.writer import Store
 from harness.work.contender import Contender

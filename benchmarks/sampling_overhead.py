@@ -21,8 +21,8 @@ from typing import Final
 import pandas as pd
 from rich.console import Console
 
+from harness.analysis.intervals import ratio_interval
 from harness.analysis.match import typical_effects
-from harness.analysis.statistics import ratio_interval
 from harness.data import cache, mnist
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part, fastest, plan_rounds

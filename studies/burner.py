@@ -22,8 +22,10 @@ from harness.analysis.calibration import calibration
 from harness.data import cache, mnist
 from harness.engine.calibrating import calibrate
 from harness.settings import config, presets
-from harness.settings.grid import Match, plan
-from harness.work.records import Attempt, Trial
+from harness.settings.grid import plan
+from harness.settings.matches import Match
+from harness.work.found import Attempt
+from harness.work.records import Trial
 from harness.work.workload import MOST_EPOCHS
 
 _BURN = "while True: pass"

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 
 CONFIDENCE = 0.95
 TAIL = (1 + CONFIDENCE) / 2

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray, ratio_interval
+from harness.analysis.intervals import FloatArray, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.analysis.usual import IN_TURNS
 from harness.store.reader import read_attempts
 from harness.store.schema import CALIBRATION

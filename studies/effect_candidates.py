@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 from studies.candidates import hodges_lehmann, median
 
 SWEEPS = 30

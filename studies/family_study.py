@@ -19,8 +19,9 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binomtest
 
+from harness.analysis.intervals import FloatArray
 from harness.analysis.questions import every_two, judge_questions
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Verdict, corrected
+from harness.analysis.statistics import MIN_REPLICATES, Verdict, corrected
 from harness.engine.stopping import EXTRA
 from studies.effect_candidates import means_of_pairwise_medians
 from studies.noise import SCENARIOS, Scenario, Shape

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from harness.analysis.statistics import ratio_interval
+from harness.analysis.intervals import ratio_interval
 from harness.data import cache, mnist
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
@@ -30,7 +30,8 @@ from harness.engine.playing import run_match
 from harness.engine.ratios import Ratios
 from harness.measure import scratch
 from harness.settings import config
-from harness.settings.grid import Match, between, plan
+from harness.settings.grid import plan
+from harness.settings.matches import Match, between
 from harness.work.records import Phase, Role, Trial
 
 # Of one run: what an interval is made of.

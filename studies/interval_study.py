@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 from studies.candidates import CANDIDATES, CHOSEN, TAIL, Bounds, Candidate
 from studies.noise import SCENARIOS, Scenario, Shape
 from studies.tables import tables

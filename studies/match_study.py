@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 from studies.candidates import student
 from studies.effect_candidates import ESTIMATORS, Estimator
 from studies.noise import SCENARIOS, Scenario, Shape

@@ -18,7 +18,7 @@ from itertools import permutations
 
 import numpy as np
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 
 ROUND_SD = 0.03
 PROCESS_SD = 0.02

@@ -29,7 +29,8 @@ from harness.engine.playing import run_match
 from harness.engine.ratios import Ratios
 from harness.measure import scratch
 from harness.settings import config
-from harness.settings.grid import between, plan
+from harness.settings.grid import plan
+from harness.settings.matches import between
 from studies.forked_replicates import Silent
 
 WAYS = {"shared": True, "free": False}

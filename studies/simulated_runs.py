@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import median_abs_deviation
 
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray
+from harness.analysis.intervals import FloatArray
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.known import Cost, Known
 from harness.engine.stopping import Budget, Like, Target
 from harness.settings import config

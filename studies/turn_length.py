@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from harness.analysis.statistics import Interval, ratio_interval
+from harness.analysis.intervals import Interval, ratio_interval
 from harness.data import cache, mnist
 from harness.engine.rounds import fastest, plan_rounds
 from harness.engine.selfchecking.workers import CheckConditions, Hand, Workers

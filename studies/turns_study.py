@@ -19,7 +19,8 @@ import pandas as pd
 from scipy.special import stdtrit
 from scipy.stats import binomtest
 
-from harness.analysis.statistics import FloatArray, Verdict, judge_family
+from harness.analysis.intervals import FloatArray
+from harness.analysis.statistics import Verdict, judge_family
 from harness.engine.known import MOST_TURNS
 from studies.family_study import EQUIVALENT, FIRST, SECOND, called
 from studies.noise import SCENARIOS, Scenario, Shape

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.article.fidelity import Fidelity, fidelities
 from benchmarks.article.replicate import measure
-from harness.analysis.statistics import Interval
+from harness.analysis.intervals import Interval
 from harness.data import cache, mnist
 from harness.errors import HarnessError
 from harness.report import words

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.harness_overhead.bare_process import write_given
 from benchmarks.harness_overhead.overhead import MARGIN, Overhead, log_ratio, overheads
 from benchmarks.harness_overhead.replicate import ROUND_S, Replicate, Setting, Turns, rounds_in
-from harness.analysis.statistics import Interval
+from harness.analysis.intervals import Interval
 from harness.data import cache, mnist
 from harness.engine.rounds import Part
 from harness.errors import BadOption, HarnessError

@@ -8,8 +8,8 @@ from typing import Final
 
 import pandas as pd
 
+from harness.analysis.intervals import Interval, ratio_interval
 from harness.analysis.match import typical_effects
-from harness.analysis.statistics import Interval, ratio_interval
 from harness.engine.warming import warm_up_rounds
 
 # The harness may be at most so much slower, or faster, than the script.

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from harness.analysis.intervals import FloatArray
 from harness.analysis.of_trials import compared, pairs, trial_numbers
-from harness.analysis.statistics import FloatArray, equivalence_p
+from harness.analysis.statistics import equivalence_p
 from harness.work.records import Phase, Status
 
 # Half a percentage point of final accuracy, the largest difference that counts as none.

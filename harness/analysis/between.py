@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit
 
-from harness.analysis.statistics import MIN_REPLICATES, SMALLEST_SPREAD, FloatArray
+from harness.analysis.intervals import SMALLEST_SPREAD, FloatArray
+from harness.analysis.statistics import MIN_REPLICATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

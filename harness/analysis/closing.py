@@ -17,7 +17,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from harness.analysis.explanation import UNEXPLAINED, by_walk
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Interval, ratio_interval
+from harness.analysis.intervals import FloatArray, Interval, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.work.changes import WHOLE
 
 # What the interval of the unexplained factor has to lie inside, 0.95 to 1.05 whichever end is over the other,

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.between import Contrast, obstacle
+from harness.analysis.intervals import FloatArray
 from harness.analysis.of_trials import compared
-from harness.analysis.statistics import FloatArray, holm
+from harness.analysis.statistics import holm
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from harness.analysis.intervals import FloatArray, ratio_interval
 from harness.analysis.questions import Ratio, judge_questions
-from harness.analysis.statistics import FloatArray, ratio_interval
 from harness.work.changes import FRAMEWORKS_OWN, WHOLE
 
 # What is on no way to the other end: in no sum.

@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from harness.analysis.comparable import MACHINE
+from harness.analysis.intervals import SMALLEST_SPREAD, FloatArray
 from harness.analysis.of_trials import compared, pairs
-from harness.analysis.statistics import SMALLEST_SPREAD, FloatArray
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase
 

@@ -20,9 +20,10 @@ from scipy.special import stdtr
 from harness.analysis.blocks import FloatArray
 from harness.analysis.calibration import calibration
 from harness.analysis.effects import effects, ratios
+from harness.analysis.intervals import SMALLEST_SPREAD, ratio_interval
 from harness.analysis.kinds import hosts, parts
 from harness.analysis.of_trials import compared, pairs
-from harness.analysis.statistics import MIN_REPLICATES, SMALLEST_SPREAD, holm, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES, holm
 from harness.analysis.usual import IN_TURNS
 from harness.store.frames import Frames
 from harness.work.records import Phase

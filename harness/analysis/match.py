@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from harness.analysis.statistics import MIN_REPLICATES, FloatArray, Interval, ratio_interval
+from harness.analysis.intervals import FloatArray, Interval, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES
 
 BoolArray = npt.NDArray[np.bool_]
 

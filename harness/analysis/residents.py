@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.statistics import ratio_interval
+from harness.analysis.intervals import ratio_interval
 
 
 def beside_others(residents: pd.DataFrame) -> pd.DataFrame:

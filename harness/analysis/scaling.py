@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis.effects import effects, ratios
-from harness.analysis.statistics import Interval, ratio_interval
+from harness.analysis.intervals import Interval, ratio_interval
 from harness.frameworks import registry
 from harness.work.records import Phase, Status
 
@@ -50,7 +50,7 @@ def scaling(trials: pd.DataFrame, rounds: pd.DataFrame, *, confidence: float = 0
 
     Returns:
         One row a case and framework, of those that have their certificates: `workers` over `over_workers`,
-        the fewest that were measured beside them, usually 1. The intervals are `statistics.ratio_interval`'s
+        the fewest that were measured beside them, usually 1. The intervals are `intervals.ratio_interval`'s
         over the `replicates`, null where these cannot bound them. `step_s` is what a step of a whole batch
         takes by the median of the trials, and `beyond_share_s` how much of it is beyond its share of what it
         takes the fewest. Each interval holds by itself; nothing is tested.

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from harness.analysis.statistics import FloatArray, ratio_interval
+from harness.analysis.intervals import FloatArray, ratio_interval
 from harness.work.records import Phase, Status
 
 SPEED: Final = {Phase.TRAIN: "train_samples_per_s", Phase.EVALUATE: "eval_samples_per_s"}
@@ -39,7 +39,7 @@ def log_speeds(trials: pd.DataFrame, phase: Phase) -> pd.DataFrame:
 def throughput(trials: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Samples per second of each framework in each case and run: the geometric mean of its replicates.
 
-    The interval is that of `statistics.ratio_interval`, on the logarithm; null where it cannot be told.
+    The interval is that of `intervals.ratio_interval`, on the logarithm; null where it cannot be told.
     """
     rows: list[dict[str, Any]] = []
     for phase in Phase:

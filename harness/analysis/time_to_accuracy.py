@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from harness.analysis.intervals import FloatArray, Interval, product_interval
 from harness.analysis.of_trials import compared, pairs
-from harness.analysis.statistics import FloatArray, Interval, product_interval
 from harness.analysis.throughput import log_speeds
 from harness.work.records import Phase, Status
 
@@ -86,7 +86,7 @@ def time_to_accuracy(
         One row a case and framework, cases in order of appearance. `seeds` are the trainings that finished,
         `reached` those of them that got to the target, `epochs` the median epoch at which they did,
         `replicates` the trials that say how fast, and `seconds` the geometric mean with the interval of
-        `statistics.product_interval`. Where only some seeds got there `seconds` is of those, a selected
+        `intervals.product_interval`. Where only some seeds got there `seconds` is of those, a selected
         sample, so it has no interval. What could not be computed is null, with the `reason` beside it;
         `outcome` is null where a training was not evaluated. An interval of seeds that all got there in one
         epoch has a `reason` too.

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 
 # The project's own way, where it stands beside the usual ones.
 IN_TURNS: Final = "taking turns"

@@ -11,16 +11,10 @@ import pandas as pd
 from harness.analysis.blocks import Known, variation
 from harness.analysis.disturbed import disturbances
 from harness.analysis.effects import MATCH, TURN, effects, ratios
+from harness.analysis.intervals import FloatArray, ratio_interval
 from harness.analysis.match import totals_differ
 from harness.analysis.of_trials import compared, pairs
-from harness.analysis.statistics import (
-    FloatArray,
-    Judgement,
-    Verdict,
-    judge_family,
-    ratio_interval,
-    without_tests,
-)
+from harness.analysis.statistics import Judgement, Verdict, judge_family, without_tests
 from harness.work.records import TOO_LARGE, UNABLE, Phase, Status
 from harness.work.workload import Mode
 

@@ -26,9 +26,10 @@ from harness.engine.rounds import plan_rounds
 from harness.engine.seat import Seat
 from harness.measure import scratch
 from harness.settings.config import Settings
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.contender import Contender
-from harness.work.records import Attempt, Phase, Trial
+from harness.work.found import Attempt
+from harness.work.records import Phase, Trial
 from harness.work.workload import Case
 
 _SAYS: Final[dict[str, Says]] = {

@@ -13,8 +13,8 @@ from typing import Final
 
 from harness.engine.conditions import Conditions
 from harness.engine.ratios import Ratios
-from harness.settings.grid import Match
 from harness.settings.lineup import SLOW, Lineup
+from harness.settings.matches import Match
 from harness.work.contender import Contender
 from harness.work.records import Trial
 from harness.work.workload import USUAL

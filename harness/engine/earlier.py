@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.records import Trial
 from harness.work.tally import Tally
 

@@ -30,10 +30,11 @@ from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Closed, Like
 from harness.measure import scratch
 from harness.settings.config import Settings
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.changes import WHOLE, Leg, asides, level, orders, walk
 from harness.work.contender import Contender
-from harness.work.records import Change, Phase, Trial
+from harness.work.found import Change
+from harness.work.records import Phase, Trial
 from harness.work.tally import Tally
 from harness.work.workload import Adam
 
@@ -214,7 +215,7 @@ class _Walks:
 
 
 def _measured(ratios: Ratios, before_seat: int, after_seat: int) -> dict[str, Any]:
-    """What the trials of two seats say of a change, in the words of `records.Change`."""
+    """What the trials of two seats say of a change, in the words of `found.Change`."""
     after, before = ratios.trials(after_seat, before_seat)
     failure = before.failure or after.failure
     train, evaluate = (ratios.log_ratio(after_seat, before_seat, phase) for phase in Phase)

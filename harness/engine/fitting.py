@@ -15,7 +15,8 @@ import numpy as np
 
 from harness.measure import host, nvml
 from harness.parity.testimony import EPOCH_STEPS
-from harness.settings.grid import Match, Plan, between
+from harness.settings.grid import Plan
+from harness.settings.matches import Match, between
 from harness.work.records import Role
 from harness.work.workload import TEST_SAMPLES, Case, Workload
 

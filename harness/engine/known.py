@@ -21,7 +21,7 @@ from typing import Final
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import Pace, fastest
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.records import Phase, Trial
 
 # The median of fewer gives way to a burst that hits some of them (docs/decisions/0002-the-interval.md).

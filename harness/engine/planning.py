@@ -9,7 +9,7 @@ from typing import Final
 from harness.engine.conditions import Conditions
 from harness.engine.known import FEWEST_TURNS, Known
 from harness.engine.rounds import Rounds, plan_rounds
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.workload import WHOLE_EPOCHS
 
 # Turns of evaluation, and of evaluations that take seconds.

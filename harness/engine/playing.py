@@ -18,7 +18,7 @@ from harness.engine.rounds import Rounds, fastest, plan_rounds
 from harness.engine.seat import Seat
 from harness.engine.turns import turns
 from harness.measure.gpu import GpuSampler
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.records import INTERRUPTED, Role, Trial
 from harness.work.workload import TEST_SAMPLES, USUAL, WHOLE_EPOCHS
 

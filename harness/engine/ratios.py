@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from harness.analysis.intervals import FloatArray
 from harness.analysis.match import BoolArray, turn_error, typical_effects
-from harness.analysis.statistics import FloatArray
 from harness.work.records import Phase, Round, Trial
 
 # Fewer do not take turns.

@@ -22,8 +22,9 @@ from harness.engine.seat import Seat
 from harness.engine.standing import Standing, alike, like
 from harness.engine.stopping import Like
 from harness.measure import scratch
-from harness.settings.grid import Match, Plan, between
+from harness.settings.grid import Plan
 from harness.settings.lineup import pilot, seats_needed
+from harness.settings.matches import Match, between
 from harness.work.contender import Contender
 from harness.work.records import SKIPPED, TOO_LARGE, UNABLE, Certification, Role, Trial
 from harness.work.workload import USUAL, Case

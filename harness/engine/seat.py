@@ -19,7 +19,7 @@ from harness.errors import OutOfMemory, ProtocolError, TrialError, WorkerDied
 from harness.measure import host
 from harness.measure.disturbance import mark, rounded_up
 from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.records import (
     AllocatorUse,
     Certification,

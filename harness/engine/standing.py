@@ -17,8 +17,9 @@ from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Like, Target
 from harness.errors import OutOfMemory
 from harness.measure import host
-from harness.settings.grid import Match, Plan, between
+from harness.settings.grid import Plan
 from harness.settings.lineup import Lineup
+from harness.settings.matches import Match, between
 from harness.work.records import INTERRUPTED, SKIPPED, TOO_LARGE, UNABLE, Role, Trial
 from harness.work.tally import Tally
 from harness.work.workload import USUAL, Case

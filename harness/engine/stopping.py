@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from harness.analysis.closing import Closing
-from harness.analysis.statistics import MIN_REPLICATES, ratio_interval, replicates_within
+from harness.analysis.intervals import ratio_interval, replicates_within
+from harness.analysis.statistics import MIN_REPLICATES
 
 
 class Like(NamedTuple):

@@ -35,7 +35,8 @@ from harness.sessions.drawing import Drawn, drawn
 from harness.sessions.proven import Proven, wanted_of
 from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
-from harness.settings.grid import Match, Plan, plan
+from harness.settings.grid import Plan, plan
+from harness.settings.matches import Match
 from harness.settings.parsing import choice
 from harness.settings.sharding import Shard
 from harness.store.frames import Frames

@@ -17,7 +17,7 @@ from harness.frameworks import registry
 from harness.sessions import bench, rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings.config import Settings
-from harness.settings.grid import require, require_adam
+from harness.settings.offers import require, require_adam
 from harness.store.frames import Frames
 from harness.store.holding import held
 from harness.store.reader import read, read_changes

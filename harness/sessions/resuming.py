@@ -15,7 +15,8 @@ from harness.analysis.comparable import differing
 from harness.errors import NotResumable, ResultsUnusable
 from harness.measure import provenance
 from harness.settings.config import Settings, restored
-from harness.settings.grid import Match, Plan
+from harness.settings.grid import Plan
+from harness.settings.matches import Match
 from harness.settings.sharding import Shard
 from harness.store.columns import plan_rows
 from harness.store.earlier import Measured

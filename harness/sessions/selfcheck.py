@@ -23,7 +23,7 @@ from harness.measure.nvml import Gpu
 from harness.sessions.drawing import Drawn, drawn
 from harness.settings import parsing
 from harness.settings.config import Settings
-from harness.settings.grid import require
+from harness.settings.offers import require
 from harness.store.placing import placed
 from harness.work.workload import Dataset, Mode, Precision
 

@@ -21,7 +21,8 @@ from harness.sessions import rows
 from harness.settings import parsing
 from harness.settings.addresses import Address
 from harness.settings.config import Settings, restored
-from harness.settings.grid import Match, plan
+from harness.settings.grid import plan
+from harness.settings.matches import Match
 from harness.settings.sharding import Shard, dealt
 from harness.store.merging import bring
 from harness.store.naming import is_plain

@@ -3,125 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import product
-from typing import Final, TypeVar
+from typing import Final
 
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.frameworks.record import Place
 from harness.settings.config import Settings
-from harness.settings.presets import FRAMEWORKS
+from harness.settings.matches import Match, between, contender_of, run_by
+from harness.settings.offers import require
 from harness.settings.sharding import Shard
 from harness.settings.together import scaled, why_unable
 from harness.work.contender import Contender
-from harness.work.listings import listed
-from harness.work.program import Update
-from harness.work.records import Role
-from harness.work.workload import USUAL, Case, Mode, Precision, Workload
-
-Choice = TypeVar("Choice", bound=StrEnum)
+from harness.work.workload import USUAL, Case, Mode, Workload
 
 # Enough rounds to take turns; a control need not learn anything.
 _CONTROL_EPOCHS: Final = 2
-
-# Of the replicates after the first.
-_REPEATED: Final = 0.5
 
 # Replicates of a run for one control.
 _A_CONTROL: Final = 2
 
 # Whole trainings of each case, each from a seed of its own.
 SEEDS: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
-    """One replicate: a fresh process for each contender, which take turns, and the replicate's own seed.
-
-    A contender's place among `contenders` is its seat. The same one twice is a control. Of the training steps
-    of the last `planted_share` are done twice, 0 outside calibration. `walk` names a match of an
-    explanation: its contenders are programs on the way from one to another. One for `learning` takes no
-    turns: its contenders train at the same time, to the end. One for `scaling` holds contenders of one worker
-    and of several. A `pilot` holds all ways of a case, and `chosen` are the seats of those that it found the
-    fastest. Where memory cannot hold them all at once, each part of the match seats the first `shared` of
-    them and some of the others.
-    """
-
-    contenders: tuple[Contender, ...]
-    replicate: int
-    planted_share: float = 0.0
-    walk: str = ""
-    learning: bool = False
-    pilot: bool = False
-    scaling: bool = False
-    chosen: tuple[int, ...] = ()
-    shared: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.shared < len(self.contenders):
-            raise ValueError(f"{len(self.contenders)} contenders, of whom {self.shared} are shared")
-
-    @property
-    def seats(self) -> range:
-        return range(len(self.contenders))
-
-    @property
-    def role(self) -> Role:
-        if self.walk:
-            return Role.CHANGE
-        if self.learning:
-            return Role.LEARNING
-        if self.scaling:
-            return Role.SCALING
-        if self.pilot or self.chosen:
-            return Role.PILOT if self.pilot else Role.WAYS
-        return Role.CONTROL if len(set(self.contenders)) == 1 else Role.COMPARISON
-
-    @property
-    def case(self) -> Case:
-        """The case of the first contender, which all have but for what tells their ways apart."""
-        return self.contenders[0].case
-
-    @property
-    def seed(self) -> int:
-        return (self.case.workload.seed + self.replicate) % 2**32
-
-    @property
-    def repeated(self) -> bool:
-        """Whether its contenders repeat, off the clock, the round that holds the drawn moment.
-
-        That takes as long as a round: so in the first replicate, and in about every second one after it. The
-        programs of a control are those of the comparisons.
-        """
-        drawn = self.replicate == 0 or random.Random(f"{self.seed}:{self.id}").random() < _REPEATED  # noqa: S311
-        return drawn and self.role not in {Role.CONTROL, Role.PILOT, Role.LEARNING, Role.SCALING}
-
-    def led_by(self, one: int, other: int) -> Match:
-        """The same match, told with these two seats before the others."""
-        order = [one, other, *(seat for seat in self.seats if seat not in (one, other))]
-        return replace(
-            self,
-            contenders=tuple(self.contenders[seat] for seat in order),
-            chosen=tuple(order.index(seat) for seat in self.chosen),
-        )
-
-    def seeded(self, case: Case) -> Case:
-        """A contender's case with this replicate's seed: what its worker is told."""
-        return replace(case, workload=replace(case.workload, seed=self.seed))
-
-    @property
-    def kind(self) -> str:
-        """What its replicates are counted under: the case, another role of it, or the walk."""
-        if self.walk:
-            return self.walk
-        return self.case.id if self.role is Role.COMPARISON else f"{self.case.id}-{self.role}"
-
-    @property
-    def id(self) -> str:
-        return f"{self.kind}-r{self.replicate}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +134,9 @@ class Plan:
     def _scaling(self, replicate: int) -> Iterator[Match]:
         """Contenders of one worker and of several, of each framework, where the cases have them."""
         for cases in scaled(self.cases):
-            contenders = tuple(_contender(name, case) for name in self.settings.frameworks for case in cases)
+            contenders = tuple(
+                contender_of(name, case) for name in self.settings.frameworks for case in cases
+            )
             yield Match(contenders=contenders, replicate=replicate, scaling=True, shared=len(contenders) - 1)
 
     def _control(self, replicate: int) -> Match:
@@ -237,26 +144,10 @@ class Plan:
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         frameworks = self.settings.frameworks
-        one = _contender(
+        one = contender_of(
             frameworks[replicate // _A_CONTROL % len(frameworks)], replace(self.cases[0], workload=short)
         )
         return Match(contenders=(one, one), replicate=replicate)
-
-
-def between(case: Case, replicate: int, frameworks: Sequence[str] = FRAMEWORKS) -> Match:
-    """These frameworks doing a case, in this order of seats."""
-    return Match(
-        contenders=tuple(_contender(framework, case) for framework in frameworks), replicate=replicate
-    )
-
-
-def _contender(framework: str, case: Case) -> Contender:
-    return Contender(framework=framework, case=_run_by(framework, case))
-
-
-def _run_by(framework: str, case: Case) -> Case:
-    """The case as a framework runs it: in mode `article` its own listing."""
-    return listed(case.workload, framework, case.device) if case.as_printed else case
 
 
 def plan(settings: Settings) -> Plan:
@@ -277,7 +168,7 @@ def plan(settings: Settings) -> Plan:
     for device in settings.device:
         require(settings.frameworks, device, modes, settings.precision)
     cases = [
-        _run_by(
+        run_by(
             settings.frameworks[0],
             Case(
                 workload=Workload(
@@ -324,65 +215,3 @@ def _executed(modes: Sequence[Mode]) -> tuple[Mode, ...]:
     if len(modes) > 1:
         raise BadOption("MODE", ",".join(modes), f"{Mode.BEST} by itself: its matches hold all ways")
     return (USUAL.mode,)
-
-
-def certifiable(framework: str, device: str) -> list[tuple[Mode, Precision]]:
-    """Every mode in which a framework can have a certificate on a device, in every number format there."""
-    record, place = registry.record(framework), Place.of(device)
-    modes = [one for one in Mode if one is not Mode.ARTICLE and place in record.modes.get(one, frozenset())]
-    formats = [one for one in Precision if place in record.precisions.get(one, frozenset())]
-    return list(product(modes, formats))
-
-
-def require(
-    frameworks: Sequence[str], device: str, modes: Sequence[Mode], precisions: Sequence[Precision]
-) -> None:
-    """Each of the frameworks has to have these modes and number formats on the device, by its record.
-
-    Raises:
-        BadOption: naming what one of them does not have, and what all have.
-    """
-    found = [registry.record(name) for name in frameworks]
-    _require("MODE", device, modes, {one.label: one.modes for one in found})
-    _require("PRECISION", device, precisions, {one.label: one.precisions for one in found})
-
-
-def require_adam(contender: Contender) -> None:
-    """A contender's framework has to have its implementation of Adam in its mode, by its record.
-
-    Raises:
-        BadOption: naming the ways that it has.
-    """
-    way, place = contender.case.way, Place.of(contender.case.device)
-    record = registry.record(contender.framework)
-    known = [one for one in record.ways_at(place) if one.update is not Update.STOCK]
-    if way.update is not Update.STOCK and way not in known:
-        has = ", ".join(one.id for one in known) or "the stock Adam alone"
-        raise BadOption("CASE", contender.id, f"what {record.label} has there: {has}")
-
-
-def _require(
-    option: str,
-    device: str,
-    asked: Sequence[Choice],
-    held: Mapping[str, Mapping[Choice, frozenset[Place]]],
-) -> None:
-    """Refuse what one of the frameworks does not have on a device; `held` has where each has what.
-
-    Which device `auto` becomes is not known yet: it is asked again once it is.
-    """
-    if device == "auto":
-        return
-    place = Place.of(device)
-    for value in asked:
-        lacking = [label for label, has in held.items() if place not in has.get(value, frozenset())]
-        if not lacking:
-            continue
-        allowed = [
-            one for one in type(value) if all(place in has.get(one, frozenset()) for has in held.values())
-        ]
-        if not allowed:
-            raise BadOption("DEVICE", device, f"another: {' and '.join(lacking)} cannot run there")
-        on_a_gpu = all(Place.GPU in has.get(value, frozenset()) for has in held.values())
-        else_where = ", or a GPU alone" if on_a_gpu else f": all that {' and '.join(lacking)} has there"
-        raise BadOption(option, value, f"{', '.join(allowed)} with DEVICE={device}{else_where}")

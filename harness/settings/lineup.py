@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.work.contender import Contender
 
 # Ways that are neither a usual loop nor chosen sit in one of so many replicates: there an interval is worth

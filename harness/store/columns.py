@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.store.schema import SCHEMA_VERSION
 from harness.work.records import AllocatorUse, Phase, Round, Startup, Trial
 from harness.work.workload import TEST_SAMPLES, Dataset, shape

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from harness.errors import NotResumable
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.store.parts import match_names
 from harness.store.tables import read_matches
 from harness.work.records import INTERRUPTED, Failure, Phase, Role, Round, Status, Trial

@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import NotStored, ResultsUnusable
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.store.columns import plan_rows, rows_of
 from harness.store.holding import is_held
 from harness.store.parts import MANY, UNREADABLE, next_bundle, once, parts_of, singles, whole
 from harness.store.placing import placed, remove_abandoned
 from harness.store.schema import ATTEMPTS, CHANGES, PLANS, RESIDENTS, ROUNDS, RUNS, SCHEMA_VERSION, TRIALS
-from harness.work.records import Attempt, Change, Trial
+from harness.work.found import Attempt, Change
+from harness.work.records import Trial
 
 # Under this key every file carries the version of its columns.
 VERSION_KEY: Final = b"evenmatch_schema_version"

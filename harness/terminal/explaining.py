@@ -17,12 +17,13 @@ from harness.report import exchange, words
 from harness.report.sentences.why import HEADINGS, explained, told
 from harness.sessions.explanation import Explanation
 from harness.settings.config import Settings
-from harness.settings.grid import Match
+from harness.settings.matches import Match
 from harness.terminal.answers import show_failure, show_page, show_text
 from harness.terminal.console import answering, following
 from harness.work.changes import differences
 from harness.work.contender import Contender
-from harness.work.records import Change, Trial
+from harness.work.found import Change
+from harness.work.records import Trial
 
 # A file or a pipe counts as 80 columns wide, which would fold the intervals.
 _TABLE_COLUMNS: Final = 140

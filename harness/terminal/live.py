@@ -22,10 +22,12 @@ from harness.measure import host, load
 from harness.parity.certificate import Certificate
 from harness.report import words
 from harness.sessions.resuming import Unfinished
-from harness.settings.grid import Match, Plan
+from harness.settings.grid import Plan
+from harness.settings.matches import Match
 from harness.terminal.console import following, redraws
 from harness.work.contender import Contender
-from harness.work.records import Attempt, Role, Trial
+from harness.work.found import Attempt
+from harness.work.records import Role, Trial
 
 # More processes that disturb than these are not named.
 _MOST_OTHERS: Final = 3

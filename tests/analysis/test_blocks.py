@@ -12,7 +12,8 @@ from scipy import stats
 
 from harness.analysis.across import against
 from harness.analysis.blocks import Known, variation
-from harness.analysis.statistics import Verdict, judge_family, ratio_interval
+from harness.analysis.intervals import ratio_interval
+from harness.analysis.statistics import Verdict, judge_family
 
 blocks = st.lists(st.lists(st.floats(-2, 2), min_size=1, max_size=6), min_size=2, max_size=5)
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from harness.analysis.closing import MOST, closing
-from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
+from harness.analysis.intervals import ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.work.changes import WHOLE
 from tests.explained_changes import changes_of, walks_that_leave
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from harness.analysis.intervals import ratio_interval
 from harness.analysis.match import gap_interval, total_effects, totals_differ, turn_error, typical_effects
-from harness.analysis.statistics import MIN_REPLICATES, ratio_interval
+from harness.analysis.statistics import MIN_REPLICATES
 
 # A busy machine is not a bug.
 NO_DEADLINE = settings(deadline=None)

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.questions import Ratio, every_two, judge_questions
-from harness.analysis.statistics import (
-    CAUTION,
-    MIN_REPLICATES,
-    Verdict,
-    corrected,
-    holm,
-    judge,
-    judge_family,
-)
+from harness.analysis.statistics import CAUTION, MIN_REPLICATES, Verdict, corrected, holm, judge, judge_family
 
 NAMES = ["a", "b", "c", "d"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.statistics import product_interval
+from harness.analysis.intervals import product_interval
 from harness.analysis.time_to_accuracy import time_to_accuracy, time_to_accuracy_ratio
 from harness.settings.presets import FRAMEWORKS
 from harness.work.listings import PYTORCH, TENSORFLOW

@@ -10,7 +10,7 @@ import pytest
 from harness.engine.earlier import Nothing
 from harness.engine.known import Known
 from harness.engine.stopping import Budget
-from harness.settings.grid import between
+from harness.settings.matches import between
 from harness.store.earlier import Measured
 from harness.store.tables import read_matches
 from harness.work.records import Phase, Role, Status

@@ -12,7 +12,7 @@ import pytest
 
 from harness.analysis.closing import Closing, closing
 from harness.analysis.explanation import ASIDE, UNEXPLAINED, by_walk, explanation
-from harness.analysis.statistics import Interval
+from harness.analysis.intervals import Interval
 from harness.engine import explaining
 from harness.engine import playing as engine
 from harness.engine.explaining import explain

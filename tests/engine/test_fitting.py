@@ -8,7 +8,8 @@ from harness.engine import fitting
 from harness.engine.fitting import Estimates, device_bytes, host_bytes, those_that_fit
 from harness.measure import host
 from harness.settings import config
-from harness.settings.grid import between, plan
+from harness.settings.grid import plan
+from harness.settings.matches import between
 from harness.work.workload import Workload
 
 QUICK = Estimates(flop_per_s=1e15)

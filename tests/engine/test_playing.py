@@ -21,7 +21,7 @@ from harness.engine.conditions import Conditions
 from harness.engine.known import Known
 from harness.engine.playing import Interrupted, run_match
 from harness.engine.ratios import Ratios
-from harness.settings.grid import Match, between
+from harness.settings.matches import Match, between
 from harness.settings.presets import FRAMEWORKS
 from harness.store.columns import rows_of
 from harness.store.reader import read

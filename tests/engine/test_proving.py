@@ -15,7 +15,7 @@ from harness.measure import nvml, provenance
 from harness.measure.nvml import Gpu, NvmlProbe
 from harness.parity.certificate import Certificate, Finding
 from harness.parity.judge import CHECKS
-from harness.settings.grid import between
+from harness.settings.matches import between
 from harness.settings.presets import FRAMEWORKS
 from harness.store import certificates
 from harness.work.contender import Contender

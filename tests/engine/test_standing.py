@@ -14,7 +14,8 @@ from harness.engine.standing import Standing, alike, like
 from harness.engine.stopping import EXTRA
 from harness.measure import host
 from harness.settings import config
-from harness.settings.grid import between, plan
+from harness.settings.grid import plan
+from harness.settings.matches import between
 from harness.work.records import Failure, Phase, Role
 from harness.work.tally import Tally
 from tests.store.test_writer import trial

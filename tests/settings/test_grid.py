@@ -9,9 +9,9 @@ import pytest
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.settings import config
-from harness.settings.grid import Match, between, certifiable, plan, require_adam
-from harness.work.changes import contender, differences
-from harness.work.contender import Contender
+from harness.settings.grid import plan
+from harness.settings.matches import between
+from harness.work.changes import contender
 from harness.work.program import Update
 from harness.work.records import Role
 
@@ -140,16 +140,6 @@ def test_three_frameworks_sit_in_one_match_in_the_order_named_and_have_controls_
     ] * (len(controls) - 3)
 
 
-def test_a_match_is_told_with_any_two_of_its_seats_first(tmp_path):
-    (case,) = planned(tmp_path, batch_size="32").cases
-    match = replace(between(case, 3, ("a", "b", "c")), chosen=(0, 2))
-    turned = match.led_by(1, 2)
-    assert [one.framework for one in turned.contenders] == ["b", "c", "a"]
-    assert turned.chosen == (2, 1)
-    assert (turned.kind, turned.replicate) == (match.kind, 3)
-    assert match.led_by(0, 1) == match
-
-
 def test_once_cases_can_be_called_a_control_comes_each_time_until_it_can_be_too(tmp_path):
     matches = planned(tmp_path, batch_size="32", replicates="13").matches(6)
     controls = [match.replicate for match in matches if match.role is Role.CONTROL]
@@ -170,14 +160,6 @@ def test_the_order_of_cases_changes_from_replicate_to_replicate(tmp_path):
 def test_the_same_seed_plans_the_same_order(tmp_path):
     first, again = (list(planned(tmp_path, batch_size="32,64", seed="9").matches(AFTER)) for _ in range(2))
     assert first == again
-
-
-def test_every_replicate_has_a_seed_of_its_own_and_the_case_keeps_its_name(tmp_path):
-    (case,) = planned(tmp_path, batch_size="64", seed="10").cases
-    match = between(case, 3)
-    assert match.seed == 13
-    assert match.seeded(case).workload.seed == 13
-    assert match.seeded(case).id == case.id
 
 
 def test_a_number_format_is_a_dimension_of_the_grid(tmp_path):
@@ -235,55 +217,6 @@ def test_each_side_runs_its_own_listing(tmp_path):
         for one in match.contenders:
             assert (one.case.workload.batch_size, one.case.workload.eval_batch_size) == sizes[one.framework]
             assert one.case.id == match.case.id
-
-
-def test_a_match_of_a_walk_is_counted_under_it(tmp_path):
-    contenders = tuple(
-        Contender(framework="pytorch", case=case) for case in planned(tmp_path, batch_size="64,512").cases
-    )
-    match = Match(contenders=contenders, replicate=1, walk="walk")
-    assert match.role is Role.CHANGE
-    assert match.id == "walk-r1"
-    assert list(match.seats) == [0, 1]
-
-
-@pytest.mark.parametrize(
-    ("device", "modes", "formats"),
-    [
-        ("cpu", {"loop", "eager", "compiled", "idiomatic"}, {"fp32", "bf16", "fp64"}),
-        (
-            "cuda:0",
-            {"loop", "eager", "compiled", "idiomatic", "graph"},
-            {"fp32", "tf32", "bf16", "fp16", "fp64"},
-        ),
-    ],
-)
-def test_the_ways_of_a_framework_are_all_that_can_have_a_certificate_on_a_device(
-    tmp_path, device, modes, formats
-):
-    found = certifiable("pytorch", device)
-    assert len(found) == len(set(found)) == len(modes) * len(formats)
-    assert {mode for mode, _ in found} == modes
-    assert {precision for _, precision in found} == formats
-    for mode, precision in found:
-        assert planned(tmp_path, device=device, mode=mode.value, precision=precision.value).cases
-
-
-@pytest.mark.parametrize(("contenders", "shared"), [(1, 1), (2, 2), (3, 0)])
-def test_a_match_has_two_contenders_and_one_that_need_not_sit_in_all_its_parts(tmp_path, contenders, shared):
-    (case,) = planned(tmp_path, batch_size="64").cases
-    one = Contender(framework="pytorch", case=case)
-    with pytest.raises(ValueError, match="contenders"):
-        Match(contenders=(one,) * contenders, replicate=0, shared=shared)
-
-
-def test_the_same_contender_twice_is_a_control_and_in_two_modes_a_comparison(tmp_path):
-    loop, eager = (
-        Contender(framework="pytorch", case=case)
-        for case in planned(tmp_path, batch_size="64", mode="loop,eager").cases
-    )
-    assert Match(contenders=(loop, loop), replicate=0).role is Role.CONTROL
-    assert Match(contenders=(loop, eager), replicate=0).role is Role.COMPARISON
 
 
 def test_a_comparison_repeats_a_round_at_first_and_in_about_every_second_replicate_after(tmp_path):
@@ -359,25 +292,3 @@ def test_other_modes_keep_what_they_took_before_mode_best_had_defaults(tmp_path)
     assert (best.epochs, best.round_s, best.budget_s) == ((1,), 0.1, 300.0)
     assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.1, 300.0)
     assert config.resolve({"mode": "best", "epochs": "3"}, {}, tmp_path).epochs == (3,)
-
-
-@pytest.mark.parametrize(
-    ("named", "has"),
-    [
-        ("tensorflow/mnist-cpu-loop-fp32-b64-e5-fused", "what TensorFlow has there: the stock Adam alone"),
-        ("pytorch/mnist-cpu-eager-fp32-b64-e5-fused", "what PyTorch has there: loop-foreach, loop-fused"),
-    ],
-)
-def test_an_adam_that_a_framework_does_not_have_is_refused_in_one_line(named, has):
-    with pytest.raises(BadOption) as refused:
-        require_adam(contender(named, 0))
-    assert str(refused.value) == f"CASE={named}: not allowed; use {has}"
-
-
-def test_a_contender_is_named_with_its_adam():
-    named = "pytorch/mnist-cpu-loop-fp32-b64-e5-fused"
-    require_adam(contender(named, 0))
-    assert contender(named, 0).id == named
-    assert differences(contender(named, 0), contender("pytorch/mnist-cpu-loop-fp32-b64-e5", 0)) == [
-        "implementation of Adam"
-    ]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.settings.grid import between
+from harness.settings.matches import between
 from harness.store.holding import held
 from harness.store.inspection import inspect
 from harness.store.writer import Store

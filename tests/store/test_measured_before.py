@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from harness.errors import NotResumable
-from harness.settings.grid import between
+from harness.settings.matches import between
 from harness.store.earlier import Measured
 from harness.store.writer import Store
 from harness.work.records import INTERRUPTED, Failure, Phase

@@ -18,7 +18,8 @@ from harness.store.merging import bring
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.records import INTERRUPTED, Attempt, Failure
+from harness.work.found import Attempt
+from harness.work.records import INTERRUPTED, Failure
 from tests.store.test_writer import trial
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import ResultsUnusable
-from harness.settings.grid import between
+from harness.settings.matches import between
 from harness.store import tables, writer
 from harness.store.holding import held
 from harness.store.reader import read, run_ids

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from harness.analysis.intervals import Interval, ratio_interval
 from harness.analysis.match import typical_effects
-from harness.analysis.statistics import Interval, ratio_interval
 from harness.engine.selfchecking.outcome import State
 
 # A block's median shrugs off single disturbed turns; of three blocks, Student's t still says something.

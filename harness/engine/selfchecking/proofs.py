@@ -17,7 +17,7 @@ from harness.engine.selfchecking.workers import BATCH_SIZE, CheckConditions, Han
 from harness.errors import TrialError, WorkerSilent
 from harness.measure import scratch
 from harness.parity.certificate import Finding
-from harness.settings.grid import certifiable
+from harness.settings.offers import certifiable
 from harness.work.workload import Mode, Precision
 from harness.worker.protocol import Do
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from harness.analysis.statistics import FloatArray
+from harness.analysis.intervals import FloatArray
 from harness.analysis.time_to_accuracy import Outcome
 from harness.report import style, words
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from harness.analysis.closing import LEAST, MOST, Closing
-from harness.analysis.statistics import MIN_REPLICATES, Interval
+from harness.analysis.intervals import Interval
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.report import words
 
 _WANTED: Final = f"{words.ratio(LEAST)} to {words.ratio(MOST)}"

@@ -49,7 +49,7 @@ CERTIFICATES: Final = pa.schema(
     ]
 )
 
-# One row a try of a calibration and a way of judging it (`records.Attempt`), with where it was made.
+# One row a try of a calibration and a way of judging it (`found.Attempt`), with where it was made.
 ATTEMPTS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),
@@ -98,7 +98,7 @@ RESIDENTS: Final = pa.schema(
     ]
 )
 
-# One row a change of an explanation (`records.Change`), with where it was measured and on what.
+# One row a change of an explanation (`found.Change`), with where it was measured and on what.
 CHANGES: Final = pa.schema(
     [
         ("schema_version", pa.int16()),
