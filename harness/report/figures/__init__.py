@@ -5,7 +5,7 @@ from harness.report.figures.cost import startup, taken
 from harness.report.figures.learning import accuracy
 from harness.report.figures.roofline import roofline
 from harness.report.figures.scaling import efficiencies
-from harness.report.figures.speed import MOST_POINTS, ratios, throughput, throughput_at_one_batch
+from harness.report.figures.speed import MOST_POINTS, far_apart, ratios, throughput, throughput_at_one_batch
 from harness.report.figures.telling import false_alarms
 from harness.report.figures.ways import ladder
 
@@ -14,6 +14,7 @@ __all__ = [
     "accuracy",
     "efficiencies",
     "false_alarms",
+    "far_apart",
     "ladder",
     "ratios",
     "roofline",

@@ -27,6 +27,9 @@ from harness.report.figures.axes import (
 # More replicates than this are drawn as their range.
 MOST_POINTS: Final = 1000
 
+# Panels further apart than this have scales of their own: on one the slower would all lie on its floor.
+_FAR_APART: Final = 5
+
 # A ratio's axis reaches at least this far to both sides of 1, and is marked at some of these.
 _LEAST_REACH: Final = 1.1
 
@@ -37,11 +40,13 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
     """Samples per second by batch size: a point a replicate, a line through the medians, a panel a mode.
 
     `trials` holds finished trials; `column` is `train_samples_per_s` or `eval_samples_per_s`. More than
-    `MOST_POINTS` trials are a band from the lowest to the highest instead: the page has to stay small.
+    `MOST_POINTS` trials are a band from the lowest to the highest instead: the page has to stay small. All
+    panels have one scale unless they are `far_apart`.
     """
     panels, frameworks = list(dict.fromkeys(trials["panel"])), frameworks_of(trials)
     colours, markers = ([of(name) for name in frameworks] for of in (style.colour, style.marker))
-    figure, axes = grid(len(panels), height_in=2.9, share_y=True)
+    alike = not far_apart(trials, column)
+    figure, axes = grid(len(panels), height_in=2.9, share_y=alike)
     for axis, panel in zip(axes, panels, strict=True):
         shown = trials[trials["panel"] == panel]
         sns.lineplot(
@@ -56,7 +61,7 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
                 legend=False, alpha=0.75, s=30, edgecolor="none", ax=axis,
             )  # fmt: skip
         _batch_axis(axis, shown["batch_size"])
-        axis.set_ylim(0, 1.06 * trials[column].max())
+        axis.set_ylim(0, 1.06 * (trials if alike else shown)[column].max())
         axis.yaxis.set_major_formatter(thousands())
         axis.set(title=panel, ylabel="samples per second" if axis is axes[0] else "")
     if len(panels) == 1:
@@ -64,6 +69,12 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
     else:
         framework_legend(figure, frameworks)
     return figure
+
+
+def far_apart(trials: pd.DataFrame, column: str) -> bool:
+    """Whether the panels of `throughput` are too far apart for one scale, as networks of all sizes are."""
+    fastest = trials.groupby("panel")[column].max()
+    return bool(fastest.max() > _FAR_APART * fastest.min())
 
 
 def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:

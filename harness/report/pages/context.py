@@ -12,6 +12,7 @@ import pandas as pd
 from harness.analysis.of_trials import compared
 from harness.frameworks import registry
 from harness.report import words
+from harness.report.sentences.cases import size_of
 from harness.report.sentences.hosts import warned
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.unfinished import unfinished
@@ -188,10 +189,11 @@ def kinds_told(frames: Frames) -> list[str]:
 
 
 def _networks(frames: Frames) -> str:
-    """The widths of all networks, from the inputs to the outputs: 784-128-10."""
-    shapes = pd.concat([frames.trials["hidden"], frames.certificates["hidden"]]).dropna().unique()
-    widths = [words.plain(one).replace("x", "-") for one in shapes] or [shape(USUAL_HIDDEN)]
-    return words.listed(f"{INPUT_FEATURES}-{one}-{CLASSES}" for one in widths)
+    """The widths of all networks, from the inputs to the outputs: 784-128-10. The small ones come first."""
+    told = pd.concat([frames.trials["hidden"], frames.certificates["hidden"]]).dropna().unique()
+    shapes = sorted(told, key=size_of)
+    named = [words.plain(one).replace("x", "-") for one in shapes] or [shape(USUAL_HIDDEN)]
+    return words.listed(f"{INPUT_FEATURES}-{one}-{CLASSES}" for one in named)
 
 
 def commands(frames: Frames) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def cases(trials: pd.DataFrame) -> pd.DataFrame:
     rank = {mode.value: place for place, mode in enumerate(Mode)}
     found = found.assign(
         rank=[rank.get(mode, len(rank)) for mode in found["mode"]],
-        size=found["hidden"].map(_size),
+        size=found["hidden"].map(size_of),
         **({"first": pd.factorize(found["kind"])[0]} if "kind" in found else {}),
     )
     order = [{"mode": "rank", "hidden": "size", "kind": "first"}.get(part, part) for part in parts]
@@ -65,7 +65,7 @@ def known_cases(frames: Frames) -> pd.DataFrame:
     return cases(pd.concat(told) if told else frames.trials)
 
 
-def _size(hidden: str) -> int:
+def size_of(hidden: str) -> int:
     """By which networks are ordered; what no version of this project has written comes first."""
     try:
         return Workload(hidden=widths(hidden)).parameter_count

@@ -98,6 +98,15 @@ def test_each_mode_has_a_panel_on_one_scale(shown):
     assert axes[0].get_ylim()[0] == 0
 
 
+def test_panels_that_are_far_apart_have_scales_of_their_own(shown):
+    trials = shown(modes=(Mode.LOOP, Mode.EAGER), replicates=2).ok
+    slow = trials["panel"] == "eager"
+    trials.loc[slow, "train_samples_per_s"] /= 20
+    loop, eager = figures.throughput(trials, "train_samples_per_s").axes
+    assert loop.get_ylim()[1] > 5 * eager.get_ylim()[1]
+    assert eager.get_ylim()[1] < 1.1 * trials.loc[slow, "train_samples_per_s"].max()
+
+
 def test_at_one_batch_size_each_framework_has_a_row_with_its_replicates_and_median(shown):
     trials = shown(batch_sizes=(64,), replicates=5).ok
     (axis,) = figures.throughput_at_one_batch(trials, "train_samples_per_s").axes

@@ -57,8 +57,8 @@ def test_the_page_says_of_which_networks_it_is(several_runs):
     one = several_runs({"run": run | {"run_id": "20260101T000000-abcd"}, "batch_sizes": (64,)})
     assert "perceptron (784-128-10, ReLU" in subject(one)
     two = several_runs(
-        {"run": run, "hidden": (32,), "batch_sizes": (64,)},
-        {"run": {"run_id": "20260101T000002-abcd"}, "hidden": (512, 512), "batch_sizes": (64,)},
+        {"run": run, "hidden": (512, 512), "batch_sizes": (64,)},
+        {"run": {"run_id": "20260101T000002-abcd"}, "hidden": (32,), "batch_sizes": (64,)},
     )
     assert "perceptron (784-32-10 and 784-512-512-10, ReLU" in subject(two)
 

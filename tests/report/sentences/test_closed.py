@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.closing import Closing
-from harness.analysis.statistics import Interval
+from harness.analysis.intervals import Interval
 from harness.report.sentences.closed import as_fields, closed
 
 
