@@ -8,6 +8,7 @@ from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import dataset
 
@@ -125,7 +126,7 @@ def findings(folder: Path, runs: pd.DataFrame) -> pa.Table:
 
 
 def _known_version(table: pa.Table, paths: list[Path]) -> pa.Table:
-    newest = max((version or 0 for version in table.column("schema_version").to_pylist()), default=0)
+    newest = pc.max(table.column("schema_version")).as_py() or 0
     if newest > SCHEMA_VERSION:
         raise ResultsUnusable(
             f"{_newest(paths)}: written with schema {newest}, this version reads up to {SCHEMA_VERSION}; "
