@@ -119,8 +119,12 @@ LAUNCH_OPTIONS := TRIES=--tries SILENT=--silent DATA_DIR=--data-dir $(REPORT_OPT
 PLAN_OPTIONS = $(filter-out WITHIN=% AT_BEST=% RESUME=% $(REPORT_OPTIONS),$(BENCH_OPTIONS))
 
 sweep: $(READY) ## Measure on several hosts, through LAUNCHER, in SHARDS
-	@[ -e $(call quoted,$(SWEEP)/plan) ] || $(RUN) -m harness plan $(call options,$(PLAN_OPTIONS)) \
-	  --shards $(call quoted,$(or $(value SHARDS),1)) --output $(call quoted,$(SWEEP)/plan)
+	@if [ -e $(call quoted,$(SWEEP)/plan) ]; then \
+	  echo 'going on with the plan in '$(call quoted,$(SWEEP)/plan)'; SWEEP=another-folder plans anew' >&2; \
+	else \
+	  $(RUN) -m harness plan $(call options,$(PLAN_OPTIONS)) \
+	    --shards $(call quoted,$(or $(value SHARDS),1)) --output $(call quoted,$(SWEEP)/plan); \
+	fi
 	@$(RUN) -m harness launch $(call quoted,$(SWEEP)/plan) --launcher $(call quoted,$(or $(value LAUNCHER),local)) \
 	  --output $(call quoted,$(SWEEP)/out) $(foreach one,$(LAUNCHER_OPTIONS),--option $(call quoted,$(one))) $(call options,$(LAUNCH_OPTIONS))
 

@@ -183,6 +183,8 @@ def test_a_sweep_is_planned_once_and_gone_on_with_and_an_engine_has_its_options(
     assert launch == ["launch", "sweep/plan", "--launcher", "slurm", "--output", "sweep/out", *options]
     (clone.folder / "sweep" / "plan").mkdir(parents=True)
     assert sweeping(clone, *given) == [launch]
+    done = clone.make("sweep", *given, f"PYTHON={clone.python}")
+    assert done.stderr == "going on with the plan in sweep/plan; SWEEP=another-folder plans anew\n"
 
 
 def test_an_engine_is_installed_once_it_is_named(clone):
