@@ -32,6 +32,7 @@ LONGEST = tuple(
     for name in (
         "launchers/test_slurm.py",
         "launchers/test_ray.py",
+        "parity/test_mutations.py",
         "frameworks/test_adapters.py",
         "test_clean_shell.py",
         "worker/test_watching.py",
@@ -40,10 +41,10 @@ LONGEST = tuple(
         "test_cli.py",
         "engine/selfchecking/test_steps.py",
         "test_selfcheck.py",
-        "parity/test_mutations.py",
         "engine/test_choosing.py",
         "test_benchmarks.py",
         "frameworks/test_plugin.py",
+        "faults/test_kills.py",
     )
 )
 

@@ -64,9 +64,10 @@ def _telling(found: Array, reference: Array) -> tuple[Array, Array]:
     """Both arrays at the place where they differ most, and at that of the largest magnitude."""
     if found.shape != reference.shape:
         return np.full(2, np.nan), np.zeros(2)
-    differences = np.nan_to_num(np.abs(found - reference), nan=np.inf)
-    sizes = np.nan_to_num(np.maximum(np.abs(found), np.abs(reference)), nan=0.0)
-    places = [int(differences.argmax()), int(sizes.argmax())]
+    # No number is more than any, as `argmax` has it: the place of one is where they differ most.
+    differences = np.abs(found - reference)
+    sizes = np.maximum(np.abs(found), np.abs(reference))
+    places = [int(differences.argmax()), int(np.where(np.isnan(sizes), 0.0, sizes).argmax())]
     return found.flat[places], reference.flat[places]
 
 

@@ -1,12 +1,13 @@
-"""A real Ray of a head and two nodes on this machine, for as long as a block lasts.
+"""A real Ray on this machine, for as long as a block lasts: a head and two nodes, or one node alone.
 
-Each node has an address, a host name, process numbers, and a place for the machine's lock of its own. Killed,
+Of two, each has an address, a host name, process numbers and a place for the lock of its own. Killed,
 it goes with all that runs on it, as a host without power.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ _HEAD = f"{_NETWORK}.254"
 _PORT = 6391
 
 _RAY = (sys.executable, "-m", "ray.scripts.scripts")
+_SMALL = ("--num-cpus=1", "--disable-usage-stats", "--object-store-memory=80000000")
+_PLACE = '{"evenmatch": 1}'
 
 
 def why_not():
@@ -42,17 +45,21 @@ class Cluster:
     """`environment` is what a driver needs; `kill` takes a node away."""
 
     def __init__(self, folder, stack, environment):
-        self.address = f"{_HEAD}:{_PORT}"
         self.environment = environment
         self._folder = folder
         self._stack = stack
         self._nodes = {}
 
-    def start_head(self):
+    @property
+    def address(self):
+        """Where the head is reached, as it said; None until it has."""
+        said = re.search(r"--address='([^']+)'", (self._folder / "head.out").read_text())
+        return said and said[1]
+
+    def start_head(self, *options):
         self._begin(
-            "head", *_RAY, "start", "--head", "--block", f"--node-ip-address={_HEAD}", f"--port={_PORT}",
-            "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={self._folder / 'ray'}",
-            "--disable-usage-stats", "--object-store-memory=80000000",
+            "head", *_RAY, "start", "--head", "--block", "--include-dashboard=false",
+            f"--temp-dir={self._folder / 'ray'}", *_SMALL, *options,
         )  # fmt: skip
 
     def start(self, node):
@@ -62,8 +69,7 @@ class Cluster:
             "while ! ip link show eth0 >/dev/null 2>&1; do sleep 0.1; done",
             f"ip address add {_NETWORK}.{number}/24 dev eth0", "ip link set eth0 up",
             " ".join(["exec", *_RAY, "start", "--block", f"--address={self.address}",
-                      f"--node-ip-address={_NETWORK}.{number}", "--num-cpus=1", "--disable-usage-stats",
-                      "--object-store-memory=80000000", """--resources='{"evenmatch": 1}'"""]),
+                      f"--node-ip-address={_NETWORK}.{number}", *_SMALL, f"--resources='{_PLACE}'"]),
         ])  # fmt: skip
         process = self._nodes[node] = self._begin(
             node, "unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
@@ -113,23 +119,40 @@ class Cluster:
 @contextmanager
 def cluster(folder, **environment):
     """A head and two nodes that have joined it, in a folder of their own with a short name."""
-    with ExitStack() as stack:
-        token = folder / "token"
-        token.write_text(secrets.token_hex(32))
-        token.chmod(0o600)
-        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} | environment
-        made = Cluster(folder, stack, own)
+    with _begun(folder, environment) as (made, stack):
         _ip("link", "add", _BRIDGE, "type", "bridge")
         stack.callback(_gone, _BRIDGE)
         _ip("address", "add", f"{_HEAD}/24", "dev", _BRIDGE)
         _ip("link", "set", _BRIDGE, "up")
-        made.start_head()
+        made.start_head(f"--node-ip-address={_HEAD}", f"--port={_PORT}")
+        until(lambda: made.address, within_s=300)
         # One after the other: they share a folder for their sockets.
         for count, node in enumerate(NODES):
             until(lambda count=count: made.has_places(count), within_s=300)
             made.start(node)
         until(lambda: made.has_places(len(NODES)), within_s=300)
         yield made
+
+
+@contextmanager
+def alone(folder, **environment):
+    """One host that is head and node, as anybody may have it, root or not; else as `cluster`."""
+    with _begun(folder, environment | {PLACE_VARIABLE: str(folder)}) as (made, _):
+        made.start_head("--port=0", f"--resources={_PLACE}")
+        until(lambda: made.address, within_s=300)
+        until(lambda: made.has_places(1), within_s=300)
+        yield made
+
+
+@contextmanager
+def _begun(folder, environment):
+    """A cluster that asks for a token, of which nothing has been started."""
+    with ExitStack() as stack:
+        token = folder / "token"
+        token.write_text(secrets.token_hex(32))
+        token.chmod(0o600)
+        own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} | environment
+        yield Cluster(folder, stack, own), stack
 
 
 def _child(pid):

@@ -1,43 +1,71 @@
-"""A real Ray of two nodes with addresses of their own: shards on both, and one killed in the middle."""
+"""A real Ray: one host alone, and two nodes with addresses of their own, one of them killed in the middle."""
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.launchers import ray_cluster
 from tests.launchers.sweeping import Sweep
+from tests.processes import command
 
-WHY_NOT = (
-    "Ray is not installed; `make setup LAUNCHER=ray`"
-    if importlib.util.find_spec("ray") is None
-    else ray_cluster.why_not()
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="Ray is not installed; `make setup LAUNCHER=ray`"
+    ),
+]
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
+
+@contextmanager
+def place():
+    """A folder in which a socket's path is short enough, and of which no process speaks in the end."""
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        yield Path(folder)
+        assert [one for one in map(command, psutil.process_iter()) if folder in " ".join(one)] == []
+
+
+@pytest.fixture
+def own_host(synthetic_root):
+    with place() as folder, ray_cluster.alone(folder, XDG_CACHE_HOME=str(synthetic_root.parent)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
 def cluster(synthetic_root):
-    # A socket's path has to be short.
-    folder = Path(tempfile.mkdtemp(prefix="ray"))
-    with ray_cluster.cluster(folder, XDG_CACHE_HOME=str(synthetic_root.parent)) as made:
+    if why_not := ray_cluster.why_not():
+        pytest.skip(why_not)
+    with place() as folder, ray_cluster.cluster(folder, XDG_CACHE_HOME=str(synthetic_root.parent)) as made:
         yield made
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
-def sweep(cluster, tmp_path, synthetic_root):
-    return Sweep(tmp_path / "sweep", synthetic_root.parent, **cluster.environment)
+def sweep_on(tmp_path, synthetic_root):
+    return lambda cluster: Sweep(tmp_path / "sweep", synthetic_root.parent, **cluster.environment)
+
+
+@pytest.fixture
+def sweep(cluster, sweep_on):
+    return sweep_on(cluster)
 
 
 def ray(cluster, *options):
     given = (f"address={cluster.address}", *options)
     return ("--launcher", "ray", *(word for option in given for word in ("--option", option)))
+
+
+def test_a_host_alone_measures_one_shard_after_the_other(own_host, sweep_on):
+    sweep = sweep_on(own_host)
+    sweep.plan("--batch-size", "10,20", "--replicates", "1", shards=2)
+    with sweep.launched(*ray(own_host)) as driver:
+        assert driver.wait(timeout=600) == 0, sweep.said()
+    sweep.require_whole()
+    assert [one.status for one in sweep.attempts()] == [0, 0]
 
 
 def test_a_resource_that_no_host_has_is_refused_in_one_line(cluster, sweep):
