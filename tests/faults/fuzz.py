@@ -17,13 +17,15 @@ import atheris
 
 with atheris.instrument_imports(include=["harness", "tomllib"]):
     from harness.data import idx
-    from harness.errors import DataUnavailable, ProtocolError, ResultsUnusable, UsageError
+    from harness.errors import DataUnavailable, HarnessError, ProtocolError, ResultsUnusable, UsageError
     from harness.sessions.runs import bring_in
     from harness.settings import config
+    from harness.settings.addresses import address
     from harness.settings.presets import DEFAULTS
     from harness.store.inspection import inspect
     from harness.store.portable import SECTION, pack
     from harness.store.reader import read
+    from harness.store.remote import Remote
     from harness.store.writer import Store
     from harness.worker.protocol import parse
 
@@ -76,6 +78,16 @@ def feed_parquet(content: bytes) -> None:
     list(inspect(STORE.folder))
 
 
+def feed_address(content: bytes) -> None:
+    """Of the file system at hand: the others would be looked for."""
+    refused = ""
+    try:
+        Remote(address("import", f"file://{FOLDER}/{content.decode('utf-8', 'surrogateescape')}")).folders()
+    except HarnessError as error:
+        refused = str(error)
+    assert "\n" not in refused
+
+
 def stored() -> Store:
     """A run of one match."""
     made = Store(FOLDER / "seed")
@@ -105,11 +117,13 @@ SEEDS = {
     ],
     "json": [json.dumps({SECTION: pack(STORE.folder, "r1")}).encode()],
     "parquet": [_METADATA],
+    "address": [b"seed", b"a%20folder?region=eu-1&scheme=http#x", b"user:secret@host/../seed"],
 }
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "idx": feed_idx, "protocol": feed_protocol, "toml": feed_toml, "json": feed_json, "parquet": feed_parquet,
+    "address": feed_address,
 }  # fmt: skip
 
 

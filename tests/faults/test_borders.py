@@ -24,11 +24,13 @@ from harness.errors import (
 )
 from harness.sessions.runs import bring_in
 from harness.settings import config
+from harness.settings.addresses import address
 from harness.settings.presets import DEFAULTS
 from harness.store import certificates
 from harness.store.inspection import inspect
 from harness.store.portable import SECTION, pack, unpack
 from harness.store.reader import read
+from harness.store.remote import Remote
 from harness.store.schema import CERTIFICATES, PLANS, ROUNDS, RUNS, TRIALS
 from harness.store.writer import Store
 from harness.work.workload import Case, Mode, Workload
@@ -228,3 +230,20 @@ def test_a_certificate_without_a_finding_is_none(tmp_path):
     (tmp_path / "c1.parquet").replace(tmp_path / certificates.FOLDER / "c1.parquet")
     case = Case(workload=Workload(), device="cpu", mode=Mode.LOOP)
     assert certificates.load(tmp_path, "c1", case) is None
+
+
+addressed = st.lists(st.sampled_from([*"/:@?&=%#~ []\n\0é", "//", "%zz", "a", "region"])).map("".join)
+
+
+@given(addressed | st.text())
+@OFTEN
+def test_any_address_is_a_folder_elsewhere_or_refused_in_one_line(folder, text):
+    said = refused(lambda: Remote(address("import", f"file://{folder}/{text}")).folders(), HarnessError)
+    assert "\n" not in str(said)
+
+
+@given(st.text("abc/+=:?&%", max_size=8))
+@OFTEN
+def test_what_opens_an_address_is_in_no_line_of_it(more):
+    for text in (f"s3://KEY:sEcReT{more}@bucket/x", f"s3://bucket/x?secret_key=sEcReT{more}"):
+        assert "sEcReT" not in str(address("import", text))
