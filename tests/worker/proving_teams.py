@@ -12,6 +12,7 @@ from harness.errors import HarnessError
 from harness.parity.judge import judge
 from harness.parity.testimony import testify
 from harness.work.workload import Case, Dataset, Mode, TrialSpec, Workload
+from harness.worker.__main__ import leave
 from harness.worker.reading import read_data
 from harness.worker.trial import Worker
 
@@ -36,3 +37,5 @@ def main(framework: str, data_root: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    # As a worker does: threads that a broken team left would end an interpreter that takes itself down.
+    leave(0)
