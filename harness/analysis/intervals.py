@@ -123,6 +123,7 @@ def product_interval(one: npt.ArrayLike, other: npt.ArrayLike, confidence: float
 
 
 def has_spread(sample: FloatArray) -> bool:
+    """Whether (replicates,) log-ratios differ by more than a copy or a coarse clock would."""
     return sample.size > 1 and float(np.ptp(sample)) > SMALLEST_SPREAD
 
 
