@@ -152,8 +152,8 @@ def test_training_on_end_is_whole_epochs_for_so_long_and_leaves_a_program_that_i
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_worker_says_how_fast_it_goes(trials, framework, mode):
     started, first, *_ = trials(framework, mode)
-    # Within a factor of ten: this sets the length of rounds, not a result.
-    assert 0.1 < started["pace"]["train_sample_s"] / (first["wall_s"] / 1000) < 10
+    # Of a batch or in another unit it would be a hundredfold off, on a busy machine now and then tenfold.
+    assert 1 / 50 < started["pace"]["train_sample_s"] / (first["wall_s"] / 1000) < 50
     assert started["pace"]["evaluate_s"] > 0
 
 
