@@ -6,15 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.settings import config
-from harness.settings.grid import plan
 from harness.settings.matches import Match, between
 from harness.work.contender import Contender
 from harness.work.records import Role
-
-
-def planned(tmp_path, **given):
-    return plan(config.resolve(given, {}, tmp_path))
+from tests.settings.test_grid import planned
 
 
 def test_a_match_is_told_with_any_two_of_its_seats_first(tmp_path):

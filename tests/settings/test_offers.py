@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import BadOption
-from harness.settings import config
-from harness.settings.grid import plan
 from harness.settings.offers import certifiable, require_adam
 from harness.work.changes import contender, differences
-
-
-def planned(tmp_path, **given):
-    return plan(config.resolve(given, {}, tmp_path))
+from tests.settings.test_grid import planned
 
 
 @pytest.mark.parametrize(
