@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 
 import psutil
 import pytest
@@ -150,11 +151,20 @@ def test_training_on_end_is_whole_epochs_for_so_long_and_leaves_a_program_that_i
 
 @pytest.mark.parametrize("mode", ALIKE)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_worker_says_how_fast_it_goes(trials, framework, mode):
-    started, first, *_ = trials(framework, mode)
-    # Of a batch or in another unit it would be a hundredfold off, on a busy machine now and then tenfold.
-    assert 1 / 50 < started["pace"]["train_sample_s"] / (first["wall_s"] / 1000) < 50
-    assert started["pace"]["evaluate_s"] > 0
+def test_a_worker_says_how_fast_it_goes(trials, started, framework, mode):
+    def told():
+        """What it says over what a round took, of one trial after the other."""
+        start, first, *_ = trials(framework, mode)
+        yield start["pace"]["train_sample_s"] / (first["wall_s"] / 1000)
+        while True:
+            worker, start = started(framework, mode)
+            first = worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
+            yield start["pace"]["train_sample_s"] / (first["wall_s"] / 1000)
+
+    # Within a factor of ten: this sets the length of rounds, not a result. TensorFlow's `fit` is at five, as
+    # a call has its price, and a busy moment doubles that: it need not be so the first time.
+    assert any(0.1 < ratio < 10 for ratio in islice(told(), 3))
+    assert trials(framework, mode)[0]["pace"]["evaluate_s"] > 0
 
 
 @pytest.mark.parametrize("mode", [Mode.LOOP, Mode.EAGER, Mode.GRAPH])
