@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import count, product
 from typing import Final
 
 from harness.errors import BadOption
@@ -24,6 +24,9 @@ _CONTROL_EPOCHS: Final = 2
 
 # Replicates of a run for one control.
 _A_CONTROL: Final = 2
+
+# Until cases can be called, matches for one control: those of two cases, whose answers come first.
+_AN_EARLY_CONTROL: Final = 12
 
 # Whole trainings of each case, each from a seed of its own.
 SEEDS: Final = 3
@@ -89,33 +92,50 @@ class Plan:
         return every if self.shard is None else self.shard.deal(every)
 
     def _every_match(self, judged: int, of: Callable[[Case, int], Match] | None) -> Iterator[Match]:
-        """All matches: the first case is taken to `judged` replicates, so that a run has an answer soon.
+        """All matches in their order, which follows from the seed alone; controls are numbered as they come.
 
-        The others follow replicate by replicate, cases and every other time a control in random order, so a
-        slow drift of the machine is shared by them, and a run that is cut short has measured them evenly.
-        When each case has `judged` replicates, `SEEDS` whole trainings of each come, and a control each time
-        until it has as many. The order follows from the seed alone. `of` makes a case's match of a replicate,
-        the frameworks' where it is not given.
+        `of` makes a case's match of a replicate, the frameworks' where it is not given.
         """
         if not self.cases:
             return
-        shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         of = of or (lambda case, replicate: between(case, replicate, self.settings.frameworks))
+        controls = map(self._control, count())
+        for matches, controlled in self._stretches(judged, of):
+            yield from matches
+            if controlled:
+                yield next(controls)
+
+    def _stretches(
+        self, judged: int, of: Callable[[Case, int], Match]
+    ) -> Iterator[tuple[Sequence[Match], bool]]:
+        """Matches of cases, and whether a control follows them.
+
+        The first case is taken to `judged` replicates, so that a run has an answer soon. The others follow
+        replicate by replicate, in random order, so a slow drift of the machine is shared by them, and a run
+        that is cut short has measured them evenly. When each case has `judged` replicates, `SEEDS` whole
+        trainings of each come. Until then a control keeps as few answers waiting as it can; with those that
+        follow it can soon be judged itself.
+        """
+        shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         replicates = self.settings.replicates
         # With fewer there is no verdict to come to.
         soon = judged if replicates >= judged else 0
-        yield from (of(self.cases[0], replicate) for replicate in range(soon))
+        yield [of(self.cases[0], replicate) for replicate in range(soon)], False
+        met = soon
         for replicate in range(replicates):
             cases = self.cases[1:] if replicate < soon else self.cases
-            matches = [of(case, replicate) for case in cases]
-            matches += self._scaling(replicate)
-            # Once cases can be called, each time until the control can, too.
-            missing = judged <= replicate < judged + judged // _A_CONTROL
-            if replicate % _A_CONTROL == 0 or missing:
-                matches.append(self._control(replicate))
-            yield from shuffler.sample(matches, len(matches))
+            matches = [*(of(case, replicate) for case in cases), *self._scaling(replicate)]
+            before, met = met, met + len(matches)
+            if replicate < soon:
+                controlled = met // _AN_EARLY_CONTROL > before // _AN_EARLY_CONTROL
+                controlled |= replicate + 1 == soon and met < _AN_EARLY_CONTROL
+            else:
+                # One until then, and one after each seed.
+                controlled = replicate % _A_CONTROL == 0 or judged <= replicate < 2 * judged - 1 - SEEDS
+            yield shuffler.sample(matches, len(matches)), controlled
             if replicate + 1 == min(replicates, judged):
-                yield from self._learning(min(replicates, SEEDS))
+                for seed in range(min(replicates, SEEDS)):
+                    yield self._learning(seed), soon > 0
 
     def matches_of_ways(self, cases: Sequence[Case], of: Callable[[Case, int], Match]) -> Iterator[Match]:
         """Those of these cases, replicate by replicate in random order."""
@@ -124,12 +144,10 @@ class Plan:
             matches = [of(case, replicate) for case in cases]
             yield from shuffler.sample(matches, len(matches))
 
-    def _learning(self, seeds: int) -> Iterator[Match]:
+    def _learning(self, seed: int) -> list[Match]:
         """What the usual loops learn. A listing as printed learns in its turns: its epochs are one call."""
-        for seed in range(seeds):
-            for case in self.cases:
-                if not case.as_printed:
-                    yield replace(between(case, seed, self.settings.frameworks), learning=True)
+        cases = [case for case in self.cases if not case.as_printed]
+        return [replace(between(case, seed, self.settings.frameworks), learning=True) for case in cases]
 
     def _scaling(self, replicate: int) -> Iterator[Match]:
         """Contenders of one worker and of several, of each framework, where the cases have them."""
@@ -140,13 +158,11 @@ class Plan:
             yield Match(contenders=contenders, replicate=replicate, scaling=True, shared=len(contenders) - 1)
 
     def _control(self, replicate: int) -> Match:
-        """One framework against itself, another in the next replicate: at the first case, cut short."""
+        """One framework against itself, another the next time: at the first case, cut short."""
         workload = self.cases[0].workload
         short = replace(workload, epochs=min(workload.epochs, _CONTROL_EPOCHS))
         frameworks = self.settings.frameworks
-        one = contender_of(
-            frameworks[replicate // _A_CONTROL % len(frameworks)], replace(self.cases[0], workload=short)
-        )
+        one = contender_of(frameworks[replicate % len(frameworks)], replace(self.cases[0], workload=short))
         return Match(contenders=(one, one), replicate=replicate)
 
 

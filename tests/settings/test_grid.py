@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import accumulate, cycle, islice
 
 import pytest
 
 from harness.errors import BadOption
 from harness.frameworks import registry
 from harness.settings import config
-from harness.settings.grid import plan
+from harness.settings.grid import SEEDS, plan
 from harness.settings.matches import between
 from harness.work.changes import contender
 from harness.work.program import Update
 from harness.work.records import Role
 
 # Replicates after which something is learned.
-AFTER = 5
+AFTER = 6
 
 
 def planned(tmp_path, **given):
@@ -109,7 +110,7 @@ def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):
         assert {match.replicate for match in block} == {replicate}
 
 
-def test_every_other_replicate_holds_a_control_of_one_framework_by_turns(tmp_path):
+def test_of_few_replicates_every_other_one_has_a_control_of_one_framework_by_turns(tmp_path):
     matches = list(planned(tmp_path, batch_size="32,64", replicates="4").matches(AFTER))
     controls = [match for match in matches if match.role is Role.CONTROL]
     assert [[one.framework for one in match.contenders] for match in controls] == [
@@ -135,15 +136,36 @@ def test_three_frameworks_sit_in_one_match_in_the_order_named_and_have_controls_
     }
     assert seated == {("tensorflow", "theirs", "pytorch")}
     controls = [match for match in matches if match.role is Role.CONTROL]
-    assert [match.contenders[0].framework for match in controls] == ["tensorflow", "theirs", "pytorch"] + [
-        "pytorch"
-    ] * (len(controls) - 3)
+    by_turns = cycle(["tensorflow", "theirs", "pytorch"])
+    assert [match.contenders[0].framework for match in controls] == list(islice(by_turns, len(controls)))
+    assert len(controls) > 3
 
 
-def test_once_cases_can_be_called_a_control_comes_each_time_until_it_can_be_too(tmp_path):
-    matches = planned(tmp_path, batch_size="32", replicates="13").matches(6)
-    controls = [match.replicate for match in matches if match.role is Role.CONTROL]
-    assert controls == [0, 2, 4, 6, 7, 8, 10, 12]
+def test_no_answer_of_two_cases_waits_for_a_control(tmp_path):
+    roles = [match.role for match in planned(tmp_path, batch_size="32,64", replicates="8").matches(AFTER)]
+    assert roles[: 2 * AFTER] == [Role.COMPARISON] * (2 * AFTER)
+    assert roles[2 * AFTER] is Role.CONTROL
+
+
+@pytest.mark.parametrize("batch_size", ["32", "32,64", "32,64,128,256"])
+def test_a_control_follows_every_twelve_matches_each_seed_and_then_each_replicate_until_it_can_be_called(
+    tmp_path, batch_size
+):
+    matches = list(planned(tmp_path, batch_size=batch_size, replicates=str(AFTER + 5)).matches(AFTER))
+    controls = [match for match in matches if match.role is Role.CONTROL]
+    assert [match.replicate for match in controls] == list(range(len(controls)))
+    taught = [at for at, match in enumerate(matches) if match.role is Role.LEARNING]
+    cases = len({match.case for match in matches if match.role is Role.LEARNING})
+    early = [match.role for match in matches[: taught[0]]]
+    assert early.count(Role.CONTROL) == max(1, AFTER * cases // 12)
+    for last in taught[cases - 1 :: cases]:
+        assert matches[last + 1].role is Role.CONTROL
+    # With eight replicates it can be called; later every other time there is one more.
+    late = matches[taught[-1] + 2 :]
+    before = list(accumulate(match.role is Role.COMPARISON for match in late))
+    compared = [so_far for so_far, match in zip(before, late, strict=True) if match.role is Role.CONTROL]
+    assert compared == [cases, 2 * cases, 3 * cases, 5 * cases]
+    assert early.count(Role.CONTROL) + SEEDS + 2 >= AFTER
 
 
 def test_a_plan_without_cases_has_nothing_to_control(tmp_path):
@@ -290,5 +312,5 @@ def test_the_name_of_a_case_tells_its_implementation_of_adam_where_it_is_not_the
 def test_other_modes_keep_what_they_took_before_mode_best_had_defaults(tmp_path):
     best, loop = (config.resolve({"mode": mode}, {}, tmp_path) for mode in ("best", "loop"))
     assert (best.epochs, best.round_s, best.budget_s) == ((1,), 0.1, 300.0)
-    assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.1, 300.0)
+    assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.1, 270.0)
     assert config.resolve({"mode": "best", "epochs": "3"}, {}, tmp_path).epochs == (3,)
