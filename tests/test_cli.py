@@ -310,7 +310,7 @@ def test_a_case_too_large_to_be_proven_is_tried_once_and_leaves_its_failure(
         (("--tries", "0"), "TRIES=0: not allowed"),
         (("--replicates", "5"), "REPLICATES=5: not allowed; use 6 or more"),
         (("--try", "-1"), "TRY=-1: not allowed"),
-        (("--batch-size", "64,512"), "BATCH=64,512: not allowed; use one value"),
+        (("--workers", "1,2"), "WORKERS=1,2: not allowed; use one value"),
         (("--mode", "article"), "MODE=article: not allowed; use loop, eager, compiled, idiomatic, graph: a"),
         (("--mode", "best"), "MODE=best: not allowed; use a mode that a framework runs"),
     ],
@@ -334,6 +334,7 @@ def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthet
     assert calibrated.returncode == 0
     assert "try 2 of 2" in calibrated.stderr
     assert "A planted slow-down of 50 % was found in 1 of 1 tries" in " ".join(calibrated.stdout.split())
+    assert "90 % of runs of one case find in 1 minute a difference of" in " ".join(calibrated.stdout.split())
     after = harness("report", **where)
     assert "Calibration: of 1 comparison of a framework with itself" in " ".join(after.stdout.split())
     assert "not been calibrated" not in after.stdout

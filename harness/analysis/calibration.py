@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import stdtrit
 from scipy.stats import binomtest
 
-from harness.analysis.statistics import CAUTION, Verdict
+from harness.analysis.statistics import CAUTION, MIN_REPLICATES, Verdict
 from harness.analysis.usual import IN_TURNS, Says
 
 # The error that a verdict is allowed, see `statistics.judge_family`.
@@ -19,7 +19,11 @@ _ALPHA: Final = 0.05
 # A difference counts as resolved where so large a share of tries would find it.
 POWER: Final = 0.9
 
+# How long somebody waits, and the columns that tell what is resolved by then.
+RESOLVED: Final = {f"resolved_in_{time_s}_s": time_s for time_s in (60, 300, 600)}
+
 _DTYPES: Final[dict[Hashable, str]] = {
+    "case_id": "str",
     "planted_share": "float64",
     "try_s": "float64",
     "way": "str",
@@ -28,6 +32,8 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "second_faster": "int32",
     "equivalent": "int32",
     "undecided": "int32",
+    "found": "int32",
+    "wrong_sign": "int32",
     "wrong": "int32",
     "wrong_share": "float64",
     "wrong_share_low": "float64",
@@ -42,36 +48,41 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "half_width": "float64",
     "error": "float64",
     "measured_s": "float64",
-    "resolved_share": "float64",
+    **dict.fromkeys(RESOLVED, "float64"),
 }
 
 
 def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame:
-    """Sum up the tries of each length, planted share and way.
+    """Sum up the tries of each case, length, planted share and way.
 
     Args:
-        attempts: one row a try and way, columns as in `store.schema.ATTEMPTS`.
+        attempts: one row a try, case and way, columns as in `store.schema.ATTEMPTS`.
         margin: a difference below it may rightly be called equivalent.
 
     Returns:
-        One row a planted share, length of a try (`try_s`) and way; the project's own way first. `wrong`
-        counts what the truth contradicts: a contender called faster that is not, or `equivalent` where the
-        planted share is more than the margin. `found_share` is how often the slowed one was found, null
-        where nothing was planted. `covered` counts the intervals that hold the true ratio. Shares have
-        Clopper and Pearson's (1934) interval of 95 %. `half_width` is the intervals' median, `error` the
-        root mean square of the log-ratios' errors. `resolved_share` is the smallest difference that a
-        minute of measuring would find nine times in ten: the errors scaled by the square root of time and
-        multiplied by the t quantiles of the test's size and power.
+        One row a planted share, case, length of a try (`try_s`) and way; the project's own way first.
+        `found` counts the tries in which the slowed one was: called slower, or, where no more than the margin
+        was planted and both may be called equivalent, with the interval on its side of 1; `wrong_sign` those
+        in which the other was. `wrong` counts what the truth contradicts: a contender called faster that is
+        not, or `equivalent` where the planted share is more than the margin. `found_share` is null where
+        nothing was planted. `covered` counts the intervals that hold the true ratio. Shares have Clopper and
+        Pearson's (1934) interval of 95 %. `half_width` is the intervals' median, `error` the root mean square
+        of the log-ratios' errors. `resolved_in_60_s` and so on is the smallest difference that a case of a
+        run would be found to have nine times in ten in so many seconds of wall time: a replicate's error over
+        the square root of how many there are by then, multiplied by the t quantiles of the test's size and
+        power; null where there are too few for a verdict.
     """
     rows = []
-    groups = attempts.groupby(["planted_share", "try_s", "way"], sort=False)
-    for (_, try_s, way), tries in groups:
+    groups = attempts.groupby(["planted_share", "case_id", "try_s", "way"], sort=False)
+    for (_, case_id, try_s, way), tries in groups:
         share = float(tries["planted_share"].iloc[0])
-        rows.append({"planted_share": share, "try_s": try_s, "way": way} | _row(tries, share, margin))
+        named = {"case_id": case_id, "planted_share": share, "try_s": try_s, "way": way}
+        rows.append(named | _row(tries, share, margin))
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
-    frame = frame.assign(usual=frame["way"] != IN_TURNS)
-    ordered = frame.sort_values(["planted_share", "try_s", "usual"], kind="stable")
-    return ordered.drop(columns="usual").reset_index(drop=True)
+    places = {case_id: place for place, case_id in enumerate(attempts["case_id"].unique())}
+    frame = frame.assign(place=frame["case_id"].map(places), usual=frame["way"] != IN_TURNS)
+    ordered = frame.sort_values(["planted_share", "place", "try_s", "usual"], kind="stable")
+    return ordered.drop(columns=["place", "usual"]).reset_index(drop=True)
 
 
 def _row(tries: pd.DataFrame, share: float, margin: float) -> dict[str, Any]:
@@ -79,20 +90,24 @@ def _row(tries: pd.DataFrame, share: float, margin: float) -> dict[str, Any]:
     first_faster, second_faster = (int(says.get(name, 0)) for name in (Says.FIRST_FASTER, Says.SECOND_FASTER))
     equivalent = int(says.get(Verdict.EQUIVALENT, 0))
     wrong = second_faster + (first_faster if share == 0 else 0) + (equivalent if share > margin else 0)
+    within = tries[tries["says"].eq(Verdict.EQUIVALENT) & (0 < share <= margin)]
     errors = (tries["ratio"].map(math.log) - math.log1p(share)).pow(2)
+    found = first_faster + int((within["ratio_low"] > 1).sum())
     row = {
         "tries": count,
         "first_faster": first_faster,
         "second_faster": second_faster,
         "equivalent": equivalent,
         "undecided": count - first_faster - second_faster - equivalent,
+        "found": found,
+        "wrong_sign": second_faster + int((within["ratio_high"] < 1).sum()),
         "wrong": wrong,
         "error": math.sqrt(errors.mean()),
         "measured_s": tries["measured_s"].mean(),
         **_shares("wrong_share", wrong, count),
     }
     if share > 0:
-        row |= _shares("found_share", first_faster, count)
+        row |= _shares("found_share", found, count)
     bounded = tries.dropna(subset=["ratio_low", "ratio_high"])
     if len(bounded):
         row |= _interval_columns(bounded, share)
@@ -103,17 +118,23 @@ def _interval_columns(bounded: pd.DataFrame, share: float) -> dict[str, Any]:
     truth = 1 + share
     covered = int(((bounded["ratio_low"] <= truth) & (truth <= bounded["ratio_high"])).sum())
     half_width = ((bounded["ratio_high"] / bounded["ratio_low"]).pow(0.5) - 1).median()
-    freedom = int(bounded["replicates"].median()) - 1
-    error = math.sqrt((bounded["ratio"].map(math.log) - math.log1p(share)).pow(2).mean())
-    called = 1 - _ALPHA / CAUTION / 2
-    reach = float(stdtrit(freedom, called) + stdtrit(freedom, POWER))
-    minutes = bounded["measured_s"].mean() / 60
     return {
         "covered": covered,
         **_shares("covered_share", covered, len(bounded)),
         "half_width": half_width,
-        "resolved_share": math.expm1(reach * error * math.sqrt(minutes)),
+        **{name: _resolved(bounded, share, time_s) for name, time_s in RESOLVED.items()},
     }
+
+
+def _resolved(bounded: pd.DataFrame, share: float, time_s: float) -> float | None:
+    errors = bounded["ratio"].map(math.log) - math.log1p(share)
+    of_a_replicate = math.sqrt((errors.pow(2) * bounded["replicates"]).mean())
+    replicates = int(time_s // (bounded["wall_s"] / bounded["replicates"]).mean())
+    if replicates < MIN_REPLICATES:
+        return None
+    called = 1 - _ALPHA / CAUTION / 2
+    reach = float(stdtrit(replicates - 1, called) + stdtrit(replicates - 1, POWER))
+    return math.expm1(reach * of_a_replicate / math.sqrt(replicates))
 
 
 def _shares(name: str, hits: int, count: int) -> dict[str, float]:

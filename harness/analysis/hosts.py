@@ -175,7 +175,7 @@ def _p_off(sample: FloatArray, margin: float) -> float | None:
 
 
 def _calibrated(of_kind: Frames, run_ids: list[str]) -> dict[str, Any]:
-    """What calibrations found on the host of these runs, of all lengths of a try the surest."""
+    """What calibrations found on the host of these runs, of all cases and lengths of a try the surest."""
     where = of_kind.runs.loc[of_kind.runs["run_id"].isin(run_ids), _PLACE].drop_duplicates()
     known = of_kind.calibrations
     summed = calibration(known.merge(where, on=_PLACE)) if len(known) else pd.DataFrame()

@@ -1,8 +1,8 @@
 """Try the whole method where the answer is known: a framework against itself, or against itself slowed.
 
-A try is what a case of a run is, fresh matches whose rounds take turns, cut to a given time. The same
-framework is then measured for as long the usual way, all of one contender and after it all of the other, and
-judged by the usual rules.
+A try is what a run is, in small: fresh matches of its cases, in a run's order, whose rounds take turns, cut
+to a given time and judged as one family. The same framework is then measured for as long the usual way, all
+of one contender and after it all of the other, and judged by the usual rules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from harness.analysis.statistics import Verdict, judge
+from harness.analysis.intervals import Interval
+from harness.analysis.statistics import MIN_REPLICATES, Verdict, judge_family
 from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
@@ -26,6 +27,7 @@ from harness.engine.rounds import plan_rounds
 from harness.engine.seat import Seat
 from harness.measure import scratch
 from harness.settings.config import Settings
+from harness.settings.grid import Plan
 from harness.settings.matches import Match
 from harness.work.contender import Contender
 from harness.work.found import Attempt
@@ -51,8 +53,7 @@ def tries(settings: Settings) -> Iterator[tuple[str, float]]:
 
 
 def calibrate(
-    case: Case,
-    settings: Settings,
+    plan: Plan,
     *,
     run_id: str,
     data_root: Path,
@@ -68,6 +69,7 @@ def calibrate(
 
     A try in which a trial fails says nothing and is left out; its trials are stored all the same.
     """
+    settings = plan.settings
     with scratch.folder() as cache, ForkServers() as servers:
         usual_conditions = Conditions.of(
             settings,
@@ -84,10 +86,11 @@ def calibrate(
         planned = list(tries(settings))
         known = {framework: Known() for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
-            itself = Contender(framework=framework, case=case)
             one = _Try(
-                match=Match(contenders=(itself, itself), replicate=number, planted_share=share),
-                replicates=settings.replicates,
+                number=number,
+                framework=framework,
+                planted_share=share,
+                plan=plan,
                 conditions=conditions,
                 known=known[framework],
                 save=save,
@@ -98,16 +101,27 @@ def calibrate(
             observer.try_done(attempts, done=number + 1, tries=len(planned))
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the matches of one case have told so far."""
+
+    log_ratios: list[float] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+    wall_s: float = 0.0
+
+
 @dataclass(kw_only=True)
 class _Try:
-    """One try in progress; `match.replicate` is its number.
+    """One try in progress.
 
     The replicates of its matches follow those of the try before; the two trials of the usual way have
     the replicate after them.
     """
 
-    match: Match
-    replicates: int
+    number: int
+    framework: str
+    planted_share: float
+    plan: Plan
     conditions: Conditions
     known: Known
     save: Callable[[Sequence[Trial]], None]
@@ -115,46 +129,55 @@ class _Try:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
-    def first(self) -> int:
-        return self.match.replicate * (self.replicates + 1)
+    def replicates(self) -> int:
+        return self.plan.settings.replicates
 
     def attempts(self, *, usual: bool) -> list[Attempt]:
-        """What each way says, the project's own first; empty where a trial failed."""
+        """What each way says of each case, the project's own first; empty where a trial failed."""
         own = self._in_turns()
-        if own is None:
-            return []
-        return [own, *self._usual()] if usual else [own]
+        if not (own and usual):
+            return own
+        return [*own, *(one for case in self.plan.cases for one in self._usual(case))]
 
-    def _in_turns(self) -> Attempt | None:
-        begin_s, first = time.monotonic(), self.first
-        log_ratios, trials = [], list[Trial]()
-        for replicate in range(first, first + self.replicates):
-            match = replace(self.match, replicate=replicate)
+    def _match(self, case: Case, replicate: int) -> Match:
+        itself = Contender(framework=self.framework, case=case)
+        return Match(
+            contenders=(itself, itself),
+            replicate=self.number * (self.replicates + 1) + replicate,
+            planted_share=self.planted_share,
+        )
+
+    def _in_turns(self) -> list[Attempt]:
+        told = {case: _Told() for case in self.plan.cases}
+        for match in self.plan.comparisons(MIN_REPLICATES, self._match):
+            begin_s = time.monotonic()
             played = run_match(match, self.conditions, self.observer, self.known)
-            trials += played
             self.save(played)
             log_ratio = Ratios(played).log_ratio(0, 1)
             if log_ratio is None:
-                return None
-            log_ratios.append(log_ratio)
-        judgement = judge(log_ratios)
-        assert judgement.interval is not None
-        return self._attempt(
-            way=IN_TURNS,
-            says=_SAYS.get(judgement.verdict, judgement.verdict),
-            ratio=judgement.interval.estimate,
-            ratio_low=judgement.interval.low,
-            ratio_high=judgement.interval.high,
-            replicates=len(log_ratios),
-            trials=trials,
-            wall_s=time.monotonic() - begin_s,
-        )
+                return []
+            of = told[match.case]
+            of.log_ratios.append(log_ratio)
+            of.trials += played
+            of.wall_s += time.monotonic() - begin_s
+        judgements = judge_family([of.log_ratios for of in told.values()])
+        return [
+            self._attempt(
+                case,
+                way=IN_TURNS,
+                says=_SAYS.get(judgement.verdict, judgement.verdict),
+                interval=judgement.interval,
+                trials=of.trials,
+                wall_s=of.wall_s,
+            )
+            for (case, of), judgement in zip(told.items(), judgements, strict=True)
+            if judgement.interval is not None
+        ]
 
-    def _usual(self) -> list[Attempt]:
+    def _usual(self, case: Case) -> list[Attempt]:
         """All of one, and when its process is gone all of the other: one each, as most scripts have it."""
-        begin_s = time.monotonic()
-        enough_s = self.conditions.enough_s * self.replicates
-        trials = [self._alone(number, enough_s) for number in self.match.seats]
+        begin_s, match = time.monotonic(), self._match(case, self.replicates)
+        trials = [self._alone(number, match) for number in match.seats]
         self.save(trials)
         if any(trial.failure for trial in trials):
             return []
@@ -162,25 +185,23 @@ class _Try:
         wall_s = time.monotonic() - begin_s
         return [
             self._attempt(
+                case,
                 way=call.way,
                 says=call.says,
-                ratio=call.ratio,
-                ratio_low=None,
-                ratio_high=None,
-                replicates=1,
+                interval=Interval(estimate=call.ratio, low=None, high=None, confidence=0.95, replicates=1),
                 trials=trials,
                 wall_s=wall_s,
             )
             for call in usual_calls(first_s, second_s)
         ]
 
-    def _alone(self, number: int, enough_s: float) -> Trial:
-        match = replace(self.match, replicate=self.first + self.replicates)
+    def _alone(self, number: int, match: Match) -> Trial:
         seat = Seat(number, match, self.conditions)
         seat.start()
         seat.wait()
-        pace = self.known.pace(self.match, [], all_said=False)
-        for parts in plan_rounds(self.match.case, pace, self.conditions.round_s).train:
+        pace = self.known.pace(match, [], all_said=False)
+        enough_s = self.conditions.enough_s * self.replicates
+        for parts in plan_rounds(match.case, pace, self.conditions.round_s).train:
             if seat.failure or seat.trained_s >= enough_s:
                 break
             seat.train(parts, place=0, passes=0)
@@ -190,30 +211,28 @@ class _Try:
 
     def _attempt(
         self,
+        case: Case,
         *,
         way: str,
         says: str,
-        ratio: float,
-        ratio_low: float | None,
-        ratio_high: float | None,
-        replicates: int,
+        interval: Interval,
         trials: Sequence[Trial],
         wall_s: float,
     ) -> Attempt:
         rounds = [one for trial in trials for one in trial.rounds if one.phase is Phase.TRAIN]
         return Attempt(
             calibration_id=self.conditions.run_id,
-            number=self.match.replicate,
+            number=self.number,
             started_at=self.started_at,
-            case_id=self.match.case.id,
-            framework=self.match.contenders[0].framework,
-            planted_share=self.match.planted_share,
+            case_id=case.id,
+            framework=self.framework,
+            planted_share=self.planted_share,
             way=way,
             says=str(says),
-            ratio=ratio,
-            ratio_low=ratio_low,
-            ratio_high=ratio_high,
-            replicates=replicates,
+            ratio=interval.estimate,
+            ratio_low=interval.low,
+            ratio_high=interval.high,
+            replicates=interval.replicates,
             rounds=len(rounds),
             measured_s=sum(one.wall_s for one in rounds),
             wall_s=wall_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -69,6 +70,11 @@ def hidden(shape: str) -> str:
 def way(name: str) -> str:
     """A way of judging (`analysis.usual`), as a reader knows it."""
     return WAY_NAMES.get(name, plain(name))
+
+
+def tried(case_id: str) -> str:
+    """A case of a calibration, whose epochs say nothing: time ends a try."""
+    return plain(re.sub(r"-e\d+", "", case_id))
 
 
 def executed(way: str) -> str:

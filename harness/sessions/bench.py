@@ -27,7 +27,7 @@ from harness.engine.fitting import Estimates, those_that_fit
 from harness.engine.forking import ForkServers
 from harness.engine.proving import ProofObserver
 from harness.engine.runner import RunObserver, measure
-from harness.errors import BadOption, OutOfMemory, ResultsUnusable
+from harness.errors import BadOption, OutOfMemory, ResultsUnusable, UsageError
 from harness.frameworks import registry
 from harness.measure import provenance, scratch
 from harness.sessions import rows
@@ -44,7 +44,7 @@ from harness.store.holding import held
 from harness.store.reader import read, read_attempts
 from harness.store.schema import CALIBRATION
 from harness.store.writer import Store
-from harness.work.workload import MOST_EPOCHS, Case, Mode, shape
+from harness.work.workload import MOST_EPOCHS, Case, Mode
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -103,30 +103,27 @@ def fitting(planned: Plan, unfinished: Unfinished | None = None) -> Plan:
 
 
 def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
-    """As `prepare`, for the one case that a calibration repeats.
+    """As `prepare`, for the cases that each try of a calibration holds.
 
     Raises:
-        UsageError: several cases, or work planted into mode `article`, and what `prepare` raises.
+        UsageError: a case that a framework cannot do, several numbers of workers, mode `best`, or work
+            planted into mode `article`, and what `prepare` raises.
     """
-    for option, values in (
-        ("DEVICE", settings.device),
-        ("MODE", settings.mode),
-        ("PRECISION", settings.precision),
-        ("BATCH", settings.batch_size),
-        ("HIDDEN", tuple(map(shape, settings.hidden))),
-        ("WORKERS", settings.workers),
-    ):
-        if len(values) > 1:
-            raise BadOption(option, ",".join(map(str, values)), "one value: a calibration repeats one case")
+    if len(settings.workers) > 1:
+        asked = ",".join(map(str, settings.workers))
+        raise BadOption("WORKERS", asked, "one value: cases of as many workers are tried together")
     if Mode.ARTICLE in settings.mode and any(settings.planted):
         others = ", ".join(mode for mode in Mode if mode not in {Mode.ARTICLE, Mode.BEST})
         raise BadOption("MODE", Mode.ARTICLE, f"{others}: a listing deals its own batches, none twice")
     if Mode.BEST in settings.mode:
-        raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: a calibration repeats one case")
+        raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: each is tried against itself")
     if settings.replicates < MIN_REPLICATES:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
-    return prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
+    planned = prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
+    for case, why in planned.unable:
+        raise UsageError(f"{case.id}: {why}")
+    return planned
 
 
 def find_data(settings: Settings, reporter: Reporter) -> Path:
@@ -226,7 +223,7 @@ def _opened(planned: Plan, matches: Sequence[Match], proofs: pd.DataFrame, comma
 
 
 def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: CalibrationObserver) -> pd.DataFrame:
-    """Try the method on this machine where the answer is known; what each way said, one row a try and way.
+    """Try the method on this machine where the answer is known; what each way said of each case in each try.
 
     Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
     """
@@ -238,8 +235,7 @@ def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: Calibrat
     calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
     calibrating.calibrate(
-        planned.cases[0],
-        settings,
+        planned,
         run_id=calibration_id,
         data_root=data_root,
         logs=store.logs,

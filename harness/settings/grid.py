@@ -105,6 +105,11 @@ class Plan:
             if controlled:
                 yield next(controls)
 
+    def comparisons(self, judged: int, of: Callable[[Case, int], Match]) -> Iterator[Match]:
+        """What tells the cases' speeds, as `of` makes it, in the order of a run: nothing beside it."""
+        for matches, _ in self._stretches(judged, of):
+            yield from (one for one in matches if not (one.learning or one.scaling))
+
     def _stretches(
         self, judged: int, of: Callable[[Case, int], Match]
     ) -> Iterator[tuple[Sequence[Match], bool]]:

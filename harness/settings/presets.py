@@ -56,7 +56,7 @@ DEFAULTS: Final[dict[str, str]] = {
 # of them take their turns.
 BEST_DEFAULTS: Final = {"epochs": "1", "budget_s": "300"}
 
-# What a calibration takes where it is not told otherwise: one case, as few matches a try as can be judged.
+# What a calibration takes where it is not told otherwise: one case a try, as few matches as can be judged.
 CALIBRATION_DEFAULTS: Final = {"batch_size": "64", "replicates": "6"}
 
 # What an explanation takes where it is not told otherwise. Whole epochs are its rounds: so many that a walk

@@ -42,7 +42,7 @@ _MOST_OF_WAYS: Final = 6
 def show_calibration(attempts: pd.DataFrame) -> None:
     """How often each way was wrong, and what the project's own could tell apart."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("planted", "way", "tries", "wrong", "found", "open", "held", "±"):
+    for heading in ("case", "planted", "way", "tries", "wrong", "found", "open", "held", "±"):
         table.add_column(heading, overflow="fold")
     for row in calibration(attempts).to_dict("records"):
         table.add_row(*(escape(cell) for cell in calibrated(row)))

@@ -216,8 +216,9 @@ class CalibrationDisplay(RunDisplay):
         settings = self._plan.settings
         planted = words.listed(f"{100 * share:g} %" for share in settings.planted)
         return (
-            f"planted {planted}: {settings.tries} tries each, every try {settings.replicates} matches and "
-            f"{_duration(settings.try_s)} of measuring, {settings.threads} thread(s)"
+            f"{words.plural(len(self._plan.cases), 'case')}, planted {planted}: {settings.tries} tries each, "
+            f"every try {settings.replicates} matches and {_duration(settings.try_s)} of measuring a case, "
+            f"{settings.threads} thread(s)"
         )
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
@@ -225,12 +226,16 @@ class CalibrationDisplay(RunDisplay):
 
     def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None:
         elapsed_s = time.monotonic() - self._begin_s
-        said = "; ".join(f"{one.way}: {one.says} ({one.ratio:.3f})" for one in attempts) or "a trial failed"
+        several = len(self._plan.cases) > 1
+        said = "; ".join(
+            f"{several * f'{words.tried(one.case_id)} '}{one.way}: {one.says} ({one.ratio:.3f})"
+            for one in attempts
+        )
         planted = (
             f"{100 * attempts[0].planted_share:g} % planted, {attempts[0].framework}: " if attempts else ""
         )
         left = _duration(elapsed_s / done * (tries - done))
-        self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said}")
+        self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said or 'a trial failed'}")
 
 
 def say(sentence: str) -> None:

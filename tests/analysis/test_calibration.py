@@ -8,16 +8,17 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from harness.analysis.calibration import calibration
+from harness.analysis.calibration import RESOLVED, calibration
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
 
 
-def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0):
+def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0, case_id="b64"):
     rows = [
         {
             "number": number,
+            "case_id": case_id,
             "planted_share": share,
             "try_s": try_s,
             "way": way,
@@ -25,8 +26,9 @@ def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0
             "ratio": ratio,
             "ratio_low": ratio / (1 + reach) if way == IN_TURNS else None,
             "ratio_high": ratio * (1 + reach) if way == IN_TURNS else None,
-            "replicates": 5,
+            "replicates": MIN_REPLICATES,
             "measured_s": try_s,
+            "wall_s": 2 * try_s,
         }
         for number, said in enumerate(says)
     ]
@@ -72,7 +74,8 @@ def test_the_own_way_comes_first_and_ways_without_intervals_have_none():
     frame = calibration(both)
     assert frame["way"].tolist() == [IN_TURNS, "welch"]
     assert frame["covered"].isna().tolist() == [False, True]
-    assert frame["resolved_share"].isna().tolist() == [False, True]
+    for name in RESOLVED:
+        assert frame[name].isna().tolist() == [False, True]
 
 
 def test_tries_of_different_lengths_are_summed_apart():
@@ -80,16 +83,50 @@ def test_tries_of_different_lengths_are_summed_apart():
     assert calibration(both)["try_s"].tolist() == [10.0, 60.0]
 
 
+def test_cases_are_summed_apart_in_their_own_order_within_what_was_planted():
+    both = pd.concat(
+        [
+            attempts(["inconclusive"], case_id=case_id, share=share)
+            for case_id in ("b64", "b512")
+            for share in (0.05, 0.0)
+        ]
+    )
+    found = calibration(both)
+    told = list(zip(found["planted_share"], found["case_id"], strict=True))
+    assert told == [(0.0, "b64"), (0.0, "b512"), (0.05, "b64"), (0.05, "b512")]
+
+
+@pytest.mark.parametrize(
+    ("share", "ratio", "found", "wrong_sign"),
+    [(0.01, 1.015, 1, 0), (0.01, 1.005, 0, 0), (0.01, 0.985, 0, 1), (0.05, 1.015, 0, 0), (0.0, 1.015, 0, 0)],
+)
+def test_within_the_margin_a_slow_down_is_found_where_the_interval_lies_on_its_side_of_1(
+    share, ratio, found, wrong_sign
+):
+    """There both may be called equivalent; beyond it that is wrong, and where none is none is found."""
+    (row,) = calibration(attempts(["equivalent"], share=share, ratio=ratio, reach=0.01)).to_dict("records")
+    assert (row["found"], row["wrong_sign"]) == (found, wrong_sign)
+
+
+def test_nothing_is_resolved_in_less_time_than_a_verdict_takes():
+    # Six replicates in 40 s, and in 400 s.
+    brief, long = (calibration(attempts(["inconclusive"], ratio=1.01, try_s=s)).iloc[0] for s in (20, 200))
+    assert brief[[*RESOLVED]].notna().all()
+    assert list(long[[*RESOLVED]].isna()) == [True, True, False]
+
+
 @pytest.mark.slow
-def test_what_a_minute_resolves_is_found_nine_times_in_ten():
-    """Tries with known noise, each a minute long: the difference that it claims to find, it does find."""
+@pytest.mark.parametrize("name", RESOLVED)
+def test_what_is_resolved_in_a_time_is_found_nine_times_in_ten(name):
+    """Tries with known noise: the difference that it claims to find by then, runs of that length find."""
     rng = np.random.default_rng(0)
     spread, rows = 0.02, []
     for sample in rng.normal(0, spread, (400, MIN_REPLICATES)):
         interval = judge(sample).interval
         rows.append({"ratio": interval.estimate, "ratio_low": interval.low, "ratio_high": interval.high})
-    made = attempts(["inconclusive"] * len(rows), try_s=60.0).assign(**pd.DataFrame(rows).to_dict("list"))
-    resolved = calibration(made)["resolved_share"].iloc[0]
-    measured = rng.normal(np.log1p(resolved), spread, (2000, MIN_REPLICATES))
+    # A replicate takes ten seconds.
+    made = attempts(["inconclusive"] * len(rows), try_s=30.0).assign(**pd.DataFrame(rows).to_dict("list"))
+    resolved = calibration(made)[name].iloc[0]
+    measured = rng.normal(np.log1p(resolved), spread, (2000, RESOLVED[name] // 10))
     found = [judge(sample).p_difference_adjusted <= 0.05 for sample in measured]
     assert 0.85 < np.mean(found) < 0.95

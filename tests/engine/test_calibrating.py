@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 
 from harness.analysis.calibration import calibration
-from harness.analysis.statistics import MIN_REPLICATES
+from harness.analysis.statistics import MIN_REPLICATES, judge_family
 from harness.analysis.usual import IN_TURNS
+from harness.engine import calibrating
 from harness.engine.calibrating import calibrate, tries
 from harness.settings import config, presets
 from harness.settings.grid import plan
@@ -66,8 +67,7 @@ def run(settled, tmp_path, synthetic_root, forked_matches, monkeypatch):
             trials.extend(match)
 
         calibrate(
-            plan(settings).cases[0],
-            settings,
+            plan(settings),
             run_id="calibration",
             data_root=synthetic_root,
             logs=store.logs,
@@ -136,3 +136,29 @@ def test_the_usual_ways_can_be_left_out_to_save_their_time(run):
     attempts, trials, _ = run(tries="1", planted="0%", usual=False)
     assert attempts["way"].tolist() == [IN_TURNS]
     assert len(trials) == 2 * MIN_REPLICATES
+
+
+@pytest.mark.slow
+def test_cases_of_a_try_are_measured_in_a_runs_order_and_judged_as_one_family(run, monkeypatch):
+    families = []
+
+    def judged(samples):
+        families.append([len(sample) for sample in samples])
+        return judge_family(samples)
+
+    monkeypatch.setattr(calibrating, "judge_family", judged)
+    attempts, trials, observer = run(tries="1", planted="0%", batch_size="50,100", usual=False)
+    assert families == [[MIN_REPLICATES] * 2]
+    sizes = [trial.case.workload.batch_size for trial in trials if trial.seat == 0]
+    assert sizes == [50] * MIN_REPLICATES + [100] * MIN_REPLICATES
+    assert attempts["case_id"].nunique() == 2
+    assert attempts["number"].tolist() == [0, 0]
+    assert observer.done == [(1, 1, 2)]
+    assert {trial.role for trial in trials} == {Role.CONTROL}
+
+
+@pytest.mark.slow
+def test_each_case_is_measured_the_usual_ways_too(run):
+    attempts, trials, _ = run(tries="1", planted="0%", batch_size="50,100")
+    assert attempts.groupby("case_id")["way"].nunique().tolist() == [5, 5]
+    assert len({trial.trial_id for trial in trials}) == len(trials) == 2 * (2 * MIN_REPLICATES + 2)

@@ -15,9 +15,14 @@ from harness.report.figures.axes import grid
 def false_alarms(summed: pd.DataFrame) -> Figure:
     """Share of tries in which a framework was called different from itself, by way, with exact intervals.
 
-    `summed` holds rows of `calibration` where nothing was planted; tries of several lengths are rows apart.
+    `summed` holds rows of `calibration` where nothing was planted; tries of several lengths, and of several
+    cases, are rows apart.
     """
-    labels = [f"{words.way(row['way'])}, {row['try_s']:g} s" for row in summed.to_dict("records")]
+    several = len(set(summed["case_id"])) > 1
+    labels = [
+        f"{words.way(row['way'])}, {row['try_s']:g} s" + several * f", {words.tried(row['case_id'])}"
+        for row in summed.to_dict("records")
+    ]
     figure, (axis,) = grid(1, height_in=0.75 + 0.3 * len(summed))
     places = np.arange(len(summed))[::-1]
     axis.axvline(0.05, color=style.MUTED, linewidth=1)

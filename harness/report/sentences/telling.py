@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from harness.analysis.calibration import POWER, calibration
+from harness.analysis.calibration import POWER, RESOLVED, calibration
 from harness.analysis.kinds import hosts, parts
 from harness.analysis.residents import beside_others
 from harness.analysis.statistics import Verdict
@@ -81,17 +81,30 @@ def residents_told(frames: Frames) -> Iterator[str]:
 
 
 def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
-    """False alarms beside the usual ways', what was found of what was planted, what a minute resolves."""
-    summed = calibration(attempts)
-    same = summed[summed["planted_share"] == 0]
+    """False alarms beside the usual ways', what was found of what was planted, what can be found by when."""
+    of_cases = calibration(attempts).groupby("case_id", sort=False)
+    for case_id, of_case in of_cases:
+        where = f" of {words.tried(str(case_id))}" if len(of_cases) > 1 else ""
+        yield from _false_alarms(of_case[of_case["planted_share"] == 0], where)
+        own = of_case[of_case["way"] == IN_TURNS]
+        for row in own[own["planted_share"] > 0].to_dict("records"):
+            yield (
+                f"A planted slow-down{where} of {words.share(row['planted_share'], 0)} was found in "
+                f"{row['found']} of {row['tries']} tries of {row['try_s']:g} s "
+                f"({_share(row, 'found_share')}), with the wrong sign in {row['wrong_sign']}."
+            )
+        yield _resolved(own, where)
+
+
+def _false_alarms(same: pd.DataFrame, where: str) -> Iterator[str]:
     for try_s, ways in same.groupby("try_s"):
         own, usual = ways[ways["way"] == IN_TURNS], ways[ways["way"] != IN_TURNS]
         for row in own.to_dict("records"):
             yield (
-                f"Calibration: of {words.plural(row['tries'], 'comparison')} of a framework with itself, "
-                f"{try_s:g} s each, {row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called different "
-                f"({_share(row, 'wrong_share')}); the interval held the true ratio in {row['covered']} "
-                f"({_share(row, 'covered_share')})."
+                f"Calibration{where}: of {words.plural(row['tries'], 'comparison')} of a framework with "
+                f"itself, {try_s:g} s each, {row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called "
+                f"different ({_share(row, 'wrong_share')}); the interval held the true ratio in "
+                f"{row['covered']} ({_share(row, 'covered_share')})."
             )
         if len(usual):
             told = words.listed(
@@ -101,31 +114,32 @@ def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
                 "Measured for as long the usual way, all of one side and then all of the other, of "
                 f"{usual['tries'].max()} were called different: {told}."
             )
-    for row in summed[(summed["planted_share"] > 0) & (summed["way"] == IN_TURNS)].to_dict("records"):
-        yield (
-            f"A planted slow-down of {words.share(row['planted_share'], 0)} was found in "
-            f"{row['first_faster']} of {row['tries']} tries of {row['try_s']:g} s "
-            f"({_share(row, 'found_share')}), with the wrong sign in {row['second_faster']}."
-        )
-    resolved = summed.loc[summed["way"] == IN_TURNS, "resolved_share"]
-    span = " to ".join(dict.fromkeys(words.share(end, 0) for end in (resolved.min(), resolved.max())))
-    yield (
-        f"As far as these tries tell, a minute of measuring finds a difference of {span} in "
-        f"{words.share(POWER, 0)} of cases."
+
+
+def _resolved(own: pd.DataFrame, where: str) -> str:
+    told = []
+    for name, time_s in RESOLVED.items():
+        found = own[name].dropna()
+        ends = sorted(found)[:: max(1, len(found) - 1)]
+        span = " to ".join(dict.fromkeys(words.share(end, 1) for end in ends))
+        what = f"a difference of {span}" if span else "none, as it holds too few replicates"
+        told.append(f"in {words.plural(time_s // 60, 'minute')} {what}")
+    return (
+        f"As far as these tries tell{where}, {words.share(POWER, 0)} of runs of one case find "
+        f"{words.listed(told)}."
     )
 
 
 def calibrated(row: dict[Any, Any]) -> tuple[str, ...]:
-    """A row of `calibration` as cells: planted, way, tries, wrong, found, undecided, held, half-width."""
+    """A row of `calibration` as cells: case, planted, way, tries, wrong, found, open, held, half-width."""
     return (
+        words.tried(row["case_id"]),
         words.share(row["planted_share"], 0),
         words.way(row["way"]),
         words.count(row["tries"]),
         f"{row['wrong']} ({_share(row, 'wrong_share')})",
-        words.MISSING
-        if pd.isna(row["found_share"])
-        else f"{row['first_faster']} ({_share(row, 'found_share')})",
-        words.count(row["undecided"] + row["equivalent"]),
+        words.MISSING if pd.isna(row["found_share"]) else f"{row['found']} ({_share(row, 'found_share')})",
+        words.count(row["tries"] - row["found"] - row["wrong_sign"]),
         words.MISSING if pd.isna(row["covered"]) else f"{row['covered']} ({_share(row, 'covered_share')})",
         words.share(row["half_width"], 1),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -72,6 +73,34 @@ def test_what_was_planted_is_told_with_what_was_found():
     assert sentence.endswith("with the wrong sign in 1.")
 
 
+def test_what_can_be_found_is_told_for_each_time_that_somebody_waits():
+    (_, sentence) = told_apart(attempts(["first faster"] * 10, share=0.05, ratio=1.06, try_s=20.0))
+    assert sentence.startswith("As far as these tries tell, 90 % of runs of one case find in 1 minute a diff")
+    # Six replicates take 40 s: 9, 45 and 90 of them err by the root of six, less and less.
+    shares = [float(one) for one in re.findall(r"a difference of ([0-9.]+) %", sentence)]
+    assert len(shares) == 3
+    assert shares[0] > 2 * shares[1] > 2.5 * shares[2]
+
+
+def test_too_few_replicates_for_a_verdict_find_nothing():
+    (_, sentence) = told_apart(attempts(["first faster"] * 10, share=0.05, ratio=1.06, try_s=200.0))
+    assert "in 1 minute none, as it holds too few replicates, in 5 minutes none" in sentence
+    assert "and in 10 minutes a difference of" in sentence
+
+
+def test_several_cases_are_told_by_name():
+    tried = [
+        attempts(["inconclusive"] * 6, share=share, case_id=f"mnist-cpu-loop-fp32-{batch}-e1000000-h32")
+        for share in (0.0, 0.05)
+        for batch in ("b64", "b512")
+    ]
+    said = list(told_apart(pd.concat(tried)))
+    assert said[0].startswith("Calibration of mnist-cpu-loop-fp32-b64-h32: of 6 comparisons")
+    assert said[1].startswith("A planted slow-down of mnist-cpu-loop-fp32-b64-h32 of 5 % was found in 0 of 6")
+    assert said[2].startswith("As far as these tries tell of mnist-cpu-loop-fp32-b64-h32, 90 % of runs")
+    assert [one.replace("b512", "b64") for one in said[3:]] == said[:3]
+
+
 def residents(speed_ratio, *, partners):
     spread = [0.999, 1.0, 1.001]
     return pd.DataFrame(
@@ -107,7 +136,7 @@ def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_p
     drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
     assert drawn.reason is None
     assert (tmp_path / "telling.png").exists()
-    assert [row[1] for row in drawn.table.rows] == [IN_TURNS, "Welch's t-test on rounds"]
+    assert [row[2] for row in drawn.table.rows] == [IN_TURNS, "Welch's t-test on rounds"]
     bare = section.telling(made, tmp_path)
     assert bare.reason == "No calibration compared a framework with itself here."
     assert not (tmp_path / "telling.png").exists()

@@ -22,7 +22,7 @@ from harness.report.sentences.telling import calibrated, calibration_told, contr
 from harness.store.frames import Frames
 from harness.work.records import Phase
 
-_COLUMNS = ("planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
+_COLUMNS = ("case", "planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
 
 
 def telling(shown: Evidence, pictures: Path) -> Section:
