@@ -9,12 +9,15 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from harness.frameworks import registry
 from harness.report import style, words
 
 _WIDTH_IN: Final = 7.6
+
+# Where a logarithmic axis spans more than this factor, the decades alone are marked.
+_WIDE: Final = 60
 
 
 def grid(panels: int, *, height_in: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
@@ -63,6 +66,14 @@ def legend(figure: Figure, frameworks: Sequence[str], handles: Sequence[Artist])
 
 def thousands() -> EngFormatter:
     return EngFormatter(sep="\N{THIN SPACE}")
+
+
+def logarithmic(axis: Axes, low: float, high: float) -> None:
+    """A logarithmic scale along x, with room at both ends and few marks; a form for these is not set."""
+    axis.set_xscale("log")
+    axis.set_xlim(low / 1.4, high * 1.4)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if high / low > _WIDE else (1, 2, 5)))
+    axis.xaxis.set_minor_locator(NullLocator())
 
 
 def thin(values: list[int], most: int = 8) -> list[int]:

@@ -8,19 +8,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter
 
 from harness.analysis.intervals import FloatArray
 from harness.analysis.time_to_accuracy import Outcome
 from harness.report import style, words
+from harness.report.figures.axes import logarithmic
 
 # Percentiles of a latency, as columns hold them in seconds, each with its mark.
 PERCENTILES: Final = {"p50_s": "o", "p95_s": "|", "p99_s": ">"}
 
 _WIDTH_IN: Final = 7.6
-
-# Where a log axis spans more than this factor, the decades alone are marked.
-_WIDE: Final = 60
 
 
 def seconds_to_accuracy(sides: pd.DataFrame) -> Figure:
@@ -119,10 +117,7 @@ def _row_panels(rows: pd.DataFrame, panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def _log_seconds(axis: Axes, low_s: float, high_s: float) -> None:
-    """A log axis with some room at both ends, its marks in the unit that fits each."""
-    axis.set_xscale("log")
-    axis.set_xlim(low_s / 1.4, high_s * 1.4)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1,) if high_s / low_s > _WIDE else (1, 2, 5)))
-    axis.xaxis.set_minor_locator(NullLocator())
+    """A log axis, its marks in the unit that fits each."""
+    logarithmic(axis, low_s, high_s)
     axis.xaxis.set_major_formatter(EngFormatter(unit="s", sep="\N{THIN SPACE}"))
     axis.set_xlabel("time of one prediction")

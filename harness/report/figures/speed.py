@@ -18,6 +18,7 @@ from harness.report.figures.axes import (
     framework_legend,
     frameworks_of,
     grid,
+    logarithmic,
     name_rows,
     rows_of,
     thin,
@@ -72,7 +73,7 @@ def throughput(trials: pd.DataFrame, column: str) -> Figure:
 
 
 def far_apart(trials: pd.DataFrame, column: str) -> bool:
-    """Whether the panels of `throughput` are too far apart for one scale, as networks of all sizes are."""
+    """Whether panels are too far apart for one scale from zero, as networks of all sizes are."""
     fastest = trials.groupby("panel")[column].max()
     return bool(fastest.max() > _FAR_APART * fastest.min())
 
@@ -80,7 +81,8 @@ def far_apart(trials: pd.DataFrame, column: str) -> bool:
 def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
     """Samples per second where there is one batch size: a point a replicate, a bar at the median.
 
-    `trials`, `column` and what becomes of many trials as in `throughput`; a row a framework and panel.
+    `trials`, `column` and what becomes of many trials as in `throughput`; a row a framework and panel, on a
+    logarithmic scale where these are `far_apart`.
     """
     rows = trials.groupby(["panel", "framework"])[column]
     order = rows_of(trials)
@@ -95,7 +97,10 @@ def throughput_at_one_batch(trials: pd.DataFrame, column: str) -> Figure:
             heights = [place] * len(values)
             axis.plot(values, heights, style.marker(framework), color=colour, alpha=0.75, markersize=5)
         axis.plot(values.median(), place, "|", color=colour, markersize=17, markeredgewidth=2)
-    axis.set_xlim(0, 1.06 * trials[column].max())
+    if far_apart(trials, column):
+        logarithmic(axis, trials[column].min(), trials[column].max())
+    else:
+        axis.set_xlim(0, 1.06 * trials[column].max())
     axis.xaxis.set_major_formatter(thousands())
     axis.set_xlabel("samples per second")
     return figure

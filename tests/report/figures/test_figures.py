@@ -117,6 +117,20 @@ def test_at_one_batch_size_each_framework_has_a_row_with_its_replicates_and_medi
     assert [line.get_xdata()[0] for line in axis.lines[1::2]] == [medians["tensorflow"], medians["pytorch"]]
 
 
+def test_at_one_batch_size_what_is_far_apart_is_told_apart_on_a_logarithmic_scale(shown):
+    trials = shown(modes=(Mode.LOOP, Mode.EAGER), batch_sizes=(64,), replicates=2).ok
+    (axis,) = figures.throughput_at_one_batch(trials, "train_samples_per_s").axes
+    assert (axis.get_xscale(), axis.get_xlim()[0]) == ("linear", 0)
+    trials.loc[trials["panel"] == "eager", "train_samples_per_s"] /= 100
+    (axis,) = figures.throughput_at_one_batch(trials, "train_samples_per_s").axes
+    assert axis.get_xscale() == "log"
+    low, high = axis.get_xlim()
+    assert low < trials["train_samples_per_s"].min()
+    assert high > trials["train_samples_per_s"].max()
+    marks = [at for at in axis.xaxis.get_major_locator()() if low <= at <= high]
+    assert len(marks) >= 2
+
+
 @pytest.mark.parametrize("batch_sizes", [(64,), (64, 512)])
 def test_very_many_replicates_become_their_range(shown, batch_sizes, monkeypatch):
     monkeypatch.setattr(speed, "MOST_POINTS", 5)

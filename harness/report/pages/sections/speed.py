@@ -55,8 +55,8 @@ def _speeds(shown: Evidence, pictures: Path, *, name: str, column: str, title: s
     one_batch = len(measured["batch_size"].unique()) == 1
     draw = figures.throughput_at_one_batch if one_batch else figures.throughput
     read = _read(one_batch=one_batch, points=len(measured) <= figures.MOST_POINTS)
-    if not one_batch and figures.far_apart(measured, column):
-        read += " Each panel has a scale of its own."
+    if figures.far_apart(measured, column):
+        read += " The scale is logarithmic." if one_batch else " Each panel has a scale of its own."
     return drawn(
         pictures,
         name,
