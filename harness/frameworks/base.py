@@ -27,6 +27,7 @@ framework as ours are added: by an entry point that names a record (`registry`).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,6 +87,11 @@ ASKED_SAMPLES: Final = 2000
 
 # Long enough for the clock and for a step that stutters, short beside a round.
 _PACE_S: Final = 0.05
+
+# A call has its price beside its steps: where twice as many steps take less than this many times as long, it
+# is most of what was timed, and more steps are asked as long as they take no longer than this.
+_MOSTLY_STEPS: Final = 1.5
+_LONGEST_PACE_S: Final = 0.5
 
 # Factors whose product float32 has as a denormal number only.
 TINY: Final = 1e-38
@@ -252,10 +258,13 @@ class Adapter(ABC):
         Each twice, of which the faster counts: the first steps of a process are up to twice as slow.
         """
         workload = self.workload
-        steps, wall_s, samples = 1, 0.0, 0
-        while wall_s < _PACE_S and samples < len(order):
+        steps, before_s, wall_s, samples = 1, math.inf, 0.0, 0
+        while samples < len(order) and (
+            wall_s < _PACE_S or wall_s < min(_LONGEST_PACE_S, _MOSTLY_STEPS * before_s)
+        ):
             part = order[: steps * workload.batch_size]
-            wall_s, samples = self._trained_s(part), len(part)
+            before_s, wall_s = wall_s or math.inf, self._trained_s(part)
+            samples = len(part)
             steps *= 2
         wall_s = min(wall_s, self._trained_s(part))
         evaluate_s = min(

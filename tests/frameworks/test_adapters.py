@@ -161,9 +161,9 @@ def test_a_worker_says_how_fast_it_goes(trials, started, framework, mode):
             first = worker.ask(Do.TRAIN, timeout_s=300, epoch=0, first=0, last=1000)
             yield start["pace"]["train_sample_s"] / (first["wall_s"] / 1000)
 
-    # Within a factor of ten: this sets the length of rounds, not a result. TensorFlow's `fit` is at five, as
-    # a call has its price, and a busy moment doubles that: it need not be so the first time.
-    assert any(0.1 < ratio < 10 for ratio in islice(told(), 3))
+    # Within a factor of three: this sets the length of rounds, not a result. That of `fit` would be five did
+    # the price of a call count as that of its steps. In a busy moment it need not be so the first time.
+    assert any(1 / 3 < ratio < 3 for ratio in islice(told(), 3))
     assert trials(framework, mode)[0]["pace"]["evaluate_s"] > 0
 
 
