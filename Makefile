@@ -90,7 +90,7 @@ help: ## Show this page
 	@echo '  SWEEP          sweep: folder that all hosts share; a plan that is in it is gone on with'
 	@echo '  SILENT         sweep: seconds without a sign of life after which a shard is lost'
 	@echo '  TRIES          calibrate: tries of each planted slow-down; sweep: of each shard'
-	@echo '  TRY            calibrate: seconds of measuring each case in each try'
+	@echo '  TRY            calibrate: seconds of measuring a case in each try'
 	@echo '  LEAVE_OUT      report: off-hosts leaves out the hosts whose control or calibration is off'
 	@echo '  CASES          explain: two cases, such as "tensorflow/mnist-cpu-loop-fp32-b64-e5 ..."'
 	@echo '  STEPS          selfcheck: only these steps, such as "clocks,memory"'
