@@ -185,9 +185,7 @@ def parity(
 def calibrate(
     *,
     tries: Annotated[Text, typer.Option(help="Tries of each planted slow-down.")] = None,
-    seconds: Annotated[
-        Text, typer.Option("--try", help="Seconds of measuring a case in each try.")
-    ] = None,
+    seconds: Annotated[Text, typer.Option("--try", help="Seconds of measuring a case in each try.")] = None,
     replicates: Annotated[Text, typer.Option(help="Matches of each case in each try.")] = None,
     usual: Annotated[bool, typer.Option(help="Measure for as long the usual ways, too.")] = True,
     planted: Annotated[Text, typer.Option(help='Slow-downs to plant, such as "0%,5%"; 0% is none.')] = None,
