@@ -31,7 +31,7 @@ class Watcher:
 
 
 @pytest.fixture
-def conditions(tmp_path, synthetic_root):
+def conditions(tmp_path, synthetic_root, compile_cache):
     (tmp_path / "logs").mkdir()
     return CheckConditions(
         device="cpu",
@@ -41,7 +41,7 @@ def conditions(tmp_path, synthetic_root):
         threads=1,
         data_root=synthetic_root,
         folder=tmp_path,
-        compile_cache=tmp_path / "compiled",
+        compile_cache=compile_cache,
     )
 
 
