@@ -70,7 +70,8 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
         of the log-ratios' errors. `resolved_in_60_s` and so on is the smallest difference that a case of a
         run would be found to have nine times in ten in so many seconds of wall time: a replicate's error over
         the square root of how many there are by then, multiplied by the t quantiles of the test's size and
-        power; null where there are too few for a verdict.
+        power; null where there are too few for a verdict. That error is what the tries were off by, or what
+        their intervals say, whichever is more: a single try may be right by chance.
     """
     rows = []
     groups = attempts.groupby(["planted_share", "case_id", "try_s", "way"], sort=False)
@@ -127,11 +128,13 @@ def _interval_columns(bounded: pd.DataFrame, share: float) -> dict[str, Any]:
 
 
 def _resolved(bounded: pd.DataFrame, share: float, time_s: float) -> float | None:
-    errors = bounded["ratio"].map(math.log) - math.log1p(share)
-    of_a_replicate = math.sqrt((errors.pow(2) * bounded["replicates"]).mean())
     replicates = int(time_s // (bounded["wall_s"] / bounded["replicates"]).mean())
     if replicates < MIN_REPLICATES:
         return None
+    off = bounded["ratio"].map(math.log) - math.log1p(share)
+    reaches = (bounded["ratio_high"] / bounded["ratio_low"]).map(math.log) / 2
+    said = reaches / stdtrit(bounded["replicates"] - 1, 1 - _ALPHA / 2)
+    of_a_replicate = math.sqrt(max((one.pow(2) * bounded["replicates"]).mean() for one in (off, said)))
     called = 1 - _ALPHA / CAUTION / 2
     reach = float(stdtrit(replicates - 1, called) + stdtrit(replicates - 1, POWER))
     return math.expm1(reach * of_a_replicate / math.sqrt(replicates))

@@ -42,10 +42,14 @@ _MOST_OF_WAYS: Final = 6
 def show_calibration(attempts: pd.DataFrame) -> None:
     """How often each way was wrong, and what the project's own could tell apart."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("case", "planted", "way", "tries", "wrong", "found", "open", "held", "±"):
+    summed = calibration(attempts)
+    # A single case needs no name.
+    named = ("case", "planted", "way", "tries", "wrong", "found", "open", "held", "±")
+    first = 0 if len(set(summed["case_id"])) > 1 else 1
+    for heading in named[first:]:
         table.add_column(heading, overflow="fold")
-    for row in calibration(attempts).to_dict("records"):
-        table.add_row(*(escape(cell) for cell in calibrated(row)))
+    for row in summed.to_dict("records"):
+        table.add_row(*(escape(cell) for cell in calibrated(row)[first:]))
     console = answering()
     console.print(table)
     for sentence in told_apart(attempts):

@@ -115,6 +115,15 @@ def test_nothing_is_resolved_in_less_time_than_a_verdict_takes():
     assert list(long[[*RESOLVED]].isna()) == [True, True, False]
 
 
+def test_a_single_try_that_was_right_by_chance_claims_no_more_than_its_interval():
+    wide, narrow = (
+        calibration(attempts(["inconclusive"], ratio=1.0, reach=reach)).iloc[0] for reach in (0.1, 0.01)
+    )
+    for name in RESOLVED:
+        # An interval that is ten times as wide: a difference ten times as large.
+        assert np.log1p(wide[name]) / np.log1p(narrow[name]) == pytest.approx(np.log(1.1) / np.log(1.01))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RESOLVED)
 def test_what_is_resolved_in_a_time_is_found_nine_times_in_ten(name):

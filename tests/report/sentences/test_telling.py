@@ -136,10 +136,19 @@ def test_the_section_draws_false_alarms_where_there_are_any_to_draw(shown, tmp_p
     drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
     assert drawn.reason is None
     assert (tmp_path / "telling.png").exists()
-    assert [row[2] for row in drawn.table.rows] == [IN_TURNS, "Welch's t-test on rounds"]
+    assert [row[1] for row in drawn.table.rows] == [IN_TURNS, "Welch's t-test on rounds"]
     bare = section.telling(made, tmp_path)
     assert bare.reason == "No calibration compared a framework with itself here."
     assert not (tmp_path / "telling.png").exists()
+
+
+def test_the_table_names_cases_where_there_are_several(shown, tmp_path):
+    made = shown(batch_sizes=(64,), replicates=1)
+    tried = pd.concat(
+        [attempts(["inconclusive"] * 3, case_id=f"mnist-{one}-e1000") for one in ("b64", "b512")]
+    )
+    drawn = section.telling(replace(made, frames=replace(made.frames, attempts=tried)), tmp_path)
+    assert [row[0] for row in drawn.table.rows] == ["mnist-b64", "mnist-b512"]
 
 
 def test_noise_says_how_many_rounds_were_disturbed_and_that_verdicts_hold(shown):

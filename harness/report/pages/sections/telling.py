@@ -42,7 +42,9 @@ def telling(shown: Evidence, pictures: Path) -> Section:
         table=context.table(
             "Calibration: how often each way was right and wrong; shares with their intervals of 95 %",
             cells,
-            tuple((name, name, None) for name in _COLUMNS),
+            tuple(
+                (name, name, None) for name in _COLUMNS if name != "case" or len(set(summed["case_id"])) > 1
+            ),
         ),
     )
 
