@@ -21,7 +21,7 @@ from harness.report.sentences.answer import all_answers, learned
 from harness.report.sentences.ratios import Answer
 from harness.report.sentences.roofline import in_short
 from harness.report.sentences.scaling import efficiency, milliseconds, scaled, speed_up
-from harness.report.sentences.telling import calibrated, calibration_told, control_told, told_apart
+from harness.report.sentences.telling import calibrated, calibration_in_brief, control_told, told_apart
 from harness.report.sentences.unfinished import going_on
 from harness.sessions.bench import Run
 from harness.sessions.drawing import Drawn
@@ -119,13 +119,11 @@ def show_report(frames: Frames, drawn: Drawn) -> None:
         console.print(f"and {words.plural(len(found) - most, 'more answer')} on the page")
     if not frames.scaling.empty:
         _show_scaling(console, frames)
-    calibrations = calibration_told(frames)
-    # How often it is wrong, and what it resolves; what stands between these is on the page.
     for sentence in (
         learned(frames),
         *filter(None, [in_short(frames)]),
         control_told(frames),
-        *dict.fromkeys((calibrations[0], calibrations[-1])),
+        *calibration_in_brief(frames),
     ):
         console.print(escape(sentence))
     show_page(console, drawn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import pandas as pd
@@ -82,18 +83,31 @@ def residents_told(frames: Frames) -> Iterator[str]:
 
 def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
     """False alarms beside the usual ways', what was found of what was planted, what can be found by when."""
+    return chain.from_iterable(_by_case(attempts))
+
+
+def calibration_in_brief(frames: Frames) -> list[str]:
+    """Of each case how often verdicts are wrong and what can be found by when: not what stands between."""
+    if frames.attempts.empty or len(frames.runs["hostname"].unique()) > 1:
+        return calibration_told(frames)
+    return [one for told in _by_case(frames.attempts) for one in dict.fromkeys((told[0], told[-1]))]
+
+
+def _by_case(attempts: pd.DataFrame) -> Iterator[list[str]]:
     of_cases = calibration(attempts).groupby("case_id", sort=False)
     for case_id, of_case in of_cases:
         where = f" of {words.tried(str(case_id))}" if len(of_cases) > 1 else ""
-        yield from _false_alarms(of_case[of_case["planted_share"] == 0], where)
         own = of_case[of_case["way"] == IN_TURNS]
-        for row in own[own["planted_share"] > 0].to_dict("records"):
-            yield (
+        yield [
+            *_false_alarms(of_case[of_case["planted_share"] == 0], where),
+            *(
                 f"A planted slow-down{where} of {words.share(row['planted_share'], 0)} was found in "
                 f"{row['found']} of {row['tries']} tries of {row['try_s']:g} s "
                 f"({_share(row, 'found_share')}), with the wrong sign in {row['wrong_sign']}."
-            )
-        yield _resolved(own, where)
+                for row in own[own["planted_share"] > 0].to_dict("records")
+            ),
+            _resolved(own, where),
+        ]
 
 
 def _false_alarms(same: pd.DataFrame, where: str) -> Iterator[str]:

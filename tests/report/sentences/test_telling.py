@@ -11,7 +11,13 @@ import pytest
 from harness.analysis.usual import IN_TURNS
 from harness.report.pages.sections import telling as section
 from harness.report.sentences.answer import judge
-from harness.report.sentences.telling import calibration_told, control_told, residents_told, told_apart
+from harness.report.sentences.telling import (
+    calibration_in_brief,
+    calibration_told,
+    control_told,
+    residents_told,
+    told_apart,
+)
 from tests.analysis.test_calibration import attempts
 
 
@@ -99,6 +105,23 @@ def test_several_cases_are_told_by_name():
     assert said[1].startswith("A planted slow-down of mnist-cpu-loop-fp32-b64-h32 of 5 % was found in 0 of 6")
     assert said[2].startswith("As far as these tries tell of mnist-cpu-loop-fp32-b64-h32, 90 % of runs")
     assert [one.replace("b512", "b64") for one in said[3:]] == said[:3]
+
+
+def test_in_brief_each_case_has_its_false_alarms_and_what_it_resolves(frames):
+    made = frames(batch_sizes=(64,), replicates=1)
+    tried = pd.concat(
+        attempts(["inconclusive"] * 6, share=share, case_id=case_id)
+        for share in (0.0, 0.05)
+        for case_id in ("b64", "b512")
+    )
+    said = calibration_in_brief(replace(made, attempts=tried))
+    assert [" ".join(one.split()[:3]) for one in said] == [
+        "Calibration of b64:", "As far as", "Calibration of b512:", "As far as",
+    ]  # fmt: skip
+    assert calibration_in_brief(made) == calibration_told(made)
+    runs = pd.concat([made.runs, made.runs.assign(run_id="another", hostname="another")])
+    (of_hosts,) = calibration_in_brief(replace(made, attempts=tried, runs=runs))
+    assert "hosts were calibrated" in of_hosts
 
 
 def residents(speed_ratio, *, partners):
