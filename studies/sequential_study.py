@@ -22,14 +22,13 @@ from scipy.stats import binomtest
 from harness.analysis.intervals import FloatArray
 from harness.analysis.statistics import CAUTION, MIN_REPLICATES
 from studies.effect_candidates import means_of_pairwise_medians
+from studies.family_study import ALPHA, TURNS, running
 from studies.noise import SCENARIOS, Scenario, Shape
 
 SEED = 20261130
 OUT = Path("docs/decisions/0014-no-sequential-test")
 # As many as a run takes where nothing else is said, and what a default run has time for.
 PLANNED = (20, 8)
-TURNS = 16
-ALPHA = 0.05
 DIFFERENCES = (0.0, 0.03, 0.05, 0.1, 0.2)
 # A test that has come so near to rejecting rejects: it errs at most 1 / this much more often (Markov).
 SURE = 0.98
@@ -105,10 +104,8 @@ def sequential(sample: FloatArray, alpha: float, rng: np.random.Generator) -> Fl
 
 def _t(sample: FloatArray) -> FloatArray:
     """(simulations, replicates - 1): Student's t of the first 2, 3, ... replicates."""
-    counts = np.arange(2, sample.shape[-1] + 1)
-    mean = np.cumsum(sample, axis=-1)[:, 1:] / counts
-    square = np.cumsum(sample**2, axis=-1)[:, 1:] / counts
-    return np.asarray(mean / np.sqrt(np.maximum(square - mean**2, 0) / (counts - 1)))
+    mean, error = running(sample)
+    return mean / error
 
 
 def _called(sample: FloatArray, strength: FloatArray, planned: int) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from harness.analysis.statistics import MIN_REPLICATES, judge
-from studies.sequential_study import ALPHA, sequential, with_caution
+from studies.sequential_study import ALPHA, SURE, sequential, with_caution
 
 PLANNED = 12
 
@@ -42,7 +42,7 @@ def test_it_says_how_often_cases_that_look_alike_by_then_are_rejected_in_the_end
 def test_ending_when_it_is_nearly_sure_errs_no_more_often_than_the_planned_test(rng):
     chances = sequential(rng.normal(0, 1, (10_000, PLANNED)), ALPHA, rng)
     # Three standard errors of ten thousand are 0.7 %.
-    assert (chances >= 0.98).any(axis=-1).mean() < ALPHA / 0.98 + 0.007
+    assert (chances >= SURE).any(axis=-1).mean() < ALPHA / SURE + 0.007
 
 
 def test_the_engines_rule_beside_it_is_that_of_the_harness(rng):
