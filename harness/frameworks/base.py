@@ -259,9 +259,7 @@ class Adapter(ABC):
         """
         workload = self.workload
         steps, before_s, wall_s, samples = 1, math.inf, 0.0, 0
-        while samples < len(order) and (
-            wall_s < _PACE_S or wall_s < min(_LONGEST_PACE_S, _MOSTLY_STEPS * before_s)
-        ):
+        while samples < len(order) and wall_s < max(_PACE_S, min(_LONGEST_PACE_S, _MOSTLY_STEPS * before_s)):
             part = order[: steps * workload.batch_size]
             before_s, wall_s = wall_s or math.inf, self._trained_s(part)
             samples = len(part)
