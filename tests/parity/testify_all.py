@@ -3,7 +3,7 @@
 `python -m tests.parity.testify_all FRAMEWORK FOLDER [HIDDEN]` makes its data in the folder and prints a JSON
 object for each: the precision of the case, the fault or null, and the findings, with every field of
 `Finding`. With other hidden layers than the usual one there is fp32 alone, and the faults that only several
-layers can have; all faults are then planted in a narrower network, of two layers, whose proof takes less.
+layers can have; all others are then planted in a narrower network, of two layers, whose proof takes less.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from harness.work.workload import (
 from harness.worker.adapters import adapter_module
 from harness.worker.reading import read_data
 
-# Alike, so that both can drop the same; of about as many weights as the usual network.
+# Of about as many weights as the usual network.
 TWO_LAYERS = (128, 128)
 
 FAULTY = {TENSORFLOW: "tests.parity.faulty_tensorflow", PYTORCH: "tests.parity.faulty_torch"}
@@ -44,10 +44,10 @@ def main(framework: str, folder: str, hidden: str = shape(USUAL_HIDDEN)) -> None
     module, read = import_module(FAULTY[framework]), cache(read_data)
     narrow = getattr(module, "NARROW_FAULTS", {})
     exact, precisions = module.FAULTS, (Precision.FP32, Precision.FP16, Precision.BF16)
-    planted_in = widths(hidden)
-    if planted_in != USUAL_HIDDEN:
+    narrower: set[str] = set()
+    if widths(hidden) != USUAL_HIDDEN:
+        narrower = set(exact)
         exact, precisions = exact | getattr(module, "DEEP_FAULTS", {}), (Precision.FP32,)
-        planted_in = TWO_LAYERS
     rehearse_once(testimony)
     # What is imported by now is no rubbish: a collection looks through what follows alone.
     gc.freeze()
@@ -62,7 +62,7 @@ def main(framework: str, folder: str, hidden: str = shape(USUAL_HIDDEN)) -> None
                         train_samples=500,
                         epochs=2,
                         precision=precision,
-                        hidden=planted_in if fault else widths(hidden),
+                        hidden=TWO_LAYERS if fault in narrower else widths(hidden),
                     ),
                     device="cpu",
                     mode=Mode.LOOP,
