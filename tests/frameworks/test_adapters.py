@@ -17,6 +17,7 @@ from harness.work.listings import program_of
 from harness.work.program import Initial, Update
 from harness.work.recipe import digest, initial_weights
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker import beside
 from harness.worker.protocol import Do, dump_spec
 
 pytestmark = pytest.mark.slow
@@ -133,8 +134,8 @@ def test_predictions_are_timed_call_by_call(trials, framework, mode):
     single, batch = trials(framework, mode)[5:7]
     assert (single["batch_size"], batch["batch_size"]) == (1, 128)
     for said in (single, batch):
-        # As many as there is time for: on a busy machine a few.
-        assert said["calls"] >= 2
+        # Fewer only where they fill the time that there is: on a busy machine.
+        assert said["calls"] >= 10 or said["calls"] * said["p99_s"] > beside._PREDICT_S / 2
         assert 0 < said["p50_s"] <= said["p95_s"] <= said["p99_s"] < 1
 
 
