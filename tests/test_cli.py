@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from harness import cli
+from harness.engine.playing import Interrupted
 from harness.sessions import examination
 
 ROOT = Path(__file__).parents[1]
@@ -55,9 +56,12 @@ def test_a_bad_value_is_one_line_and_status_2_and_leaves_nothing(harness, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interruption_that_no_command_tells_of_is_one_line_and_status_130(monkeypatch, capsys):
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), Interrupted(())])
+def test_an_interruption_that_no_command_tells_of_is_one_line_and_status_130(
+    monkeypatch, capsys, interruption
+):
     def interrupted(_settings):
-        raise KeyboardInterrupt
+        raise interruption
 
     monkeypatch.setattr(cli, "_end_as_interrupted", lambda: None)
     monkeypatch.setattr(examination, "examine", interrupted)
@@ -321,6 +325,33 @@ def test_a_calibration_that_cannot_be_made_is_one_line_and_status_2(harness, tmp
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_calibration_that_is_interrupted_says_what_its_tries_tell_and_how_many_there_are(
+    tmp_path, synthetic_root
+):
+    adapters = {
+        f"EVENMATCH_ADAPTER_{name}": "harness.frameworks.scripted" for name in ("TENSORFLOW", "PYTORCH")
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "harness", "calibrate", "--dataset", "synthetic", "--train-samples", "1000",
+         "--batch-size", "50", "--round", "0.02", "--tries", "400", "--try", "0.5", "--planted", "0%",
+         "--no-usual"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | adapters | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(synthetic_root.parent)},
+    ) as process:  # fmt: skip
+        assert any("try 1 of 400" in line for line in process.stderr)
+        # Within a match of the second try.
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        answer, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "taking turns" in answer
+    assert said.splitlines()[-1].endswith("1 of 400 tries made; it ended because it was interrupted")
+    held = tmp_path / "results" / "calibration"
+    assert len(pd.read_parquet(held / "attempts")) == 1
+    assert "interrupted" in set(pd.read_parquet(held / "trials")["failure_kind"])
 
 
 @pytest.mark.slow

@@ -103,7 +103,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, SystemExit) as end:
         # Of an interruption that no command tells of, Typer leaves an exit status alone.
-        if KeyboardInterrupt in {type(end), type(getattr(end.__context__, "__cause__", None))}:
+        ended_by = (end, getattr(end.__context__, "__cause__", None))
+        if any(isinstance(one, KeyboardInterrupt) for one in ended_by):
             typer.echo("harness: interrupted", err=True)
             sys.exit(_INTERRUPTED)
         raise

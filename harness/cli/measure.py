@@ -234,18 +234,21 @@ def calibrate(
         data_dir=data_dir,
         results=results,
     )
-    from harness.sessions import bench as session  # noqa: PLC0415
+    from harness.sessions import bench  # noqa: PLC0415
+    from harness.sessions import calibration as session  # noqa: PLC0415
     from harness.terminal.answers import show_calibration  # noqa: PLC0415
     from harness.terminal.live import CalibrationDisplay, DataDisplay, say_load  # noqa: PLC0415
 
     with measuring(wait=wait, force=force):
         with DataDisplay() as display:
-            planned = session.prepare_calibration(settings, display)
-            data_root = session.find_data(settings, display)
+            planned = session.prepare(settings, display)
+            data_root = bench.find_data(settings, display)
         say_load()
         with CalibrationDisplay(planned) as display:
-            attempts = session.calibrate(planned, data_root, usual=usual, observer=display)
-    show_calibration(attempts)
+            calibrated = session.calibrate(planned, data_root, usual=usual, observer=display)
+    show_calibration(calibrated)
+    if calibrated.interrupted:
+        raise typer.Exit(130)
 
 
 def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:

@@ -20,6 +20,7 @@ from harness.measure import host
 from harness.settings.grid import Plan
 from harness.settings.lineup import Lineup
 from harness.settings.matches import Match, between
+from harness.work.durations import duration
 from harness.work.records import INTERRUPTED, SKIPPED, TOO_LARGE, UNABLE, Role, Trial
 from harness.work.tally import Tally
 from harness.work.workload import USUAL, Case
@@ -273,9 +274,7 @@ class Standing:
         if settings.replicates < MIN_REPLICATES:
             return because
         need = self._width_need()
-        takes = (
-            f": that takes about {need.replicates} replicates, {need.needs_s / 60:.3g} min" if need else ""
-        )
+        takes = f": that takes about {need.replicates} replicates, {duration(need.needs_s)}" if need else ""
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}{takes}"
 
     def _beside(self) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -20,16 +18,15 @@ from harness.analysis.of_trials import compared
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.data import cache, mnist
 from harness.data.progress import Reporter
-from harness.engine import calibrating, footprint, probing
-from harness.engine.calibrating import CalibrationObserver
+from harness.engine import footprint, probing
 from harness.engine.ending import Outcome
 from harness.engine.fitting import Estimates, those_that_fit
 from harness.engine.forking import ForkServers
 from harness.engine.proving import ProofObserver
 from harness.engine.runner import RunObserver, measure
-from harness.errors import BadOption, OutOfMemory, ResultsUnusable, UsageError
+from harness.errors import OutOfMemory, ResultsUnusable
 from harness.frameworks import registry
-from harness.measure import provenance, scratch
+from harness.measure import scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
 from harness.sessions.proven import Proven, wanted_of
@@ -41,10 +38,9 @@ from harness.settings.parsing import choice
 from harness.settings.sharding import Shard
 from harness.store.frames import Frames
 from harness.store.holding import held
-from harness.store.reader import read, read_attempts
-from harness.store.schema import CALIBRATION
+from harness.store.reader import read
 from harness.store.writer import Store
-from harness.work.workload import MOST_EPOCHS, Case, Mode
+from harness.work.workload import Case
 
 # Where a calibration or an explanation holds: columns of the runs table.
 PLACE: Final = ("hostname", "cpu_model", "cpu_usable", *(one.version_column for one in registry.records()))
@@ -100,30 +96,6 @@ def fitting(planned: Plan, unfinished: Unfinished | None = None) -> Plan:
     if unfinished is not None:
         return as_begun(unfinished, planned)
     return those_that_fit(planned, Estimates.here(planned.settings.threads))
-
-
-def prepare_calibration(settings: Settings, reporter: Reporter) -> Plan:
-    """As `prepare`, for the cases that each try of a calibration holds.
-
-    Raises:
-        UsageError: a case that a framework cannot do, several numbers of workers, mode `best`, or work
-            planted into mode `article`, and what `prepare` raises.
-    """
-    if len(settings.workers) > 1:
-        asked = ",".join(map(str, settings.workers))
-        raise BadOption("WORKERS", asked, "one value: cases of as many workers are tried together")
-    if Mode.ARTICLE in settings.mode and any(settings.planted):
-        others = ", ".join(mode for mode in Mode if mode not in {Mode.ARTICLE, Mode.BEST})
-        raise BadOption("MODE", Mode.ARTICLE, f"{others}: a listing deals its own batches, none twice")
-    if Mode.BEST in settings.mode:
-        raise BadOption("MODE", Mode.BEST, "a mode that a framework runs: each is tried against itself")
-    if settings.replicates < MIN_REPLICATES:
-        raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
-    # Time ends a try, never the workload.
-    planned = prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
-    for case, why in planned.unable:
-        raise UsageError(f"{case.id}: {why}")
-    return planned
 
 
 def find_data(settings: Settings, reporter: Reporter) -> Path:
@@ -220,31 +192,6 @@ def _opened(planned: Plan, matches: Sequence[Match], proofs: pd.DataFrame, comma
         "certificate_ids": list(proofs["certificate_id"]),
         **footprint.columns(settings.frameworks, settings.device, settings.pass_env),
     }
-
-
-def calibrate(planned: Plan, data_root: Path, *, usual: bool, observer: CalibrationObserver) -> pd.DataFrame:
-    """Try the method on this machine where the answer is known; what each way said of each case in each try.
-
-    Trials, rounds and attempts go to a results folder of their own, `calibration` in the usual one.
-    """
-    settings = planned.settings
-    store = Store(settings.results / CALIBRATION)
-    store.prepare()
-    machine = provenance.columns(threads=settings.threads, passed=settings.pass_env)
-    now = datetime.now(UTC)
-    calibration_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-    where = {name: machine[name] for name in PLACE} | {"threads": settings.threads, "try_s": settings.try_s}
-    calibrating.calibrate(
-        planned,
-        run_id=calibration_id,
-        data_root=data_root,
-        logs=store.logs,
-        save=store.save_match,
-        save_try=lambda attempts: store.save_attempts(attempts, where),
-        observer=observer,
-        usual=usual,
-    )
-    return read_attempts(settings.results, calibration_id)
 
 
 def report(settings: Settings, wanted: Sequence[str], leave_out: str | None = None) -> tuple[Frames, Drawn]:

@@ -24,6 +24,7 @@ from harness.report.sentences.scaling import efficiency, milliseconds, scaled, s
 from harness.report.sentences.telling import calibrated, calibration_in_brief, control_told, told_apart
 from harness.report.sentences.unfinished import going_on
 from harness.sessions.bench import Run
+from harness.sessions.calibration import Calibrated
 from harness.sessions.drawing import Drawn
 from harness.store.frames import Frames
 from harness.store.inspection import Found
@@ -39,8 +40,20 @@ _MOST_ANSWERS: Final = 4
 _MOST_OF_WAYS: Final = 6
 
 
-def show_calibration(attempts: pd.DataFrame) -> None:
-    """How often each way was wrong, and what the project's own could tell apart."""
+def show_calibration(found: Calibrated) -> None:
+    """How often each way was wrong, what the project's own could tell apart, and what was left undone."""
+    attempts = found.attempts
+    if len(attempts):
+        _show_attempts(attempts)
+    if found.interrupted:
+        made = f"{attempts['number'].nunique()} of {words.plural(found.tries, 'try', 'tries')} made"
+        following().print(
+            f"calibration {found.calibration_id}: {made}; it ended because it was interrupted",
+            soft_wrap=True,
+        )
+
+
+def _show_attempts(attempts: pd.DataFrame) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     summed = calibration(attempts)
     # A single case needs no name.

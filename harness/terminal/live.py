@@ -26,6 +26,7 @@ from harness.settings.grid import Plan
 from harness.settings.matches import Match
 from harness.terminal.console import following, redraws
 from harness.work.contender import Contender
+from harness.work.durations import duration
 from harness.work.found import Attempt
 from harness.work.records import Role, Trial
 
@@ -95,7 +96,7 @@ class _Proofs(_Display):
                 f"[bold]certificate failed[/bold] {of}: {escape(found.check)}: {escape(found.sentence)}"
             )
         elif not redraws(self._console):
-            source = "at hand" if reused else f"proven in {_duration(certificate.wall_s)}"
+            source = "at hand" if reused else f"proven in {duration(certificate.wall_s)}"
             self._console.print(f"certificate holds ({source}): {of}")
 
 
@@ -144,13 +145,13 @@ class RunDisplay(_Proofs):
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
         name = _named(match)
-        left = "estimating the time left" if left_s is None else f"about {_duration(left_s)} left"
+        left = "estimating the time left" if left_s is None else f"about {duration(left_s)} left"
         share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)
         if self._live:
             self._progress.update(self._task, description=escape(name), completed=share, left=left)
             self._progress.refresh()
         else:
-            self._console.print(f"{_duration(spent_s):>8}  {escape(name)} ({left})")
+            self._console.print(f"{duration(spent_s):>8}  {escape(name)} ({left})")
 
     def turn_done(self, match: Match, *, done: int, rounds: int) -> None:
         if self._live:
@@ -176,7 +177,7 @@ class RunDisplay(_Proofs):
         self._said[asked] = so_far.verdict
         reach = "" if interval.low is None else f" ({interval.low:.3f} to {interval.high:.3f})"
         self._console.print(
-            f"{_duration(time.monotonic() - self._begin_s):>8}  so far "
+            f"{duration(time.monotonic() - self._begin_s):>8}  so far "
             f"[bold]{called(so_far.verdict, (one, other))}[/bold]: {escape(match.case.id)}: "
             f"{words.speed_over((one, other))} {interval.estimate:.3f}{reach}; "
             f"{escape(so_far.reason)}"
@@ -189,9 +190,9 @@ class RunDisplay(_Proofs):
             f"a verdict in {each}" if need.within is None else f"{each} known within {100 * need.within:g} %"
         )
         self._console.print(
-            f"{_duration(time.monotonic() - self._begin_s):>8}  "
-            f"the budget of {_duration(budget_s)} is short: {what} takes about "
-            f"{need.replicates} replicates each, {_duration(need.needs_s)} in all"
+            f"{duration(time.monotonic() - self._begin_s):>8}  "
+            f"the budget of {duration(budget_s)} is short: {what} takes about "
+            f"{need.replicates} replicates each, {duration(need.needs_s)} in all"
         )
 
     def __enter__(self) -> Self:
@@ -204,7 +205,7 @@ class RunDisplay(_Proofs):
         return (
             f"{there}{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
             f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
-            f"{100 * settings.within:g} % or {_duration(settings.budget_s)} are spent"
+            f"{100 * settings.within:g} % or {duration(settings.budget_s)} are spent"
             f"{_THEN if self._plan.rivalled(MIN_REPLICATES) else ''}"
         )
 
@@ -217,7 +218,7 @@ class CalibrationDisplay(RunDisplay):
         planted = words.listed(f"{100 * share:g} %" for share in settings.planted)
         return (
             f"{words.plural(len(self._plan.cases), 'case')}, planted {planted}: {settings.tries} tries each, "
-            f"every try {settings.replicates} matches and {_duration(settings.try_s)} of measuring a case, "
+            f"every try {settings.replicates} matches and {duration(settings.try_s)} of measuring a case, "
             f"{settings.threads} thread(s)"
         )
 
@@ -234,7 +235,7 @@ class CalibrationDisplay(RunDisplay):
         planted = (
             f"{100 * attempts[0].planted_share:g} % planted, {attempts[0].framework}: " if attempts else ""
         )
-        left = _duration(elapsed_s / done * (tries - done))
+        left = duration(elapsed_s / done * (tries - done))
         self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said or 'a trial failed'}")
 
 
@@ -258,7 +259,7 @@ def _going_on(unfinished: Unfinished) -> str:
     return (
         f"run {escape(unfinished.run_id)} goes on: {words.plural(measured.trials_done, 'trial')} of "
         f"{words.plural(measured.matches, 'match', 'matches')} are there, measured in "
-        f"{_duration(measured.spent_s)}\n"
+        f"{duration(measured.spent_s)}\n"
     )
 
 
@@ -267,9 +268,3 @@ def _named(match: Match) -> str:
     if match.role is Role.LEARNING:
         return f"{match.case.id}, what is learned, seed {match.seed}"
     return f"{match.kind}, replicate {match.replicate + 1}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:  # noqa: PLR2004  (a minute)
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.3g} min"
