@@ -36,6 +36,9 @@ from harness.work.workload import Dataset
 # With what is said after them, more would not fit on a screen of 24 lines.
 _MOST_ANSWERS: Final = 4
 
+# What a terminal has no room for in the head of a column.
+_SHORT: Final = {"undecided": "open", "interval held": "held", "half-width": "±"}
+
 # Where all ways met, three questions are answered, one of them for each framework.
 _MOST_OF_WAYS: Final = 6
 
@@ -55,14 +58,11 @@ def show_calibration(found: Calibrated) -> None:
 
 def _show_attempts(attempts: pd.DataFrame) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    summed = calibration(attempts)
-    # A single case needs no name.
-    named = ("case", "planted", "way", "tries", "wrong", "found", "open", "held", "±")
-    first = 0 if len(set(summed["case_id"])) > 1 else 1
-    for heading in named[first:]:
-        table.add_column(heading, overflow="fold")
-    for row in summed.to_dict("records"):
-        table.add_row(*(escape(cell) for cell in calibrated(row)[first:]))
+    cells = calibrated(calibration(attempts))
+    for name in cells:
+        table.add_column(_SHORT.get(str(name), str(name)), overflow="fold")
+    for row in cells.itertuples(index=False):
+        table.add_row(*map(escape, row))
     console = answering()
     console.print(table)
     for sentence in told_apart(attempts):

@@ -21,6 +21,10 @@ from harness.store.frames import Frames
 # What workers lose beside others is told where it is more.
 _TOLD_SHARE: Final = 0.01
 
+_COLUMNS: Final = (
+    "case", "planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width",
+)  # fmt: skip
+
 _CALLED: Final = {Verdict.A_FASTER, Verdict.B_FASTER}
 
 
@@ -144,8 +148,13 @@ def _resolved(own: pd.DataFrame, where: str) -> str:
     )
 
 
-def calibrated(row: dict[Any, Any]) -> tuple[str, ...]:
-    """A row of `calibration` as cells: case, planted, way, tries, wrong, found, open, held, half-width."""
+def calibrated(summed: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `calibration` as cells of text, in named columns; the case only where there are several."""
+    cells = pd.DataFrame(map(_cells, summed.to_dict("records")), columns=list(_COLUMNS))
+    return cells if len(set(summed["case_id"])) > 1 else cells.drop(columns="case")
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     return (
         words.tried(row["case_id"]),
         words.share(row["planted_share"], 0),

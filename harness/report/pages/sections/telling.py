@@ -22,15 +22,13 @@ from harness.report.sentences.telling import calibrated, calibration_told, contr
 from harness.store.frames import Frames
 from harness.work.records import Phase
 
-_COLUMNS = ("case", "planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
-
 
 def telling(shown: Evidence, pictures: Path) -> Section:
     """The control and the calibrations; drawn: how often each way is wrong where nothing differs."""
     attempts = shown.frames.attempts
     summed = calibration(attempts)
     same = summed[summed["planted_share"] == 0]
-    cells = pd.DataFrame([calibrated(row) for row in summed.to_dict("records")], columns=list(_COLUMNS))
+    cells = calibrated(summed)
     return drawn(
         pictures,
         "telling",
@@ -42,9 +40,7 @@ def telling(shown: Evidence, pictures: Path) -> Section:
         table=context.table(
             "Calibration: how often each way was right and wrong; shares with their intervals of 95 %",
             cells,
-            tuple(
-                (name, name, None) for name in _COLUMNS if name != "case" or len(set(summed["case_id"])) > 1
-            ),
+            tuple((str(name), str(name), None) for name in cells),
         ),
     )
 
