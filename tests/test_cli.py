@@ -327,6 +327,26 @@ def test_a_calibration_that_cannot_be_made_is_one_line_and_status_2(harness, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_calibration_of_a_case_that_does_not_fit_is_one_line_and_status_2(harness):
+    done = harness("calibrate", "--dataset", "synthetic", "--workers", "64", "--threads", "1")
+    assert done.returncode == 2
+    assert "its 64 workers, each of 1 thread(s), need 64 cores" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_calibration_whose_trials_all_fail_says_why_and_ends_with_status_1(harness, synthetic_root):
+    fails = {"epoch_s": 0.1, "events": {"start": "raise"}}
+    done = harness(
+        "calibrate", *SMALL, "--tries", "1", "--planted", "0%", "--no-usual",
+        scripts={"tensorflow": fails, "pytorch": fails}, XDG_CACHE_HOME=str(synthetic_root.parent),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "scripted to fail at start" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("1 of 1 try left out, for a trial of each failed")
+    assert done.stdout == ""
+
+
 @pytest.mark.slow
 def test_a_calibration_that_is_interrupted_says_what_its_tries_tell_and_how_many_there_are(
     tmp_path, synthetic_root
@@ -364,8 +384,10 @@ def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthet
     calibrated = harness("calibrate", *work, "--tries", "1", "--try", "0.5", "--planted", "0%,50%", **where)
     assert calibrated.returncode == 0
     assert "try 2 of 2" in calibrated.stderr
-    assert "A planted slow-down of 50 % was found in 1 of 1 tries" in " ".join(calibrated.stdout.split())
-    assert "90 % of runs of one case find in 1 minute a difference of" in " ".join(calibrated.stdout.split())
+    assert "A planted slow-down of 50 % was found in 1 of 1 try" in " ".join(calibrated.stdout.split())
+    assert "show a difference 90 % of the time, whatever they call it: in 1 minute one of" in " ".join(
+        calibrated.stdout.split()
+    )
     after = harness("report", **where)
     assert "Calibration: of 1 comparison of a framework with itself" in " ".join(after.stdout.split())
     assert "not been calibrated" not in after.stdout

@@ -184,7 +184,7 @@ def _calibrated(of_kind: Frames, run_ids: list[str]) -> dict[str, Any]:
     same = summed[(summed["planted_share"] == 0) & (summed["way"] == IN_TURNS)]
     if same.empty:
         return {"tries": 0, "wrong": 0}
-    surest = same.sort_values("wrong_share_low").iloc[-1]
+    surest = same.sort_values(["wrong_share_low", "tries"]).iloc[-1]
     return {
         "tries": surest["tries"],
         "wrong": surest["wrong"],

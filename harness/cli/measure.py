@@ -249,6 +249,8 @@ def calibrate(
     show_calibration(calibrated)
     if calibrated.interrupted:
         raise typer.Exit(130)
+    if calibrated.attempts.empty:
+        raise typer.Exit(1)
 
 
 def data(*, dataset: DatasetName = None, data_dir: DataDir = None) -> None:

@@ -7,6 +7,7 @@ of one contender and after it all of the other, and judged by the usual rules.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,9 @@ from harness.work.contender import Contender
 from harness.work.found import Attempt
 from harness.work.records import Phase, Trial
 from harness.work.workload import Case
+
+# Work is planted in whole steps. Of so many and more a typical round has what is planted, within half of one.
+_PLANTED_STEPS: Final = 3
 
 _SAYS: Final[dict[str, Says]] = {
     Verdict.A_FASTER: Says.FIRST_FASTER,
@@ -86,12 +90,13 @@ def calibrate(
         planned = list(tries(settings))
         known = {framework: Known() for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
+            fewest_steps = math.ceil(_PLANTED_STEPS / share) if share else 0
             one = _Try(
                 number=number,
                 framework=framework,
                 planted_share=share,
                 plan=plan,
-                conditions=conditions,
+                conditions=replace(conditions, fewest_steps=fewest_steps),
                 known=known[framework],
                 save=save,
                 observer=observer,
@@ -154,9 +159,9 @@ class _Try:
             try:
                 played = run_match(match, self.conditions, self.observer, self.known)
             except Interrupted as interrupted:
-                self.save(interrupted.trials)
+                self._keep(interrupted.trials)
                 raise
-            self.save(played)
+            self._keep(played)
             log_ratio = Ratios(played).log_ratio(0, 1)
             if log_ratio is None:
                 return []
@@ -182,7 +187,7 @@ class _Try:
         """All of one, and when its process is gone all of the other: one each, as most scripts have it."""
         begin_s, match = time.monotonic(), self._match(case, self.replicates)
         trials = [self._alone(number, match) for number in match.seats]
-        self.save(trials)
+        self._keep(trials)
         if any(trial.failure for trial in trials):
             return []
         first_s, second_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
@@ -199,13 +204,18 @@ class _Try:
             for call in usual_calls(first_s, second_s)
         ]
 
+    def _keep(self, trials: Sequence[Trial]) -> None:
+        self.save(trials)
+        for trial in trials:
+            self.observer.trial_done(trial)
+
     def _alone(self, number: int, match: Match) -> Trial:
         seat = Seat(number, match, self.conditions)
         seat.start()
         seat.wait()
         pace = self.known.pace(match, [], all_said=False)
         enough_s = self.conditions.enough_s * self.replicates
-        for parts in plan_rounds(match.case, pace, self.conditions.round_s).train:
+        for parts in plan_rounds(match.case, pace, self.conditions.least_s(match.case, pace)).train:
             if seat.failure or seat.trained_s >= enough_s:
                 break
             seat.train(parts, place=0, passes=0)

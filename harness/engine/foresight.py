@@ -21,6 +21,10 @@ class Need:
     replicates: int
     needs_s: float
 
+    def beyond(self, most: int) -> str:
+        """What stands in the way beside time, where a case has `most` replicates at most."""
+        return f", and more than REPLICATES={most} allows" if self.replicates > most else ""
+
 
 def verdict_need(budget: Budget, cases: int, replicates: int, to_come: Sequence[Like]) -> Need:
     """What a verdict in every case takes, which has these matches before it."""

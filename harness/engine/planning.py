@@ -49,8 +49,8 @@ class Planning:
         # Where contenders cut an epoch into other batches, no part of one is whole batches to all.
         cases = [one.case for one in match.contenders]
         cut_alike = len({(case.mode in WHOLE_EPOCHS, case.workload.batch_size) for case in cases}) == 1
-        round_s = self._conditions.round_s
-        return plan_rounds(match.case, self._pace, round_s, divisible=cut_alike, count=count)
+        least_s = self._conditions.least_s(match.case, self._pace)
+        return plan_rounds(match.case, self._pace, least_s, divisible=cut_alike, count=count)
 
     def race(self, *, start_s: float) -> Rounds:
         """As many as the match is worth, whose start has taken `start_s`."""
@@ -65,11 +65,13 @@ class Planning:
 
     def samples(self, rounds: Rounds) -> int:
         """How many each contender will train; where time ends the match, as many as the slowest can."""
-        planned = sum(part.last - part.first for parts in rounds.train for part in parts)
+        first, *others = (sum(part.last - part.first for part in parts) for parts in rounds.train)
+        planned = first + sum(others)
         slowest_s = max((one["train_sample_s"] or 0.0 for one in self._said), default=0.0)
         if not (slowest_s and math.isfinite(self._conditions.enough_s)):
             return planned
-        return max(1, min(planned, int(self._conditions.enough_s / slowest_s)))
+        # A round is made to its end.
+        return max(first, min(planned, int(self._conditions.enough_s / slowest_s)))
 
     @property
     def evaluations(self) -> int:

@@ -274,7 +274,12 @@ class Standing:
         if settings.replicates < MIN_REPLICATES:
             return because
         need = self._width_need()
-        takes = f": that takes about {need.replicates} replicates, {duration(need.needs_s)}" if need else ""
+        takes = (
+            f": that takes about {need.replicates} replicates, {duration(need.needs_s)}"
+            f"{need.beyond(settings.replicates)}"
+            if need
+            else ""
+        )
         return f"{because}; {precise} of {len(cases)} case{'s' * (len(cases) != 1)} {target}{takes}"
 
     def _beside(self) -> str:

@@ -115,6 +115,11 @@ def share(value: Any, decimals: int = 2) -> str:
     return MISSING if value is None or not math.isfinite(value) else f"{100 * value:.{decimals}f} %"
 
 
+def asked_share(value: float) -> str:
+    """A share that somebody asked for, as it was asked for: `5 %`, `0.4 %`."""
+    return f"{100 * value:g} %"
+
+
 def points(value: Any) -> str:
     """A difference of shares in percentage points, signed."""
     return MISSING if value is None or not math.isfinite(value) else f"{100 * value:+.2f}"

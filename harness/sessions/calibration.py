@@ -38,8 +38,8 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     """As `bench.prepare`, for the cases that each try of a calibration holds.
 
     Raises:
-        UsageError: a case that a framework cannot do, several numbers of workers, mode `best`, or work
-            planted into mode `article`, and what `bench.prepare` raises.
+        UsageError: a case that a framework cannot do or that does not fit, several numbers of workers, mode
+            `best`, or work planted into mode `article`, and what `bench.prepare` raises.
     """
     if len(settings.workers) > 1:
         asked = ",".join(map(str, settings.workers))
@@ -53,7 +53,7 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
     planned = bench.prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
-    for case, why in planned.unable:
+    for case, why in (*planned.unable, *bench.fitting(planned).unfit):
         raise UsageError(f"{case.id}: {why}")
     return planned
 

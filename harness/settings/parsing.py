@@ -162,10 +162,10 @@ def share(option: str, text: str) -> float:
 
 
 def planted(option: str, text: str) -> tuple[float, ...]:
-    values = tuple(percent(word) for word in words(text))
+    values = dict.fromkeys(percent(word) for word in words(text))
     if not values or not all(0 <= value < 1 for value in values):
         raise BadOption(option, text, "percentages from 0% to below 100%, such as 0%,5%")
-    return values
+    return tuple(values)
 
 
 def variables(option: str, text: str) -> tuple[str, ...]:

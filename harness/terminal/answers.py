@@ -48,12 +48,14 @@ def show_calibration(found: Calibrated) -> None:
     attempts = found.attempts
     if len(attempts):
         _show_attempts(attempts)
+    made, planned = attempts["number"].nunique(), words.plural(found.tries, "try", "tries")
     if found.interrupted:
-        made = f"{attempts['number'].nunique()} of {words.plural(found.tries, 'try', 'tries')} made"
-        following().print(
-            f"calibration {found.calibration_id}: {made}; it ended because it was interrupted",
-            soft_wrap=True,
-        )
+        why = f"{made} of {planned} made; it ended because it was interrupted"
+    elif made < found.tries:
+        why = f"{found.tries - made} of {planned} left out, for a trial of each failed"
+    else:
+        return
+    following().print(f"calibration {found.calibration_id}: {why}", soft_wrap=True)
 
 
 def _show_attempts(attempts: pd.DataFrame) -> None:

@@ -42,9 +42,10 @@ class ExplainDisplay:
 
     def __enter__(self) -> Self:
         settings = self._settings
+        threads = words.plural(settings.threads, "thread")
         self._console.print(
-            f"{words.plural(self._changes, 'change')} and the whole a walk, {settings.threads} thread(s), at "
-            f"most {settings.replicates} walks, until what stays unexplained is known within {LEAST:.2f} to "
+            f"{words.plural(self._changes, 'change')} and the whole a walk, {threads}, at most "
+            f"{settings.replicates} walks, until what stays unexplained is known within {LEAST:.2f} to "
             f"{MOST:.2f} or {settings.budget_s:g} s are spent"
         )
         return self

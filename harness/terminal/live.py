@@ -193,6 +193,7 @@ class RunDisplay(_Proofs):
             f"{duration(time.monotonic() - self._begin_s):>8}  "
             f"the budget of {duration(budget_s)} is short: {what} takes about "
             f"{need.replicates} replicates each, {duration(need.needs_s)} in all"
+            f"{need.beyond(self._plan.settings.replicates)}"
         )
 
     def __enter__(self) -> Self:
@@ -200,11 +201,12 @@ class RunDisplay(_Proofs):
         return super().__enter__()
 
     def _opening(self) -> str:
-        settings, cases = self._plan.settings, len(self._plan.cases)
+        settings, cases = self._plan.settings, words.plural(len(self._plan.cases), "case")
+        threads = words.plural(settings.threads, "thread")
         there = "" if self._unfinished is None else _going_on(self._unfinished)
         return (
-            f"{there}{cases} case{'s' * (cases != 1)} and a control, {settings.threads} thread(s), at most "
-            f"{settings.replicates} replicate{'s' * (settings.replicates != 1)} each, until known within "
+            f"{there}{cases} and a control, {threads}, at most "
+            f"{words.plural(settings.replicates, 'replicate')} each, until known within "
             f"{100 * settings.within:g} % or {duration(settings.budget_s)} are spent"
             f"{_THEN if self._plan.rivalled(MIN_REPLICATES) else ''}"
         )
@@ -215,11 +217,14 @@ class CalibrationDisplay(RunDisplay):
 
     def _opening(self) -> str:
         settings = self._plan.settings
-        planted = words.listed(f"{100 * share:g} %" for share in settings.planted)
+        cases, tries = (
+            words.plural(len(self._plan.cases), "case"),
+            words.plural(settings.tries, "try", "tries"),
+        )
+        planted = words.listed(map(words.asked_share, settings.planted))
         return (
-            f"{words.plural(len(self._plan.cases), 'case')}, planted {planted}: {settings.tries} tries each, "
-            f"every try {settings.replicates} matches and {duration(settings.try_s)} of measuring a case, "
-            f"{settings.threads} thread(s)"
+            f"{cases}, planted {planted}: {tries} each, every try {settings.replicates} matches and "
+            f"{duration(settings.try_s)} of measuring a case, {words.plural(settings.threads, 'thread')}"
         )
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
@@ -233,7 +238,9 @@ class CalibrationDisplay(RunDisplay):
             for one in attempts
         )
         planted = (
-            f"{100 * attempts[0].planted_share:g} % planted, {attempts[0].framework}: " if attempts else ""
+            f"{words.asked_share(attempts[0].planted_share)} planted, {attempts[0].framework}: "
+            if attempts
+            else ""
         )
         left = duration(elapsed_s / done * (tries - done))
         self._console.print(f"try {done} of {tries} (about {left} left): {planted}{said or 'a trial failed'}")

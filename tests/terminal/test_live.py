@@ -35,4 +35,5 @@ def test_a_budget_too_small_for_verdicts_is_said_with_what_would_do(said):
 
 def test_a_budget_too_small_to_know_as_wanted_is_said_with_what_would_do(said):
     line = said(Need(cases=1, within=0.03, replicates=40, needs_s=600.0))
-    assert "is short: 1 case known within 3 % takes about 40 replicates each, 10 min in all\n" in line
+    assert "is short: 1 case known within 3 % takes about 40 replicates each, 10 min in all, and more" in line
+    assert line.endswith("than REPLICATES=20 allows\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any, Final
 
 import pandas as pd
@@ -85,66 +84,86 @@ def residents_told(frames: Frames) -> Iterator[str]:
         )
 
 
-def told_apart(attempts: pd.DataFrame) -> Iterator[str]:
-    """False alarms beside the usual ways', what was found of what was planted, what can be found by when."""
-    return chain.from_iterable(_by_case(attempts))
+def told_apart(attempts: pd.DataFrame) -> list[str]:
+    """False alarms beside the usual ways', what was found of what was planted, what shows by when."""
+    return [
+        sentence
+        for of_case, where in _by_case(attempts)
+        for sentence in (
+            *_false_alarms(of_case, where),
+            *_beside_usual(of_case, where),
+            *_found(of_case, where),
+            _resolved(of_case, where),
+        )
+    ]
 
 
 def calibration_in_brief(frames: Frames) -> list[str]:
-    """Of each case how often verdicts are wrong and what can be found by when: not what stands between."""
+    """Of each of the runs' cases how often verdicts are wrong and what shows by when."""
     if frames.attempts.empty or len(frames.runs["hostname"].unique()) > 1:
         return calibration_told(frames)
-    return [one for told in _by_case(frames.attempts) for one in dict.fromkeys((told[0], told[-1]))]
+    measured = set(map(words.tried, frames.of_all_ways["case_id"]))
+    mine = frames.attempts[frames.attempts["case_id"].map(words.tried).isin(measured)]
+    if mine.empty:
+        return ["This machine was calibrated, but for other cases than these: the page has what came out."]
+    return [
+        sentence
+        for of_case, where in _by_case(mine)
+        for sentence in (*_false_alarms(of_case, where), _resolved(of_case, where))
+    ]
 
 
-def _by_case(attempts: pd.DataFrame) -> Iterator[list[str]]:
+def _by_case(attempts: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str]]:
+    """The rows of `calibration` that are a case's, and what tells it from the others."""
     of_cases = calibration(attempts).groupby("case_id", sort=False)
     for case_id, of_case in of_cases:
-        where = f" of {words.tried(str(case_id))}" if len(of_cases) > 1 else ""
-        own = of_case[of_case["way"] == IN_TURNS]
-        yield [
-            *_false_alarms(of_case[of_case["planted_share"] == 0], where),
-            *(
-                f"A planted slow-down{where} of {words.share(row['planted_share'], 0)} was found in "
-                f"{row['found']} of {row['tries']} tries of {row['try_s']:g} s "
-                f"({_share(row, 'found_share')}), with the wrong sign in {row['wrong_sign']}."
-                for row in own[own["planted_share"] > 0].to_dict("records")
-            ),
-            _resolved(own, where),
-        ]
+        yield of_case, f" of {words.tried(str(case_id))}" if len(of_cases) > 1 else ""
 
 
-def _false_alarms(same: pd.DataFrame, where: str) -> Iterator[str]:
-    for try_s, ways in same.groupby("try_s"):
-        own, usual = ways[ways["way"] == IN_TURNS], ways[ways["way"] != IN_TURNS]
-        for row in own.to_dict("records"):
-            yield (
-                f"Calibration{where}: of {words.plural(row['tries'], 'comparison')} of a framework with "
-                f"itself, {try_s:g} s each, {row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called "
-                f"different ({_share(row, 'wrong_share')}); the interval held the true ratio in "
-                f"{row['covered']} ({_share(row, 'covered_share')})."
-            )
-        if len(usual):
-            told = words.listed(
-                f"{row['wrong']} by {words.way(row['way'])}" for row in usual.to_dict("records")
-            )
-            yield (
-                "Measured for as long the usual way, all of one side and then all of the other, of "
-                f"{usual['tries'].max()} were called different: {told}."
-            )
+def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
+    same = of_case[(of_case["planted_share"] == 0) & (of_case["way"] == IN_TURNS)]
+    for row in same.to_dict("records"):
+        called = f"{row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called"
+        yield (
+            f"Calibration{where}: of {words.plural(row['tries'], 'comparison')} of a framework with "
+            f"itself, {row['try_s']:g} s each, {called} "
+            f"different ({_share(row, 'wrong_share')}); the interval held the true ratio in "
+            f"{row['covered']} ({_share(row, 'covered_share')})."
+        )
 
 
-def _resolved(own: pd.DataFrame, where: str) -> str:
-    told = []
+def _beside_usual(of_case: pd.DataFrame, where: str) -> Iterator[str]:
+    usual = of_case[(of_case["planted_share"] == 0) & (of_case["way"] != IN_TURNS)]
+    for try_s, ways in usual.groupby("try_s"):
+        told = words.listed(f"{row['wrong']} by {words.way(row['way'])}" for row in ways.to_dict("records"))
+        compared = words.plural(ways["tries"].max(), "comparison")
+        yield (
+            f"Measured for {try_s:g} s the usual way, all of one side and then all of the other, of "
+            f"{compared}{where} were called different: {told}."
+        )
+
+
+def _found(of_case: pd.DataFrame, where: str) -> Iterator[str]:
+    planted = of_case[(of_case["planted_share"] > 0) & (of_case["way"] == IN_TURNS)]
+    for row in planted.to_dict("records"):
+        yield (
+            f"A planted slow-down{where} of {words.asked_share(row['planted_share'])} was found in "
+            f"{row['found']} of {words.plural(row['tries'], 'try', 'tries')} of {row['try_s']:g} s "
+            f"({_share(row, 'found_share')}), with the wrong sign in {row['wrong_sign']}."
+        )
+
+
+def _resolved(of_case: pd.DataFrame, where: str) -> str:
+    own, told = of_case[of_case["way"] == IN_TURNS], []
     for name, time_s in RESOLVED.items():
         found = own[name].dropna()
         ends = sorted(found)[:: max(1, len(found) - 1)]
         span = " to ".join(dict.fromkeys(words.share(end, 1) for end in ends))
-        what = f"a difference of {span}" if span else "none, as it holds too few replicates"
+        what = f"one of {span}" if span else "none, as it holds too few replicates"
         told.append(f"in {words.plural(time_s // 60, 'minute')} {what}")
     return (
-        f"As far as these tries tell{where}, {words.share(POWER, 0)} of runs of one case find "
-        f"{words.listed(told)}."
+        f"As far as these tries tell{where}, matches of one case show a difference {words.share(POWER, 0)} "
+        f"of the time, whatever they call it: {words.listed(told)}."
     )
 
 
@@ -157,12 +176,12 @@ def calibrated(summed: pd.DataFrame) -> pd.DataFrame:
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     return (
         words.tried(row["case_id"]),
-        words.share(row["planted_share"], 0),
+        words.asked_share(row["planted_share"]),
         words.way(row["way"]),
-        words.count(row["tries"]),
+        f"{words.count(row['tries'])} of {row['try_s']:g} s",
         f"{row['wrong']} ({_share(row, 'wrong_share')})",
         words.MISSING if pd.isna(row["found_share"]) else f"{row['found']} ({_share(row, 'found_share')})",
-        words.count(row["tries"] - row["found"] - row["wrong_sign"]),
+        words.count(row["undecided"]),
         words.MISSING if pd.isna(row["covered"]) else f"{row['covered']} ({_share(row, 'covered_share')})",
         words.share(row["half_width"], 1),
     )

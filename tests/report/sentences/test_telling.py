@@ -8,10 +8,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from harness.analysis.calibration import calibration
 from harness.analysis.usual import IN_TURNS
 from harness.report.pages.sections import telling as section
 from harness.report.sentences.answer import judge
 from harness.report.sentences.telling import (
+    calibrated,
     calibration_in_brief,
     calibration_told,
     control_told,
@@ -81,9 +83,11 @@ def test_what_was_planted_is_told_with_what_was_found():
 
 def test_what_can_be_found_is_told_for_each_time_that_somebody_waits():
     (_, sentence) = told_apart(attempts(["first faster"] * 10, share=0.05, ratio=1.06, try_s=20.0))
-    assert sentence.startswith("As far as these tries tell, 90 % of runs of one case find in 1 minute a diff")
+    assert sentence.startswith(
+        "As far as these tries tell, matches of one case show a difference 90 % of the"
+    )
     # Six replicates take 40 s: 9, 45 and 90 of them err by the root of six, less and less.
-    shares = [float(one) for one in re.findall(r"a difference of ([0-9.]+) %", sentence)]
+    shares = [float(one) for one in re.findall(r"one of ([0-9.]+) %", sentence)]
     assert len(shares) == 3
     assert shares[0] > 2 * shares[1] > 2.5 * shares[2]
 
@@ -91,7 +95,7 @@ def test_what_can_be_found_is_told_for_each_time_that_somebody_waits():
 def test_too_few_replicates_for_a_verdict_find_nothing():
     (_, sentence) = told_apart(attempts(["first faster"] * 10, share=0.05, ratio=1.06, try_s=200.0))
     assert "in 1 minute none, as it holds too few replicates, in 5 minutes none" in sentence
-    assert "and in 10 minutes a difference of" in sentence
+    assert "and in 10 minutes one of" in sentence
 
 
 def test_several_cases_are_told_by_name():
@@ -103,7 +107,7 @@ def test_several_cases_are_told_by_name():
     said = list(told_apart(pd.concat(tried)))
     assert said[0].startswith("Calibration of mnist-cpu-loop-fp32-b64-h32: of 6 comparisons")
     assert said[1].startswith("A planted slow-down of mnist-cpu-loop-fp32-b64-h32 of 5 % was found in 0 of 6")
-    assert said[2].startswith("As far as these tries tell of mnist-cpu-loop-fp32-b64-h32, 90 % of runs")
+    assert said[2].startswith("As far as these tries tell of mnist-cpu-loop-fp32-b64-h32, matches of")
     assert [one.replace("b512", "b64") for one in said[3:]] == said[:3]
 
 
@@ -112,16 +116,39 @@ def test_in_brief_each_case_has_its_false_alarms_and_what_it_resolves(frames):
     tried = pd.concat(
         attempts(["inconclusive"] * 6, share=share, case_id=case_id)
         for share in (0.0, 0.05)
-        for case_id in ("b64", "b512")
+        for case_id in (*made.trials["case_id"].unique(), "of another run")
     )
     said = calibration_in_brief(replace(made, attempts=tried))
-    assert [" ".join(one.split()[:3]) for one in said] == [
-        "Calibration of b64:", "As far as", "Calibration of b512:", "As far as",
-    ]  # fmt: skip
+    assert [" ".join(one.split()[:2]) for one in said] == ["Calibration: of", "As far"]
+    others = tried[tried["case_id"] == "of another run"]
+    (elsewhere,) = calibration_in_brief(replace(made, attempts=others))
+    assert "for other cases than these" in elsewhere
     assert calibration_in_brief(made) == calibration_told(made)
     runs = pd.concat([made.runs, made.runs.assign(run_id="another", hostname="another")])
     (of_hosts,) = calibration_in_brief(replace(made, attempts=tried, runs=runs))
     assert "hosts were calibrated" in of_hosts
+
+
+def test_a_table_says_of_each_kind_of_try_what_was_called_and_how_long_it_took():
+    same = pd.concat([attempts(["equivalent"] * 3), attempts(["inconclusive", "first faster"], try_s=8.0)])
+    slowed = attempts(["first faster"] * 2 + ["equivalent"], share=0.004, ratio=1.1)
+    shown = calibrated(calibration(pd.concat([same, slowed])))
+    assert "case" not in shown
+    planted = shown[["planted", "tries", "undecided"]]
+    assert planted.to_numpy().tolist() == [
+        ["0 %", "2 of 8 s", "1"], ["0 %", "3 of 20 s", "0"], ["0.4 %", "3 of 20 s", "0"],
+    ]  # fmt: skip
+    # Nothing can be found where nothing was planted; what is called equivalent may be.
+    assert [one.split()[0] for one in shown["found"]] == ["–", "–", "3"]
+    assert [one.split()[0] for one in shown["wrong"]] == ["1", "0", "0"]
+    assert [one.split()[0] for one in shown["interval held"]] == ["2", "3", "0"]
+
+
+def test_a_table_of_several_cases_names_them():
+    shown = calibrated(
+        calibration(pd.concat([attempts(["equivalent"]), attempts(["equivalent"], case_id="x-b512-e1000")]))
+    )
+    assert shown["case"].tolist() == ["b64", "x-b512"]
 
 
 def residents(speed_ratio, *, partners):
