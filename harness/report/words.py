@@ -77,6 +77,18 @@ def tried(case_id: str) -> str:
     return plain(re.sub(r"-e\d+", "", case_id))
 
 
+def tried_apart(case_ids: Iterable[str]) -> dict[str, str]:
+    """What tells the cases of a calibration from each other, by identifier; of a single one nothing."""
+    parts = {case_id: tried(case_id).split("-") for case_id in case_ids}
+    common = set.intersection(*map(set, parts.values())) if parts else set()
+    names = {
+        case_id: ", ".join(re.sub(r"^b(\d+)$", r"batch \1", part) for part in of if part not in common)
+        for case_id, of in parts.items()
+    }
+    # One that lacks what the others have is told by its whole name, and so are they.
+    return names if len(names) == 1 or all(names.values()) else {one: tried(one) for one in names}
+
+
 def executed(way: str) -> str:
     """A way to execute the work (`workload.Way.id`), as a reader knows it."""
     mode, _, update = way.partition("-")

@@ -60,7 +60,7 @@ def show_calibration(found: Calibrated) -> None:
 
 def _show_attempts(attempts: pd.DataFrame) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    cells = calibrated(calibration(attempts))
+    cells = calibrated(calibration(attempts), shares=False)
     for name in cells:
         table.add_column(_SHORT.get(str(name), str(name)), overflow="fold")
     for row in cells.itertuples(index=False):

@@ -232,9 +232,9 @@ class CalibrationDisplay(RunDisplay):
 
     def try_done(self, attempts: Sequence[Attempt], *, done: int, tries: int) -> None:
         elapsed_s = time.monotonic() - self._begin_s
-        several = len(self._plan.cases) > 1
+        names = words.tried_apart(case.id for case in self._plan.cases)
         said = "; ".join(
-            f"{several * f'{words.tried(one.case_id)} '}{one.way}: {one.says} ({one.ratio:.3f})"
+            f"{' '.join(filter(None, (names[one.case_id], one.way)))}: {one.says} ({one.ratio:.3f})"
             for one in attempts
         )
         planted = (

@@ -34,3 +34,21 @@ def test_long_text_is_cut_and_says_how_long_it_was():
 
 def test_markup_and_quotes_are_left_to_the_template():
     assert words.plain("<b>\"'&") == "<b>\"'&"
+
+
+@pytest.mark.parametrize(
+    ("case_ids", "names"),
+    [
+        ((), []),
+        (("mnist-cpu-loop-fp32-b64-e1000",) * 2, [""]),
+        (("mnist-cpu-loop-fp32-b64-e1000", "mnist-cpu-loop-fp32-b512-e1000"), ["batch 64", "batch 512"]),
+        (
+            ("mnist-cpu-loop-fp32-b64-e9-h32", "mnist-cpu-eager-fp32-b64-e9-h512x512"),
+            ["loop, h32", "eager, h512x512"],
+        ),
+        (("mnist-cpu-loop-fp32-b64-e9", "mnist-cpu-loop-fp32-b64-e9-w2"), ["…-b64", "…-b64-w2"]),
+    ],
+)
+def test_cases_of_a_calibration_are_told_by_what_tells_them_apart(case_ids, names):
+    whole = [name.replace("…", "mnist-cpu-loop-fp32") for name in names]
+    assert list(words.tried_apart(case_ids).values()) == whole

@@ -18,9 +18,9 @@ def false_alarms(summed: pd.DataFrame) -> Figure:
     `summed` holds rows of `calibration` where nothing was planted; tries of several lengths, and of several
     cases, are rows apart.
     """
-    several = len(set(summed["case_id"])) > 1
+    names = words.tried_apart(summed["case_id"])
     labels = [
-        f"{words.way(row['way'])}, {row['try_s']:g} s" + several * f", {words.tried(row['case_id'])}"
+        ", ".join(filter(None, (words.way(row["way"]), f"{row['try_s']:g} s", names[row["case_id"]])))
         for row in summed.to_dict("records")
     ]
     figure, (axis,) = grid(1, height_in=0.75 + 0.3 * len(summed))

@@ -20,9 +20,7 @@ from harness.store.frames import Frames
 # What workers lose beside others is told where it is more.
 _TOLD_SHARE: Final = 0.01
 
-_COLUMNS: Final = (
-    "case", "planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width",
-)  # fmt: skip
+_COLUMNS: Final = ("planted", "way", "tries", "wrong", "found", "undecided", "interval held", "half-width")
 
 _CALLED: Final = {Verdict.A_FASTER, Verdict.B_FASTER}
 
@@ -115,9 +113,9 @@ def calibration_in_brief(frames: Frames) -> list[str]:
 
 def _by_case(attempts: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str]]:
     """The rows of `calibration` that are a case's, and what tells it from the others."""
-    of_cases = calibration(attempts).groupby("case_id", sort=False)
-    for case_id, of_case in of_cases:
-        yield of_case, f" of {words.tried(str(case_id))}" if len(of_cases) > 1 else ""
+    summed = calibration(attempts)
+    for case_id, name in words.tried_apart(summed["case_id"]).items():
+        yield summed[summed["case_id"] == case_id], f" of {name}" if name else ""
 
 
 def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
@@ -127,8 +125,8 @@ def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
         yield (
             f"Calibration{where}: of {words.plural(row['tries'], 'comparison')} of a framework with "
             f"itself, {row['try_s']:g} s each, {called} "
-            f"different ({_share(row, 'wrong_share')}); the interval held the true ratio in "
-            f"{row['covered']} ({_share(row, 'covered_share')})."
+            f"different ({_share(row, 'wrong')}); the interval held the true ratio in "
+            f"{row['covered']} ({_share(row, 'covered')})."
         )
 
 
@@ -149,7 +147,7 @@ def _found(of_case: pd.DataFrame, where: str) -> Iterator[str]:
         yield (
             f"A planted slow-down{where} of {words.asked_share(row['planted_share'])} was found in "
             f"{row['found']} of {words.plural(row['tries'], 'try', 'tries')} of {row['try_s']:g} s "
-            f"({_share(row, 'found_share')}), with the wrong sign in {row['wrong_sign']}."
+            f"({_share(row, 'found')}), with the wrong sign in {row['wrong_sign']}."
         )
 
 
@@ -167,26 +165,34 @@ def _resolved(of_case: pd.DataFrame, where: str) -> str:
     )
 
 
-def calibrated(summed: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `calibration` as cells of text, in named columns; the case only where there are several."""
-    cells = pd.DataFrame(map(_cells, summed.to_dict("records")), columns=list(_COLUMNS))
-    return cells if len(set(summed["case_id"])) > 1 else cells.drop(columns="case")
+def calibrated(summed: pd.DataFrame, *, shares: bool = True) -> pd.DataFrame:
+    """Rows of `calibration` as cells of text, in named columns; the case only where there are several.
+
+    Without `shares` counts stand by themselves.
+    """
+    names = summed["case_id"].map(words.tried_apart(summed["case_id"]))
+    rows = (_cells(row, shares=shares) for row in summed.to_dict("records"))
+    cells = pd.DataFrame(rows, columns=list(_COLUMNS))
+    return cells.assign(case=names)[["case", *_COLUMNS]] if any(names) else cells
 
 
-def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+def _cells(row: dict[Any, Any], *, shares: bool) -> tuple[str, ...]:
+    wrong, found, covered = (
+        words.MISSING if pd.isna(row[f"{name}_share"]) else f"{row[name]}{shares * f' ({_share(row, name)})'}"
+        for name in ("wrong", "found", "covered")
+    )
     return (
-        words.tried(row["case_id"]),
         words.asked_share(row["planted_share"]),
         words.way(row["way"]),
         f"{words.count(row['tries'])} of {row['try_s']:g} s",
-        f"{row['wrong']} ({_share(row, 'wrong_share')})",
-        words.MISSING if pd.isna(row["found_share"]) else f"{row['found']} ({_share(row, 'found_share')})",
+        wrong,
+        found,
         words.count(row["undecided"]),
-        words.MISSING if pd.isna(row["covered"]) else f"{row['covered']} ({_share(row, 'covered_share')})",
+        covered,
         words.share(row["half_width"], 1),
     )
 
 
 def _share(row: dict[Any, Any], name: str) -> str:
-    low, high = words.share(row[f"{name}_low"], 0), words.share(row[f"{name}_high"], 0)
-    return f"{words.share(row[name], 0)}; {low} to {high}"
+    share, low, high = (words.share(row[f"{name}_share{end}"], 0) for end in ("", "_low", "_high"))
+    return f"{share}; {low} to {high}"
