@@ -379,9 +379,11 @@ def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthet
     scripts = {"tensorflow": {"epoch_s": 0.1}, "pytorch": {"epoch_s": 0.1}}
     where = {"scripts": scripts, "XDG_CACHE_HOME": str(synthetic_root.parent)}
     work = ("--dataset", "synthetic", "--train-samples", "1000", "--batch-size", "50", "--round", "0.02")
-    before = harness("bench", *work, "--replicates", "1", "--epochs", "1", "--allow-mismatch", **where)
+    measured = ("bench", *work, "--replicates", "1", "--epochs", "1", "--allow-mismatch")
+    before = harness(*measured, "--threads", "1", **where)
     assert "This machine has not been calibrated" in before.stdout
-    calibrated = harness("calibrate", *work, "--tries", "1", "--try", "0.5", "--planted", "0%,50%", **where)
+    tried = ("--tries", "1", "--try", "0.5", "--planted", "0%,50%", "--threads", "1")
+    calibrated = harness("calibrate", *work, *tried, **where)
     assert calibrated.returncode == 0
     assert "try 2 of 2" in calibrated.stderr
     assert "A planted slow-down of 50 % was found in 1 of 1 try" in " ".join(calibrated.stdout.split())
@@ -391,6 +393,8 @@ def test_what_a_calibration_found_is_told_by_every_later_report(harness, synthet
     after = harness("report", **where)
     assert "Calibration: of 1 comparison of a framework with itself" in " ".join(after.stdout.split())
     assert "not been calibrated" not in after.stdout
+    # With more threads more is told apart, or less.
+    assert "This machine has not been calibrated" in harness(*measured, "--threads", "2", **where).stdout
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def read(folder: Path, wanted: Sequence[str] = (LATEST,)) -> Frames:
 
     controls, control_rounds = where(trials["role"].eq(Role.CONTROL))
     compared, compared_rounds = where(_compared(trials))
-    attempts = read_attempts(folder)
+    # With other threads, other differences can be told apart.
+    attempts = read_attempts(folder).merge(runs[["threads"]].drop_duplicates(), on="threads")
     ways, way_rounds = where(trials["role"].eq(Role.WAYS) & ~_usual(trials))
     scaling, scaling_rounds = where(trials["role"].eq(Role.SCALING))
     learned, learned_rounds = where(_learned(trials))

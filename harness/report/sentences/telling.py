@@ -58,9 +58,7 @@ def calibration_told(frames: Frames) -> list[str]:
         calibrated = f"{int((tries > 0).sum())} of {len(tries)} hosts were calibrated with `make calibrate`"
         return [f"{calibrated}; the table of hosts has what came out."]
     if frames.attempts.empty:
-        return [
-            "This machine has not been calibrated: `make calibrate` tells how often verdicts are wrong here."
-        ]
+        return ["This machine has not been calibrated for this: `make calibrate` tells how often it errs."]
     return list(told_apart(frames.attempts))
 
 
