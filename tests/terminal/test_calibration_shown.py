@@ -36,7 +36,7 @@ def test_several_cases_have_a_line_each_on_a_narrow_terminal(shown):
         assert line.split() == [
             "batch", batch, "0", "%", "taking", "turns", "3", "of", "20", "s", "1", "–", "1", "3", "2.0", "%",
         ]  # fmt: skip
-    assert lines[3].startswith("Calibration of batch 64: of 3 comparisons")
+    assert lines[3].startswith("Calibration at batch 64: of 3 comparisons")
     assert said == ""
 
 

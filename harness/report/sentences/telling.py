@@ -113,7 +113,7 @@ def _by_case(attempts: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str]]:
     """The rows of `calibration` that are a case's, and what tells it from the others."""
     summed = calibration(attempts)
     for case_id, name in words.tried_apart(summed["case_id"]).items():
-        yield summed[summed["case_id"] == case_id], f" of {name}" if name else ""
+        yield summed[summed["case_id"] == case_id], f" at {name}" if name else ""
 
 
 def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _found(of_case: pd.DataFrame, where: str) -> Iterator[str]:
     planted = of_case[(of_case["planted_share"] > 0) & (of_case["way"] == IN_TURNS)]
     for row in planted.to_dict("records"):
         yield (
-            f"A planted slow-down{where} of {words.asked_share(row['planted_share'])} was found in "
+            f"A planted slow-down of {words.asked_share(row['planted_share'])}{where} was found in "
             f"{row['found']} of {words.plural(row['tries'], 'try', 'tries')} of {row['try_s']:g} s "
             f"({_share(row, 'found')}), with the wrong sign in {row['wrong_sign']}."
         )
@@ -158,8 +158,8 @@ def _resolved(of_case: pd.DataFrame, where: str) -> str:
         what = f"one of {span}" if span else "none, as it holds too few replicates"
         told.append(f"in {words.plural(time_s // 60, 'minute')} {what}")
     return (
-        f"As far as these tries tell{where}, matches of one case show a difference {words.share(POWER, 0)} "
-        f"of the time, whatever they call it: {words.listed(told)}."
+        f"As far as these tries tell, matches{where or ' of one case'} show a difference "
+        f"{words.share(POWER, 0)} of the time, whatever they call it: {words.listed(told)}."
     )
 
 

@@ -105,9 +105,9 @@ def test_several_cases_are_told_by_name():
         for batch in ("b64", "b512")
     ]
     said = list(told_apart(pd.concat(tried)))
-    assert said[0].startswith("Calibration of batch 64: of 6 comparisons")
-    assert said[1].startswith("A planted slow-down of batch 64 of 5 % was found in 0 of 6")
-    assert said[2].startswith("As far as these tries tell of batch 64, matches of")
+    assert said[0].startswith("Calibration at batch 64: of 6 comparisons")
+    assert said[1].startswith("A planted slow-down of 5 % at batch 64 was found in 0 of 6")
+    assert said[2].startswith("As far as these tries tell, matches at batch 64 show")
     assert [one.replace("batch 512", "batch 64") for one in said[3:]] == said[:3]
 
 
