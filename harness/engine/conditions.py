@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.engine.forking import ForkServers
-from harness.engine.rounds import Pace
+from harness.engine.rounds import SLACK, Pace
 from harness.measure import host, nvml
 from harness.measure.nvml import Gpu
 from harness.settings.config import Settings
@@ -54,7 +54,9 @@ class Conditions:
         """Seconds that a round of this case has to last at least, at this pace."""
         if pace.epoch_s is None:
             return self.round_s
-        return max(self.round_s, self.fewest_steps * pace.epoch_s / case.workload.steps_per_epoch)
+        # Steps are counted: they need none of the slack that a clock does.
+        steps_s = self.fewest_steps * pace.epoch_s / case.workload.steps_per_epoch
+        return max(self.round_s, steps_s / SLACK)
 
     @classmethod
     def of(

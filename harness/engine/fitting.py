@@ -52,9 +52,9 @@ _SUSTAINED: Final = 0.4
 _PARAMETER_STEP_BYTES: Final = 60
 _BYTES_PER_S: Final = 8e9
 
-# A core is asked by products of such matrices, which NumPy's libraries make in one thread, so many on end and
-# for so long; the fastest count.
-_PROBED_SIZE: Final = 96
+# A core is asked by products of such matrices, so many on end and for so long; the fastest count. NumPy's
+# libraries make products of this size in one thread: with more, a busy machine has them wait for each other.
+_PROBED_SIZE: Final = 64
 _PROBED_ON_END: Final = 100
 _PROBED_S: Final = 0.2
 

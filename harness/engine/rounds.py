@@ -17,7 +17,7 @@ from harness.work.workload import WHOLE_EPOCHS, Case, Workload
 
 # The pace is taken from a few steps, before anything has settled; a round planned this much longer
 # than the least is seldom shorter than it.
-_SLACK: Final = 1.25
+SLACK: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def plan_rounds(
     workload = case.workload
     epochs, group, splits = workload.epochs, 1, 1
     if pace.epoch_s is not None:
-        wanted = least_s * _SLACK / pace.epoch_s
+        wanted = least_s * SLACK / pace.epoch_s
         group = math.ceil(wanted) if count else min(epochs, math.ceil(wanted))
         if wanted < 1 and divisible and case.mode not in WHOLE_EPOCHS:
             steps = workload.steps_per_epoch

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from harness.engine import fitting
@@ -73,3 +77,19 @@ def test_estimates_grow_with_the_network_and_a_training_outlasts_a_match(planned
 def test_the_machine_is_asked_how_fast_its_products_are(monkeypatch):
     monkeypatch.setattr(fitting, "_PROBED_S", 0.05)
     assert 1e8 < Estimates.here(1).flop_per_s < 1e13
+
+
+def test_one_thread_makes_the_products_that_a_core_is_asked_for():
+    """Several would wait for each other on a busy machine, where cases were then left out as too slow."""
+    asked = (
+        "import time; from harness.engine.fitting import Estimates\n"
+        "begin = time.process_time(), time.thread_time(); Estimates.here(1)\n"
+        "print(time.process_time() - begin[0], time.thread_time() - begin[1])"
+    )
+    # As a user's shell has it: the tests' own says how many threads there are.
+    shell = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, env=shell, check=True
+    )
+    of_all_s, of_one_s = map(float, done.stdout.split())
+    assert of_all_s < 1.2 * of_one_s
