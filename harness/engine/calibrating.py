@@ -22,7 +22,7 @@ from harness.analysis.usual import IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
-from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.playing import Observer, run_and_keep
 from harness.engine.ratios import Ratios
 from harness.engine.rounds import plan_rounds
 from harness.engine.seat import Seat
@@ -156,12 +156,7 @@ class _Try:
         told = {case: _Told() for case in self.plan.cases}
         for match in self.plan.comparisons(MIN_REPLICATES, self._match):
             begin_s = time.monotonic()
-            try:
-                played = run_match(match, self.conditions, self.observer, self.known)
-            except Interrupted as interrupted:
-                self._keep(interrupted.trials)
-                raise
-            self._keep(played)
+            played = run_and_keep(match, self.conditions, self.observer, self.known, self._keep)
             log_ratio = Ratios(played).log_ratio(0, 1)
             if log_ratio is None:
                 return []

@@ -25,7 +25,7 @@ from harness.engine.conditions import Conditions
 from harness.engine.ending import Outcome, ended
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
-from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.playing import Observer, run_and_keep
 from harness.engine.ratios import Ratios
 from harness.engine.stopping import Budget, Closed, Like
 from harness.measure import scratch
@@ -156,7 +156,7 @@ class _Walks:
             shared=len(self.ends),
         )
         started_at, begin_s = datetime.now(UTC), time.monotonic()
-        ratios = Ratios(self._trials(match))
+        ratios = Ratios(run_and_keep(match, self.conditions, self.observer, self.known, self.keep))
         wall_s = time.monotonic() - begin_s
         seats = [(programs.index(leg.before), programs.index(leg.after)) for leg in legs]
         again = match.seats[-1]
@@ -168,16 +168,6 @@ class _Walks:
             self.changes.append(change)
             self.save_change(change)
             self.observer.change_done(change, done=place + 1, legs=len(legs) + 1)
-
-    def _trials(self, match: Match) -> tuple[Trial, ...]:
-        """Play the match and keep its trials."""
-        try:
-            trials = run_match(match, self.conditions, self.observer, self.known)
-        except Interrupted as interrupted:
-            self.keep(interrupted.trials)
-            raise
-        self.keep(trials)
-        return trials
 
     def _change(
         self,

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.measure import host, nvml
 from harness.parity.testimony import EPOCH_STEPS
+from harness.settings.config import Settings
 from harness.settings.grid import Plan
 from harness.settings.matches import Match, between
 from harness.work.records import Role
@@ -106,8 +107,9 @@ def those_that_fit(plan: Plan, estimates: Estimates) -> Plan:
     )
 
 
-def _why_not(plan: Plan, case: Case, estimates: Estimates) -> str | None:
-    settings, work = plan.settings, case.workload
+def no_room(settings: Settings, case: Case) -> str | None:
+    """Why there are too few cores, or too little memory, for a match of the case, if there are."""
+    work = case.workload
     cores = case.workers * settings.threads
     if case.workers > 1 and cores > host.usable_cores():
         return (
@@ -126,6 +128,13 @@ def _why_not(plan: Plan, case: Case, estimates: Estimates) -> str | None:
                 f"two workers of it need about {_gibibytes(needs_bytes)} of the GPU's "
                 f"{_gibibytes(total_bytes)}"
             )
+    return None
+
+
+def _why_not(plan: Plan, case: Case, estimates: Estimates) -> str | None:
+    settings, why = plan.settings, no_room(plan.settings, case)
+    if why is not None:
+        return why
     proof_s = estimates.proof_s(case)
     if proof_s > settings.timeout_s:
         return f"its proof takes about {proof_s:.0f} s, and a worker may take {settings.timeout_s:g} s"

@@ -82,6 +82,23 @@ def run_match(
     return tuple(trials)
 
 
+def run_and_keep(
+    match: Match,
+    conditions: Conditions,
+    observer: Observer,
+    known: Known,
+    keep: Callable[[tuple[Trial, ...]], None],
+) -> tuple[Trial, ...]:
+    """As `run_match`; the trials are kept, also where it is interrupted."""
+    try:
+        trials = run_match(match, conditions, observer, known)
+    except Interrupted as interrupted:
+        keep(interrupted.trials)
+        raise
+    keep(trials)
+    return trials
+
+
 class _Sitting:
     """The contenders of a match that memory holds at once."""
 

@@ -17,7 +17,7 @@ from harness.engine.ending import Outcome, ended
 from harness.engine.fitting import Estimates
 from harness.engine.foresight import Need
 from harness.engine.forking import ForkServers
-from harness.engine.playing import Interrupted, Observer, run_match
+from harness.engine.playing import Observer, run_and_keep
 from harness.engine.seat import Seat
 from harness.engine.standing import Standing, alike, like
 from harness.engine.stopping import Like
@@ -297,14 +297,8 @@ class _Run:
         standing.learn(match, trials, self._earlier.took_s(match), unproven=self._is_unproven(match))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
-        """The trials of a match, each on disk, also where it was interrupted."""
-        try:
-            trials = run_match(match, conditions, self._observer, self._standing.known)
-        except Interrupted as interrupted:
-            self._keep(interrupted.trials)
-            raise
-        self._keep(trials)
-        return trials
+        """The trials of a match, each on disk."""
+        return run_and_keep(match, conditions, self._observer, self._standing.known, self._keep)
 
     def _is_unproven(self, match: Match) -> bool:
         """Whether memory ran out in the case's proof: a match is as little worth without a certificate."""

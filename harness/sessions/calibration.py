@@ -13,6 +13,7 @@ from harness.analysis.statistics import MIN_REPLICATES
 from harness.data.progress import Reporter
 from harness.engine import calibrating
 from harness.engine.calibrating import CalibrationObserver
+from harness.engine.fitting import no_room
 from harness.errors import BadOption, UsageError
 from harness.measure import provenance
 from harness.sessions import bench
@@ -38,7 +39,7 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
     """As `bench.prepare`, for the cases that each try of a calibration holds.
 
     Raises:
-        UsageError: a case that a framework cannot do or that does not fit, several numbers of workers, mode
+        UsageError: a case that a framework cannot do or that has no room, several numbers of workers, mode
             `best`, or work planted into mode `article`, and what `bench.prepare` raises.
     """
     if len(settings.workers) > 1:
@@ -53,8 +54,11 @@ def prepare(settings: Settings, reporter: Reporter) -> Plan:
         raise BadOption("REPLICATES", settings.replicates, f"{MIN_REPLICATES} or more: fewer are not judged")
     # Time ends a try, never the workload.
     planned = bench.prepare(replace(settings, epochs=(MOST_EPOCHS,)), reporter)
-    for case, why in (*planned.unable, *bench.fitting(planned).unfit):
-        raise UsageError(f"{case.id}: {why}")
+    # Nothing is proven, and time ends a try: room alone is asked for.
+    lacking = ((case, no_room(settings, case)) for case in planned.cases)
+    for case, why in (*planned.unable, *lacking):
+        if why is not None:
+            raise UsageError(f"{case.id}: {why}")
     return planned
 
 

@@ -217,10 +217,8 @@ class CalibrationDisplay(RunDisplay):
 
     def _opening(self) -> str:
         settings = self._plan.settings
-        cases, tries = (
-            words.plural(len(self._plan.cases), "case"),
-            words.plural(settings.tries, "try", "tries"),
-        )
+        cases = words.plural(len(self._plan.cases), "case")
+        tries = words.plural(settings.tries, "try", "tries")
         planted = words.listed(map(words.asked_share, settings.planted))
         return (
             f"{cases}, planted {planted}: {tries} each, every try {settings.replicates} matches and "

@@ -12,8 +12,8 @@ from harness.work.recipe import Order
 class Planting:
     """Work that is planted into the rounds of a trial, which calibration tries to find again.
 
-    Of all steps so far `share` are done once more: their batches stand in the round's
-    order a second time, so it is the framework's own work, on any device and in any mode.
+    Of all steps so far `share` are done once more: their batches stand in the round's order a second time, so
+    it is the framework's own work, on any device and in any mode.
     """
 
     def __init__(self, share: float, batch_size: int) -> None:

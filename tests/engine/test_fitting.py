@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from harness.engine import fitting
-from harness.engine.fitting import Estimates, device_bytes, host_bytes, those_that_fit
+from harness.engine.fitting import Estimates, device_bytes, host_bytes, no_room, those_that_fit
 from harness.measure import host
 from harness.settings import config
 from harness.settings.grid import plan
@@ -53,6 +53,9 @@ def test_a_match_that_outlasts_the_budget_and_a_proof_that_outlasts_its_worker_a
     ((_, why),) = those_that_fit(planned("128,4096", timeout_s="200"), slow).unfit
     assert why.startswith("its proof takes about ")
     assert why.endswith(" s, and a worker may take 200 s")
+    # A calibration proves nothing, and time ends its tries.
+    asked = planned("4096", budget_s="60", timeout_s="200")
+    assert no_room(asked.settings, asked.cases[0]) is None
 
 
 def test_workers_that_have_no_core_for_each_of_their_threads_are_left_out(planned, monkeypatch):

@@ -59,7 +59,7 @@ def calibration_told(frames: Frames) -> list[str]:
         return [f"{calibrated}; the table of hosts has what came out."]
     if frames.attempts.empty:
         return ["This machine has not been calibrated for this: `make calibrate` tells how often it errs."]
-    return list(told_apart(frames.attempts))
+    return told_apart(frames.attempts)
 
 
 def residents_told(frames: Frames) -> Iterator[str]:
