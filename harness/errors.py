@@ -37,6 +37,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+# The exit status of what was ended by Ctrl-C, as shells have it: 128 and the number of the signal.
+INTERRUPTED_STATUS: Final = 130
+
 
 class HarnessError(Exception):
     """Root of the tree; `exit_code` is the status with which the command line ends."""

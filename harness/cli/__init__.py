@@ -22,7 +22,7 @@ from harness.cli.measure import bench, calibrate, data, doctor, parity
 from harness.cli.results import check, compare, export, history, import_, report
 from harness.cli.selfcheck import selfcheck
 from harness.cli.shards import plan, run_shard
-from harness.errors import HarnessError
+from harness.errors import INTERRUPTED_STATUS, HarnessError
 
 _COMMANDS: Final = (bench, parity, calibrate, explain, report, compare, history, export, check, data,
              doctor, selfcheck, plan, run_shard, launch)  # fmt: skip
@@ -36,9 +36,6 @@ _ENDING: Final = tuple(
 _AT_ONCE_S: Final = 0.5
 
 _heeds_ctrl_c: Final = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-
-# The exit status of what was ended by Ctrl-C.
-_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="harness",
@@ -86,7 +83,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # But who presses Ctrl-C again wants no ending at all: the guardian ends the workers, and no file is torn.
     again_s = time.monotonic() + _AT_ONCE_S
     if _heeds_ctrl_c:
-        signal.signal(signal.SIGINT, lambda *_: time.monotonic() < again_s or os._exit(_INTERRUPTED))
+        signal.signal(signal.SIGINT, lambda *_: time.monotonic() < again_s or os._exit(INTERRUPTED_STATUS))
     raise KeyboardInterrupt
 
 
@@ -106,5 +103,5 @@ def main() -> None:
         ended_by = (end, getattr(end.__context__, "__cause__", None))
         if any(isinstance(one, KeyboardInterrupt) for one in ended_by):
             typer.echo("harness: interrupted", err=True)
-            sys.exit(_INTERRUPTED)
+            sys.exit(INTERRUPTED_STATUS)
         raise

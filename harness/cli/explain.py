@@ -26,6 +26,7 @@ from harness.cli.options import (
     settings_of,
     typed,
 )
+from harness.errors import INTERRUPTED_STATUS
 from harness.settings.presets import EXPLANATION_DEFAULTS
 from harness.work.changes import EXAMPLE
 from harness.work.records import RunStatus
@@ -91,6 +92,6 @@ def explain(
             )
     show_explanation(found, settings.results, as_json=json)
     if found.outcome.status is RunStatus.INTERRUPTED:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED_STATUS)
     if found.outcome.failed or found.drawn.failure is not None:
         raise typer.Exit(1)

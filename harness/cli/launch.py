@@ -7,15 +7,12 @@ from typing import Annotated, Final
 import typer
 
 from harness.cli.options import DataDir, Reports, Results, settings_of, typed
-from harness.errors import CertificateFailed, HarnessError, LaunchFailed
+from harness.errors import INTERRUPTED_STATUS, CertificateFailed, HarnessError, LaunchFailed
 from harness.settings import parsing
 
 _MOST_TRIES: Final = 1000
 # A sign of life may be missed, and the next one late.
 _LEAST_BEATS: Final = 3
-
-# The exit status of what was ended by Ctrl-C.
-_INTERRUPTED: Final = 130
 
 
 def launch(
@@ -60,7 +57,7 @@ def launch(
         launched = session.launch(orders, settings.results, LaunchDisplay())
     except KeyboardInterrupt:
         show_interrupted(typed())
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED_STATUS) from None
     show_launched(launched)
     if launched.brought:
         frames, drawn = bench.report(settings, [launched.plan_id])

@@ -45,7 +45,7 @@ from harness.cli.options import (
     settings_of,
 )
 from harness.cli.running import begin, go_on
-from harness.errors import CertificateFailed
+from harness.errors import INTERRUPTED_STATUS, CertificateFailed
 from harness.settings.presets import CALIBRATION_DEFAULTS
 
 # What may be said beside a run that goes on: where things are.
@@ -248,7 +248,7 @@ def calibrate(
             calibrated = session.calibrate(planned, data_root, usual=usual, observer=display)
     show_calibration(calibrated)
     if calibrated.interrupted:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED_STATUS)
     if calibrated.attempts.empty:
         raise typer.Exit(1)
 

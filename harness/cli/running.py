@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.options import typed
-from harness.errors import CertificateFailed
+from harness.errors import INTERRUPTED_STATUS, CertificateFailed
 from harness.settings.config import Settings
 from harness.settings.sharding import Shard
 from harness.work.records import RunStatus
@@ -64,7 +64,7 @@ def _measure(
             )
     show_run(run, settings.results, as_json=as_json)
     if run.outcome.status is RunStatus.INTERRUPTED:
-        raise typer.Exit(130)
+        raise typer.Exit(INTERRUPTED_STATUS)
     if run.uncertified and not settings.allow_mismatch:
         raise typer.Exit(CertificateFailed.exit_code)
     if run.outcome.failed or run.drawn.failure is not None:

@@ -220,9 +220,11 @@ class CalibrationDisplay(RunDisplay):
         cases = words.plural(len(self._plan.cases), "case")
         tries = words.plural(settings.tries, "try", "tries")
         planted = words.listed(map(words.asked_share, settings.planted))
+        # They are tried by turns: with fewer tries than frameworks some have none.
+        tried = words.listed(map(words.framework, settings.frameworks[: settings.tries]))
         return (
-            f"{cases}, planted {planted}: {tries} each, every try {settings.replicates} matches and "
-            f"{duration(settings.try_s)} of measuring a case, {words.plural(settings.threads, 'thread')}"
+            f"{cases}, planted {planted}: {tries} each, of {tried}, every try {settings.replicates} matches "
+            f"and {duration(settings.try_s)} of measuring a case, {words.plural(settings.threads, 'thread')}"
         )
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:

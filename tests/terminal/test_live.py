@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.engine.foresight import Need
 from harness.settings import config
 from harness.settings.grid import plan
-from harness.terminal.live import RunDisplay
+from harness.terminal.live import CalibrationDisplay, RunDisplay
 
 
 @pytest.fixture
@@ -37,3 +37,14 @@ def test_a_budget_too_small_to_know_as_wanted_is_said_with_what_would_do(said):
     line = said(Need(cases=1, within=0.03, replicates=40, needs_s=600.0))
     assert "is short: 1 case known within 3 % takes about 40 replicates each, 10 min in all, and more" in line
     assert line.endswith("than REPLICATES=20 allows\n")
+
+
+@pytest.mark.parametrize(
+    ("tries", "tried"),
+    [("1", "1 try each, of TensorFlow,"), ("2", "2 tries each, of TensorFlow and PyTorch,")],
+)
+def test_a_calibration_says_whom_it_tries_and_whom_it_has_too_few_tries_for(tries, tried, tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    with CalibrationDisplay(plan(config.resolve({"tries": tries}, {}, tmp_path)), console=console):
+        pass
+    assert tried in console.file.getvalue()

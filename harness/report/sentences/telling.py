@@ -151,6 +151,7 @@ def _found(of_case: pd.DataFrame, where: str) -> Iterator[str]:
 
 def _resolved(of_case: pd.DataFrame, where: str) -> str:
     own, told = of_case[of_case["way"] == IN_TURNS], []
+    tries = words.plural(int(own["tries"].sum()), "try tells", "tries tell")
     for name, time_s in RESOLVED.items():
         found = own[name].dropna()
         ends = sorted(found)[:: max(1, len(found) - 1)]
@@ -158,8 +159,8 @@ def _resolved(of_case: pd.DataFrame, where: str) -> str:
         what = f"one of {span}" if span else "none, as it holds too few replicates"
         told.append(f"in {words.plural(time_s // 60, 'minute')} {what}")
     return (
-        f"As far as these tries tell, matches{where or ' of one case'} show a difference "
-        f"{words.share(POWER, 0)} of the time, whatever they call it: {words.listed(told)}."
+        f"As far as {tries}, matches{where or ' of one case'} show a difference {words.share(POWER, 0)} of "
+        f"the time, whatever they call it: {words.listed(told)}."
     )
 
 

@@ -83,13 +83,16 @@ def test_what_was_planted_is_told_with_what_was_found():
 
 def test_what_can_be_found_is_told_for_each_time_that_somebody_waits():
     (_, sentence) = told_apart(attempts(["first faster"] * 10, share=0.05, ratio=1.06, try_s=20.0))
-    assert sentence.startswith(
-        "As far as these tries tell, matches of one case show a difference 90 % of the"
-    )
+    assert sentence.startswith("As far as 10 tries tell, matches of one case show a difference 90 % of the")
     # Six replicates take 40 s: 9, 45 and 90 of them err by the root of six, less and less.
     shares = [float(one) for one in re.findall(r"one of ([0-9.]+) %", sentence)]
     assert len(shares) == 3
     assert shares[0] > 2 * shares[1] > 2.5 * shares[2]
+
+
+def test_what_one_try_shows_says_that_it_is_one():
+    (_, sentence) = told_apart(attempts(["first faster"], share=0.05, ratio=1.06, try_s=20.0))
+    assert sentence.startswith("As far as 1 try tells, matches")
 
 
 def test_too_few_replicates_for_a_verdict_find_nothing():
@@ -107,7 +110,7 @@ def test_several_cases_are_told_by_name():
     said = list(told_apart(pd.concat(tried)))
     assert said[0].startswith("Calibration at batch 64: of 6 comparisons")
     assert said[1].startswith("A planted slow-down of 5 % at batch 64 was found in 0 of 6")
-    assert said[2].startswith("As far as these tries tell, matches at batch 64 show")
+    assert said[2].startswith("As far as 12 tries tell, matches at batch 64 show")
     assert [one.replace("batch 512", "batch 64") for one in said[3:]] == said[:3]
 
 
