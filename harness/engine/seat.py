@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from harness.engine.conditions import Conditions
 from harness.engine.cores import keep
-from harness.engine.joining import joined
-from harness.engine.limits import limit_s, pace_of, require_numbers, seconds
+from harness.engine.limits import limit_s
 from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
+from harness.engine.scoresheet import Scoresheet
 from harness.engine.surroundings import environment
-from harness.engine.warming import marked
-from harness.errors import OutOfMemory, ProtocolError, TrialError, WorkerDied
+from harness.errors import OutOfMemory, TrialError, WorkerDied
 from harness.measure import host
-from harness.measure.disturbance import mark, rounded_up
-from harness.measure.gpu import GpuSampler, Turn, steady_energy_j, summarised
+from harness.measure.gpu import GpuSampler, Turn
 from harness.settings.matches import Match
-from harness.work.records import (
-    AllocatorUse,
-    Certification,
-    Disturbance,
-    EnergyBlock,
-    Failure,
-    Latency,
-    Peak,
-    Phase,
-    Role,
-    Round,
-    Startup,
-    Trial,
-)
+from harness.work.records import Certification, Failure, Role, Trial
 from harness.work.workload import TrialSpec
 from harness.worker.protocol import Do, Message, dump_spec
 
@@ -63,17 +47,9 @@ class Seat:
         self._started_at = datetime.now(UTC)
         self._begin_s = time.monotonic()
         self._wall_s = 0.0
-        self._startup: Startup | None = None
-        self._started: Message = {}
-        self._pace: dict[str, float | None] | None = None
-        self._finished: Message = {}
         self._turn: Turn = ()
-        self._rounds: list[Round] = []
-        self._latencies: list[Latency] = []
-        self._energy: list[EnergyBlock] = []
         self._cores: str | None = None
-        self._peak: Peak | None = None
-        self.failure: Failure | None = None
+        self._sheet = Scoresheet()
 
     @property
     def resident_bytes(self) -> int | None:
@@ -140,16 +116,12 @@ class Seat:
         if self._gpu is not None:
             self._gpu.end()
         if reply is not None:
-            with self._understood(Do.START):
-                require_numbers(reply["startup"], *reply["startup"])
-                self._startup = Startup(**reply["startup"])
-                self._pace = pace_of(reply)
-                self._started = reply
+            self._sheet.started(reply)
 
     @property
     def pace(self) -> dict[str, float | None] | None:
         """What the worker says of its speed; None when it did not start."""
-        return self._pace
+        return self._sheet.pace
 
     def plan(self, *, samples: int, evaluations: int, cores: Collection[int] = ()) -> None:
         """Tell the worker how many samples it will train, how often it will be asked to evaluate, and where.
@@ -179,37 +151,27 @@ class Seat:
                 evaluations.append((part.epoch, evaluation, self._turn))
         if replies:
             epoch = parts[len(replies) - 1].epoch
-            with self._understood(Do.TRAIN):
-                self._round(Phase.TRAIN, joined(replies), turns, epoch=epoch, place=place)
+            self._sheet.trained(replies, self._sampled(turns), epoch=epoch, place=place)
         for epoch, evaluation, watched in evaluations:
             if evaluation is not None:
-                with self._understood(Do.EVALUATE):
-                    self._round(Phase.EVALUATE, evaluation, [watched], epoch=epoch, place=place)
+                self._sheet.evaluated(evaluation, self._sampled([watched]), epoch=epoch, place=place)
 
     def evaluate(self, place: int, passes: int) -> None:
         """One evaluation round, wherever training has come to."""
         reply = self._ask(Do.EVALUATE, passes=passes)
         if reply is not None:
-            epoch = max((one.epoch for one in self._rounds), default=1) - 1
-            with self._understood(Do.EVALUATE):
-                self._round(Phase.EVALUATE, reply, [self._turn], epoch=epoch, place=place)
+            self._sheet.evaluated(reply, self._sampled([self._turn]), epoch=self._sheet.epoch, place=place)
 
     def train_block(self, least_s: float) -> None:
         """Train whole epochs on end for so long, for what the device takes meanwhile."""
         reply = self._ask(Do.BLOCK, least_s=least_s)
-        if reply is None:
-            return
-        with self._understood(Do.BLOCK):
-            began_s, wall_s = reply["started_s"], reply["wall_s"]
-            energy_j = steady_energy_j(self._turn, began_s, began_s + wall_s)
-            self._energy.append(EnergyBlock(wall_s=wall_s, samples=reply["samples"], energy_j=energy_j))
+        if reply is not None:
+            self._sheet.trained_block(reply, self._turn)
 
     def predict(self, batch_size: int) -> None:
         reply = self._ask(Do.PREDICT, batch_size=batch_size)
         if reply is not None:
-            told = ("batch_size", "calls", "p50_s", "p95_s", "p99_s")
-            with self._understood(Do.PREDICT):
-                self._latencies.append(Latency(**{name: reply[name] for name in told}))
+            self._sheet.predicted(reply)
 
     def measure_peak(self) -> None:
         """Ask what the device can do in its framework's hands; what a probe takes is not the trial's.
@@ -223,20 +185,19 @@ class Seat:
         except TrialError as error:
             self.fail(error.kind, str(error))
             return
-        with self._understood(Do.PEAK):
-            rates = {name: seconds(said[name]) for name in ("flop_per_s", "bytes_per_s")}
-            self._peak = Peak(**rates, reason=None if said["reason"] is None else str(said["reason"]))
+        self._sheet.peak_found(said)
 
     def finish(self) -> None:
         said = self._ask(Do.FINISH)
         if said is not None:
-            with self._understood(Do.FINISH):
-                require_numbers(said, "host_peak_bytes", "watched_s", "threads_worked")
-                self._finished = said | {"digests": dict(said["digests"])}
-                _allocator(said.get("allocator"))
+            self._sheet.finished(said)
+
+    @property
+    def failure(self) -> Failure | None:
+        return self._sheet.failure
 
     def fail(self, kind: str, reason: str) -> None:
-        self.failure = self.failure or Failure(kind=kind, reason=reason)
+        self._sheet.fail(kind, reason)
 
     def kill(self) -> None:
         """End its worker, from whichever thread."""
@@ -253,7 +214,7 @@ class Seat:
     @property
     def trained_s(self) -> float:
         """Seconds of all training rounds so far."""
-        return sum(one.wall_s for one in self._rounds if one.phase is Phase.TRAIN)
+        return self._sheet.trained_s
 
     def _ask(self, do: Do, **details: object) -> Message | None:
         if self.failure is not None or self._worker is None:
@@ -264,17 +225,9 @@ class Seat:
             self._worker.tell(do, **details)
         except TrialError as error:
             self.fail(error.kind, str(error))
-        reply = self._hear(do, limit_s(do, details, self._pace, self._conditions.timeout_s))
+        reply = self._hear(do, limit_s(do, details, self._sheet.pace, self._conditions.timeout_s))
         self._turn = self._gpu.end() if self._gpu is not None else ()
         return reply
-
-    @contextmanager
-    def _understood(self, do: Do) -> Iterator[None]:
-        """An answer that has not what it should have is a failure of its trial, and of nothing else."""
-        try:
-            yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self.fail(ProtocolError.kind, f"an answer to {do} that is none: {error!r}")
 
     def _hear(self, do: Do, timeout_s: float) -> Message | None:
         if self.failure is not None or self._worker is None:
@@ -283,7 +236,7 @@ class Seat:
             return self._worker.hear(do, timeout_s=timeout_s)
         except TrialError as error:
             self.fail(error.kind, str(error) + self._beside(error))
-            self._finished = dict(error.facts)
+            self._sheet.broke_off(error.facts)
             return None
 
     def _beside(self, error: TrialError) -> str:
@@ -293,31 +246,8 @@ class Seat:
         held_mib = self._gpu.held_beside(self._owner) / 2**20
         return f" (the other workers of the match held {held_mib:,.0f} MiB of the card)"
 
-    def _round(
-        self,
-        phase: Phase,
-        reply: Message,
-        watched: Sequence[Turn],
-        *,
-        epoch: int,
-        place: int,
-    ) -> None:
-        require_numbers(reply, "samples", "steps", "started_s", "cpu_s", "idle_cpu_s", "loss", "accuracy")
-        if seconds(reply["wall_s"]) is None:
-            raise ValueError(f"a round of {reply['wall_s']} s")
-        disturbance = rounded_up(Disturbance(**reply["disturbance"]))
-        gpu = None if self._gpu is None else summarised(watched)
-        self._rounds.append(
-            Round(
-                **reply | {"disturbance": disturbance},
-                phase=phase,
-                index=sum(one.phase is phase for one in self._rounds),
-                epoch=epoch + 1,
-                place=place,
-                disturbed_by=mark(disturbance, wall_s=reply["wall_s"], gpu=gpu),
-                gpu=gpu,
-            )
-        )
+    def _sampled(self, turns: Sequence[Turn]) -> Sequence[Turn] | None:
+        return None if self._gpu is None else turns
 
     def trial(self) -> Trial:
         match, conditions = self._match, self._conditions
@@ -337,32 +267,15 @@ class Seat:
             threads=conditions.threads,
             started_at=self._started_at,
             wall_s=self._wall_s,
-            startup=self._startup,
-            rounds=marked(self._rounds),
-            latencies=tuple(self._latencies),
-            energy=tuple(self._energy),
-            parameter_count=self._started.get("parameter_count"),
-            host_peak_bytes=self._finished.get("host_peak_bytes"),
             gpu=self._gpu.use(self._owner) if self._gpu is not None else None,
             gpu_reason=None if self._gpu is not None else "the device is a CPU",
-            watched_s=self._finished.get("watched_s"),
-            threads_worked=self._finished.get("threads_worked"),
             cores=self._cores,
-            pace=self.pace,
-            peak=self._peak,
-            allocator=_allocator(self._finished.get("allocator")),
-            effective=self._started.get("effective", {}),
-            digests={**self._started.get("digests", {}), **self._finished.get("digests", {})},
             certificate=self._certificate(),
-            failure=self.failure,
             log_path=str(self._log_path),
+            **self._sheet.told(),
         )
 
     def _certificate(self) -> Certification | None:
         if self._match.role in {Role.CONTROL, Role.CHANGE}:
             return None
         return self._conditions.certificates.get((self.case.id, self.contender.framework))
-
-
-def _allocator(said: Message | None) -> AllocatorUse | None:
-    return None if said is None else AllocatorUse(**said)
