@@ -27,6 +27,7 @@ _DTYPES: Final[dict[Hashable, str]] = {
     "planted_share": "float64",
     "try_s": "float64",
     "way": "str",
+    "replicates": "int32",
     "tries": "int32",
     "first_faster": "int32",
     "second_faster": "int32",
@@ -53,14 +54,15 @@ _DTYPES: Final[dict[Hashable, str]] = {
 
 
 def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame:
-    """Sum up the tries of each case, length, planted share and way.
+    """Sum up the tries of each case, length, number of replicates, planted share and way.
 
     Args:
         attempts: one row a try, case and way, columns as in `store.schema.ATTEMPTS`.
         margin: a difference below it may rightly be called equivalent.
 
     Returns:
-        One row a planted share, case, length of a try (`try_s`) and way; the project's own way first.
+        One row a planted share, case, length of a try (`try_s`), way and number of replicates, of which the
+        usual ways have one; the project's own way first.
         `found` counts the tries in which the slowed one was: called slower, or, where no more than the margin
         was planted and both may be called equivalent, with the interval on its side of 1; `wrong_sign` those
         in which the other was. `wrong` counts what the truth contradicts: a contender called faster that is
@@ -74,15 +76,16 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
         their intervals say, whichever is more: a single try may be right by chance.
     """
     rows = []
-    groups = attempts.groupby(["planted_share", "case_id", "try_s", "way"], sort=False)
-    for (_, case_id, try_s, way), tries in groups:
+    groups = attempts.groupby(["planted_share", "case_id", "try_s", "way", "replicates"], sort=False)
+    for (_, case_id, try_s, way, replicates), tries in groups:
         share = float(tries["planted_share"].iloc[0])
         named = {"case_id": case_id, "planted_share": share, "try_s": try_s, "way": way}
+        named["replicates"] = replicates
         rows.append(named | _row(tries, share, margin))
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
     places = {case_id: place for place, case_id in enumerate(attempts["case_id"].unique())}
     frame = frame.assign(place=frame["case_id"].map(places), usual=frame["way"] != IN_TURNS)
-    ordered = frame.sort_values(["planted_share", "place", "try_s", "usual"], kind="stable")
+    ordered = frame.sort_values(["planted_share", "place", "try_s", "usual", "replicates"], kind="stable")
     return ordered.drop(columns=["place", "usual"]).reset_index(drop=True)
 
 

@@ -153,6 +153,11 @@ def plural(amount: int, noun: str, many: str = "") -> str:
     return f"{amount} {noun}" if amount == 1 else f"{amount} {many or f'{noun}s'}"
 
 
+def try_length(try_s: float, matches: int) -> str:
+    """Of a calibration's try: seconds of measuring, and in how many matches where it was in several."""
+    return f"{try_s:g} s" if matches == 1 else f"{try_s:g} s in {matches} matches"
+
+
 def interval(low: Any, high: Any, form: Callable[[Any], str] = ratio) -> str:
     """Both ends of an interval; a dash where there is none."""
     return MISSING if low is None or not math.isfinite(low) else f"{form(low)} to {form(high)}"

@@ -14,7 +14,17 @@ from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
 
 
-def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0, case_id="b64"):
+def attempts(
+    says,
+    *,
+    share=0.0,
+    way=IN_TURNS,
+    ratio=1.0,
+    reach=0.02,
+    try_s=20.0,
+    case_id="b64",
+    replicates=MIN_REPLICATES,
+):
     rows = [
         {
             "number": number,
@@ -26,7 +36,7 @@ def attempts(says, *, share=0.0, way=IN_TURNS, ratio=1.0, reach=0.02, try_s=20.0
             "ratio": ratio,
             "ratio_low": ratio / (1 + reach) if way == IN_TURNS else None,
             "ratio_high": ratio * (1 + reach) if way == IN_TURNS else None,
-            "replicates": MIN_REPLICATES,
+            "replicates": replicates,
             "measured_s": try_s,
             "wall_s": 2 * try_s,
         }
@@ -81,6 +91,13 @@ def test_the_own_way_comes_first_and_ways_without_intervals_have_none():
 def test_tries_of_different_lengths_are_summed_apart():
     both = pd.concat([attempts(["inconclusive"], try_s=10.0), attempts(["inconclusive"], try_s=60.0)])
     assert calibration(both)["try_s"].tolist() == [10.0, 60.0]
+
+
+def test_tries_in_different_numbers_of_matches_are_summed_apart():
+    few, many = (attempts(["inconclusive"], replicates=count) for count in (6, 20))
+    frame = calibration(pd.concat([many, few]))
+    assert frame["replicates"].tolist() == [6, 20]
+    assert frame["tries"].tolist() == [1, 1]
 
 
 def test_cases_are_summed_apart_in_their_own_order_within_what_was_planted():

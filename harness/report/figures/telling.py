@@ -15,14 +15,15 @@ from harness.report.figures.axes import grid
 def false_alarms(summed: pd.DataFrame) -> Figure:
     """Share of tries in which a framework was called different from itself, by way, with exact intervals.
 
-    `summed` holds rows of `calibration` where nothing was planted; tries of several lengths, and of several
-    cases, are rows apart.
+    `summed` holds rows of `calibration` where nothing was planted; tries of several lengths, numbers of
+    matches and cases are rows apart.
     """
     names = words.tried_apart(summed["case_id"])
-    labels = [
-        ", ".join(filter(None, (words.way(row["way"]), f"{row['try_s']:g} s", names[row["case_id"]])))
+    told = (
+        (words.way(row["way"]), words.try_length(row["try_s"], row["replicates"]), names[row["case_id"]])
         for row in summed.to_dict("records")
-    ]
+    )
+    labels = [", ".join(filter(None, one)) for one in told]
     figure, (axis,) = grid(1, height_in=0.75 + 0.3 * len(summed))
     places = np.arange(len(summed))[::-1]
     axis.axvline(0.05, color=style.MUTED, linewidth=1)

@@ -122,7 +122,7 @@ def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
         called = f"{row['wrong']} {'was' if row['wrong'] == 1 else 'were'} called"
         yield (
             f"Calibration{where}: of {words.plural(row['tries'], 'comparison')} of a framework with "
-            f"itself, {row['try_s']:g} s each, {called} "
+            f"itself, {words.try_length(row['try_s'], row['replicates'])} each, {called} "
             f"different ({_share(row, 'wrong')}); the interval held the true ratio in "
             f"{row['covered']} ({_share(row, 'covered')})."
         )
@@ -142,9 +142,10 @@ def _beside_usual(of_case: pd.DataFrame, where: str) -> Iterator[str]:
 def _found(of_case: pd.DataFrame, where: str) -> Iterator[str]:
     planted = of_case[(of_case["planted_share"] > 0) & (of_case["way"] == IN_TURNS)]
     for row in planted.to_dict("records"):
+        length = words.try_length(row["try_s"], row["replicates"])
         yield (
             f"A planted slow-down of {words.asked_share(row['planted_share'])}{where} was found in "
-            f"{row['found']} of {words.plural(row['tries'], 'try', 'tries')} of {row['try_s']:g} s "
+            f"{row['found']} of {words.plural(row['tries'], 'try', 'tries')} of {length} "
             f"({_share(row, 'found')}), with the wrong sign in {row['wrong_sign']}."
         )
 
@@ -167,15 +168,17 @@ def _resolved(of_case: pd.DataFrame, where: str) -> str:
 def calibrated(summed: pd.DataFrame, *, shares: bool = True) -> pd.DataFrame:
     """Rows of `calibration` as cells of text, in named columns; the case only where there are several.
 
-    Without `shares` counts stand by themselves.
+    Without `shares` counts stand by themselves. In how many matches a try was is told where that differs.
     """
     names = summed["case_id"].map(words.tried_apart(summed["case_id"]))
-    rows = (_cells(row, shares=shares) for row in summed.to_dict("records"))
+    several = len(summed.loc[summed["way"] == IN_TURNS, "replicates"].unique()) > 1
+    rows = (_cells(row, shares=shares, matches=several) for row in summed.to_dict("records"))
     cells = pd.DataFrame(rows, columns=list(_COLUMNS))
     return cells.assign(case=names)[["case", *_COLUMNS]] if any(names) else cells
 
 
-def _cells(row: dict[Any, Any], *, shares: bool) -> tuple[str, ...]:
+def _cells(row: dict[Any, Any], *, shares: bool, matches: bool) -> tuple[str, ...]:
+    length = words.try_length(row["try_s"], row["replicates"] if matches else 1)
     wrong, found, covered = (
         words.MISSING if pd.isna(row[f"{name}_share"]) else f"{row[name]}{shares * f' ({_share(row, name)})'}"
         for name in ("wrong", "found", "covered")
@@ -183,7 +186,7 @@ def _cells(row: dict[Any, Any], *, shares: bool) -> tuple[str, ...]:
     return (
         words.asked_share(row["planted_share"]),
         words.way(row["way"]),
-        f"{words.count(row['tries'])} of {row['try_s']:g} s",
+        f"{words.count(row['tries'])} of {length}",
         wrong,
         found,
         words.count(row["undecided"]),

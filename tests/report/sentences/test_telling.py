@@ -69,7 +69,9 @@ def test_false_alarms_stand_beside_those_of_the_usual_ways():
         ]
     )
     own, usual, *_ = told_apart(tried)
-    assert "of 20 comparisons of a framework with itself, 20 s each, 1 was called different" in own
+    assert (
+        "of 20 comparisons of a framework with itself, 20 s in 6 matches each, 1 was called different" in own
+    )
     assert "(5 %; 0 % to 25 %)" in own
     assert usual.endswith("different: 2 by Welch's t-test on rounds and 12 by the smaller minimum.")
 
@@ -77,7 +79,7 @@ def test_false_alarms_stand_beside_those_of_the_usual_ways():
 def test_what_was_planted_is_told_with_what_was_found():
     tried = attempts(["first faster"] * 9 + ["second faster"], share=0.05, try_s=60.0)
     (sentence, _) = told_apart(tried)
-    assert "A planted slow-down of 5 % was found in 9 of 10 tries of 60 s" in sentence
+    assert "A planted slow-down of 5 % was found in 9 of 10 tries of 60 s in 6 matches" in sentence
     assert sentence.endswith("with the wrong sign in 1.")
 
 
@@ -145,6 +147,12 @@ def test_a_table_says_of_each_kind_of_try_what_was_called_and_how_long_it_took()
     assert [one.split()[0] for one in shown["found"]] == ["–", "–", "3"]
     assert [one.split()[0] for one in shown["wrong"]] == ["1", "0", "0"]
     assert [one.split()[0] for one in shown["interval held"]] == ["2", "3", "0"]
+
+
+def test_a_table_tells_tries_in_other_numbers_of_matches_apart():
+    tried = [attempts(["inconclusive"] * count, replicates=count) for count in (6, 20)]
+    shown = calibrated(calibration(pd.concat(tried)))
+    assert shown["tries"].tolist() == ["6 of 20 s in 6 matches", "20 of 20 s in 20 matches"]
 
 
 def residents(speed_ratio, *, partners):
