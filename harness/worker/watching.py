@@ -18,22 +18,10 @@ import numpy as np
 from harness.errors import OtherWork
 from harness.frameworks.base import Adapter, Counts, Score
 from harness.frameworks.witness import Witness
-from harness.parity.judge import DURING, MADE, PREDICTED, SCORED, STEPPED
-from harness.parity.reference import Samples
-from harness.parity.settings import ask_settings
-from harness.parity.timed import (
-    evidence_of,
-    prove_call,
-    prove_evaluation,
-    prove_prediction,
-    prove_steps,
-    prove_whole,
-)
 from harness.work.recipe import Floats, Order
 from harness.work.workload import (
     LOSS_SCALE_GROWTH_STEPS,
     TEST_SAMPLES,
-    WHOLE_EPOCHS,
     Mode,
     Precision,
     TrialSpec,
@@ -42,20 +30,13 @@ from harness.worker.effort import (
     ASKING,
     LOOKED,
     READY,
-    require_anew,
     require_done,
     require_threads,
     spent,
     uneven,
 )
-from harness.worker.holding import require_beginning, require_counts, require_held, state_of
-from harness.worker.reading import read_samples
-
-# Batches that the program is stepped through at the drawn moment and at the end, the partial one included.
-_STEPS: Final = 2
-
-# Batches of a call that is made again in parts where the rounds themselves are too long for it.
-_CALLED: Final = 5
+from harness.worker.holding import require_beginning, require_counts, state_of
+from harness.worker.proofs import Proofs
 
 _MOMENT_STREAM: Final = 4
 
@@ -71,8 +52,10 @@ class Watching:
         self._workload = spec.case.workload
         # The listings of mode `article` do different work, and each in its own order.
         self._told = spec.case.mode is not Mode.ARTICLE
-        self._witness = adapter if isinstance(adapter, Witness) and self._told else None
         self._rng = np.random.default_rng([self._workload.seed, _MOMENT_STREAM])
+        self._proofs = None
+        if isinstance(adapter, Witness) and self._told:
+            self._proofs = Proofs(spec, adapter, self._rng)
         self._moment = self._evaluation = self._last_evaluation = 0
         self.planned(self._workload.epochs * self._workload.train_samples, self._workload.epochs)
         self._trained = self._evaluations = self._steps = 0
@@ -96,22 +79,23 @@ class Watching:
             OtherWork: the trial does not begin as the recipe says, goes on from another state than it left,
                 or is to drop what it has dropped before.
         """
-        if self._witness is None:
+        if self._proofs is None:
             return
+        witness = self._proofs.witness
         with self._clocked():
             if self._first is None:
-                require_beginning(self._witness)
-                self._first = self._witness.keep()
+                require_beginning(witness)
+                self._first = witness.keep()
             self._require_state(self._left, "between two rounds")
             self._left = None
             if self._workload.dropout_rate:
                 # Kept as digests: a generator's state may be thousands of bytes, and rounds are many.
-                drawn_from = hashlib.sha256(self._witness.random_state()).digest()
+                drawn_from = hashlib.sha256(witness.random_state()).digest()
                 if drawn_from in self._drawn_from:
                     raise OtherWork("dropout: a round is to draw what an earlier one has drawn")
                 self._drawn_from.add(drawn_from)
             if self._trained <= self._moment < self._trained + len(order):
-                self._before, self._left = self._witness.keep(), state_of(self._witness)
+                self._before, self._left = witness.keep(), state_of(witness)
 
     def ready(self, cpu_s: float) -> None:
         """When a training round's batches are ready, which took so much processor time; now the clock starts.
@@ -142,10 +126,10 @@ class Watching:
         Raises:
             OtherWork: it was only begun then, and is done as somebody looks; or most of it before.
         """
-        if self._witness is None or self._before is None:
+        if self._proofs is None or self._before is None:
             return
         with self._clocked():
-            look = partial(state_of, self._witness)
+            look = partial(state_of, self._proofs.witness)
             self._left, looked_s = spent(look)
             # The same once more, with nothing left to be done for it.
             _, again_s = spent(look)
@@ -165,22 +149,22 @@ class Watching:
         told = Counts(steps=steps, samples=len(order))
         require_counts("training", counts, told, left_out=self._overflows(steps))
         self._trained += len(order)
-        if self._witness is None or self._before is None:
+        if self._proofs is None or self._before is None:
             return
         with self._clocked():
             self._require_state(self._left, "after the clock had stopped")
-            self._prove_whole(self._witness, order)
+            self._proofs.whole(self._before, order)
             # A rule that goes by how far training is shows in a step from its first state or the round's.
             for state in (self._first, self._before):
-                self._prove_from(self._witness, state)
+                self._proofs.step_from(state)
             self._before = self._left = None
-            self._prove(self._witness)
+            self._proofs.now()
 
     def to_evaluate(self) -> None:
         """Before an evaluation of the whole test set."""
-        if self._witness is not None and self._evaluations == self._evaluation:
+        if self._proofs is not None and self._evaluations == self._evaluation:
             with self._clocked():
-                self._left = state_of(self._witness)
+                self._left = state_of(self._proofs.witness)
 
     def evaluated(self, counts: Counts, score: Score, passes_s: list[float]) -> None:
         """After passes over the whole test set, each with its processor time, which counted this all in all.
@@ -196,15 +180,16 @@ class Watching:
         require_counts("evaluation", counts, told, left_out=0)
         drawn = self._evaluations == self._evaluation
         self._evaluations += 1
-        if self._witness is None:
+        if self._proofs is None:
             return
         with self._clocked():
             if drawn:
                 self._require_state(self._left, "while it was evaluated")
             if drawn or self._evaluations == self._last_evaluation:
-                self._require_score(self._witness, score)
+                self._proofs.score(score)
+            # A pass that was far sooner done than another may have been disturbed less.
             if uneven(passes_s):
-                self._require_passes(self._witness)
+                self._proofs.passes(self._first)
 
     def score_of(self, adapter: Adapter, cpu_s: float) -> Score:
         """The score of the last evaluation, whose round took so much processor time.
@@ -215,13 +200,14 @@ class Watching:
         Raises:
             OtherWork: it is computed only now.
         """
-        if self._witness is None or self._evaluations != self._evaluation or self._first is None:
+        if self._proofs is None or self._evaluations != self._evaluation or self._first is None:
             return adapter.score()
+        witness = self._proofs.witness
         with self._clocked():
-            kept = self._witness.keep()
-            self._witness.put_back(self._first)
-            score, asked_s = spent(self._witness.score)
-            self._witness.put_back(kept)
+            kept = witness.keep()
+            witness.put_back(self._first)
+            score, asked_s = spent(witness.score)
+            witness.put_back(kept)
             allowed = LOOKED if self._on_cpu else ASKING
             require_done("a round of evaluation", cpu_s, "asking for its score", asked_s, allowed)
         return score
@@ -233,27 +219,15 @@ class Watching:
             OtherWork: the answer is not what the weights say of these samples, nor what other weights say; or
                 it is only remembered.
         """
-        if self._witness is None:
-            return
-        witness, first = self._witness, number * batch_size
-
-        def prove(said: Floats) -> None:
-            test = read_samples(self._spec).test
-            labels = test.labels[first : first + batch_size]
-            asked = Samples(inputs=lambda some: test.inputs(some + first), labels=labels)
-            evidence = evidence_of(self._workload)
-            prove_prediction(evidence, witness, said, asked)
-            require_held(evidence, PREDICTED)
-
-        with self._clocked():
-            prove(answer)
-            require_anew(witness, self._first, "a prediction", lambda: witness.predict(number), prove)
+        if self._proofs is not None:
+            with self._clocked():
+                self._proofs.prediction(number, batch_size, answer, self._first)
 
     def to_train_on_end(self) -> None:
         """Before whole epochs are trained on end."""
-        if self._witness is not None:
+        if self._proofs is not None:
             with self._clocked():
-                self._steps = self._witness.moments().steps
+                self._steps = self._proofs.witness.moments().steps
 
     def trained_on_end(self, epochs: int) -> None:
         """After so many of them.
@@ -261,10 +235,10 @@ class Watching:
         Raises:
             OtherWork: the optimiser has counted other steps.
         """
-        if self._witness is None:
+        if self._proofs is None:
             return
         with self._clocked():
-            found = self._witness.moments().steps - self._steps
+            found = self._proofs.witness.moments().steps - self._steps
         told = epochs * self._workload.steps_per_epoch
         if not told - self._overflows(told) <= found <= told:
             raise OtherWork(f"{epochs} epochs on end were told to run {told} steps and ran {found}")
@@ -275,57 +249,18 @@ class Watching:
         Raises:
             OtherWork: the program is another by now.
         """
-        if self._trained and self._witness is not None:
+        if self._trained and self._proofs is not None:
             with self._clocked():
-                self._prove(self._witness)
+                self._proofs.now()
 
     @property
     def _on_cpu(self) -> bool:
         return self._spec.case.device == "cpu"
 
-    def _prove_from(self, witness: Witness, state: Any) -> None:
-        """A step from an earlier state; this one is put back."""
-        now = witness.keep()
-        witness.put_back(state)
-        evidence = evidence_of(self._workload)
-        prove_steps(evidence, witness, read_samples(self._spec).train, 1, self._rng)
-        witness.put_back(now)
-        require_held(evidence, STEPPED)
-
-    def _prove(self, witness: Witness) -> None:
-        evidence = evidence_of(self._workload)
-        ask_settings(evidence, witness)
-        prove_steps(evidence, witness, read_samples(self._spec).train, _STEPS, self._rng)
-        require_held(evidence, DURING)
-
-    def _prove_whole(self, witness: Witness, order: Order) -> None:
-        """A whole is its parts: of the drawn round, or where that is an epoch of some call over its end."""
-        evidence = evidence_of(self._workload)
-        if self._spec.case.mode in WHOLE_EPOCHS:
-            prove_call(evidence, witness, order[-_CALLED * self._workload.batch_size :], self._rng)
-        elif self._spec.repeated:
-            prove_whole(evidence, witness, self._before, order, self._rng)
-        else:
-            return
-        require_held(evidence, MADE)
-
-    def _require_score(self, witness: Witness, score: Score) -> None:
-        evidence = evidence_of(self._workload)
-        prove_evaluation(evidence, witness, score, read_samples(self._spec).test)
-        require_held(evidence, SCORED)
-
-    def _require_passes(self, witness: Witness) -> None:
-        """A pass over the test set that was far sooner done than another may have been disturbed less."""
-
-        def evaluate() -> Score:
-            witness.evaluate(self._workload.eval_steps)
-            witness.synchronise()
-            return witness.score()
-
-        require_anew(witness, self._first, "an evaluation", evaluate, partial(self._require_score, witness))
-
     def _require_state(self, before: str | None, when: str) -> None:
-        if before is not None and self._witness is not None and before != state_of(self._witness):
+        if before is None or self._proofs is None:
+            return
+        if before != state_of(self._proofs.witness):
             raise OtherWork(f"state: weights or optimiser changed {when}")
 
     @contextmanager

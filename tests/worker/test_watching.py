@@ -19,6 +19,7 @@ from harness.work import recipe
 from harness.work.listings import TENSORFLOW
 from harness.work.recipe import Weights
 from harness.work.workload import Case, Dataset, Mode, Precision, TrialSpec, Workload
+from harness.worker.proofs import Proofs
 from harness.worker.watching import Watching
 from tests.worker.late_faults import FAULTS
 
@@ -109,11 +110,11 @@ def test_the_round_of_the_drawn_moment_is_repeated_where_that_is_asked_an_epoch_
     witness.moments.return_value = Moments(first=zeros, second=zeros, steps=0)
     witness.random_state.side_effect = [b"first", b"second", b"third"]
     repeats, calls = [], []
-    monkeypatch.setattr("harness.worker.watching.prove_whole", lambda *told: repeats.append(told))
-    monkeypatch.setattr("harness.worker.watching.prove_call", lambda *told: calls.append(told[2]))
-    for name in ("_prove", "_prove_from"):
-        monkeypatch.setattr(Watching, name, lambda *_: None)
-    monkeypatch.setattr("harness.worker.watching.require_held", lambda *_: None)
+    monkeypatch.setattr("harness.worker.proofs.prove_whole", lambda *told: repeats.append(told))
+    monkeypatch.setattr("harness.worker.proofs.prove_call", lambda *told: calls.append(told[2]))
+    for name in ("now", "step_from"):
+        monkeypatch.setattr(Proofs, name, lambda *_: None)
+    monkeypatch.setattr("harness.worker.proofs.require_held", lambda *_: None)
     case = Case(workload=WORK, device="cpu", mode=mode)
     spec = TrialSpec(framework="any", case=case, threads=1, data_root="", repeated=repeated)
     watched = Watching(spec, witness)

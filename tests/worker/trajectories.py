@@ -32,15 +32,15 @@ def both_ways(framework: str, mode: str, data_root: str) -> None:
         worker = Worker()
         worker.answer({"do": Do.START, "spec": dump_spec(spec)})
         watching = worker.watching
-        if not watched:
-            watching._witness = None
-        prove = watching._prove
+        prove = watching._proofs.now
 
-        def noted(witness, prove=prove, proofs=proofs):
+        def noted(prove=prove, proofs=proofs):
             proofs.append(1)
-            prove(witness)
+            prove()
 
-        watching._prove = noted
+        watching._proofs.now = noted
+        if not watched:
+            watching._proofs = None
         for epoch in range(WORK.epochs):
             for first, last in ((0, 512), (512, 1000)):
                 worker.answer({"do": Do.TRAIN, "epoch": epoch, "first": first, "last": last})
