@@ -13,7 +13,7 @@ from typing import Final
 from harness.engine.seat import Seat
 from harness.engine.turns import turns
 
-# Of which the first second is left out, see `measure.gpu.steady_energy_j`.
+# Of which the first second is left out, see `measure.samples.steady_energy_j`.
 _BLOCK_S: Final = 3.0
 _BLOCKS: Final = 2
 

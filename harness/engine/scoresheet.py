@@ -11,7 +11,7 @@ from harness.engine.limits import pace_of, require_numbers, seconds
 from harness.engine.warming import marked
 from harness.errors import ProtocolError
 from harness.measure.disturbance import mark, rounded_up
-from harness.measure.gpu import Turn, steady_energy_j, summarised
+from harness.measure.samples import Turn, steady_energy_j, summarised
 from harness.work.records import (
     AllocatorUse,
     Disturbance,

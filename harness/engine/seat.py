@@ -15,7 +15,8 @@ from harness.engine.scoresheet import Scoresheet
 from harness.engine.surroundings import environment
 from harness.errors import OutOfMemory, TrialError, WorkerDied
 from harness.measure import host
-from harness.measure.gpu import GpuSampler, Turn
+from harness.measure.gpu import GpuSampler
+from harness.measure.samples import Turn
 from harness.settings.matches import Match
 from harness.work.records import Certification, Failure, Role, Trial
 from harness.work.workload import TrialSpec

@@ -13,7 +13,8 @@ LOOK = """
 import dataclasses, json, os, time
 from pathlib import Path
 from harness.measure import doctor, host, nvml
-from harness.measure.gpu import GpuSampler, summarised
+from harness.measure.gpu import GpuSampler
+from harness.measure.samples import summarised
 host.counts_own_processes = lambda: {container}
 check = doctor._nvml()
 left = nvml.visible(os.environ.get("CUDA_VISIBLE_DEVICES"), nvml.probe().devices)

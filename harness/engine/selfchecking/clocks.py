@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 from harness.engine.selfchecking.outcome import Outcome, Reading, State, could_not, together
 from harness.engine.selfchecking.workers import CheckConditions, Hand, Workers
-from harness.measure.gpu import GpuSampler, summarised
+from harness.measure.gpu import GpuSampler
 from harness.measure.loop import Timing, timed
+from harness.measure.samples import summarised
 
 # Following a time server bends a kernel's clock by at most 0.05 % (adjtimex(2)); ten times this is a fault.
 CLOCK_WITHIN: Final = 0.005

@@ -14,9 +14,10 @@ from harness.engine.selfchecking.comparing import LEAST_BLOCKS, Slowdown, compar
 from harness.engine.selfchecking.outcome import Outcome, Reading, State, could_not, together
 from harness.engine.selfchecking.workers import CheckConditions, Hand, Workers
 from harness.measure.disturbance import Watch
-from harness.measure.gpu import GpuSampler, Turn, summarised
+from harness.measure.gpu import GpuSampler
 from harness.measure.loop import timed
 from harness.measure.nvml import Gpu
+from harness.measure.samples import Turn, summarised
 from harness.work.workload import Case
 
 # Where a partner or a pause costs more than this, a match does not show the speed that a program has alone.

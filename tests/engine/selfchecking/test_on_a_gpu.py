@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.engine.selfchecking import visible
-from harness.measure import gpu
+from harness.measure import gpu, samples
 from tests.measure.stub_nvml import ROOT, settings
 
 SMI = """\
@@ -120,7 +120,10 @@ def test_each_of_the_drivers_answers_has_its_price(found):
 
 def test_what_is_priced_is_what_the_sampler_asks():
     names = {
-        node.attr for node in ast.walk(ast.parse(inspect.getsource(gpu))) if isinstance(node, ast.Attribute)
+        node.attr
+        for module in (gpu, samples)
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Attribute)
     }
     asked = {name for name in names if name.startswith("nvmlDeviceGet")}
     assert asked == {name for name, _ in visible.QUESTIONS}
