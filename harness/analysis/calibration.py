@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import pandas as pd
 from scipy.special import stdtrit
-from scipy.stats import binomtest
 
 from harness.analysis.statistics import CAUTION, MIN_REPLICATES, Verdict
 from harness.analysis.usual import IN_TURNS, Says
@@ -145,5 +144,8 @@ def _resolved(bounded: pd.DataFrame, share: float, time_s: float) -> float | Non
 
 def _shares(name: str, hits: int, count: int) -> dict[str, float]:
     """A share and its exact interval."""
+    # Imported here: it takes a second, and no run needs it before its end.
+    from scipy.stats import binomtest  # noqa: PLC0415
+
     reach = binomtest(hits, count).proportion_ci(0.95, method="exact")
     return {name: hits / count, f"{name}_low": float(reach.low), f"{name}_high": float(reach.high)}

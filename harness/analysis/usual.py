@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from harness.analysis.intervals import FloatArray
 
@@ -108,6 +107,9 @@ def _pyperf(a: FloatArray, b: FloatArray) -> Call:
 
 
 def _tested(way: str, a: FloatArray, b: FloatArray, *, equal_variances: bool) -> Call:
+    # Imported here: it takes a second, and whoever only wants names of ways does without.
+    from scipy import stats  # noqa: PLC0415
+
     a_mean_s, b_mean_s = float(a.mean()), float(b.mean())
     # From the moments, because rounds without any spread are not worth the warning that SciPy gives of
     # them: such samples differ (p = 0) unless their means are the same (p is not a number).

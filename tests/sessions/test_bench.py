@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -153,3 +155,14 @@ def test_an_interrupt_between_two_trials_ends_the_run_as_one_within_them(run, tm
     assert status(done, tmp_path) == "interrupted"
     assert len(done.frames.trials) + len(done.frames.controls) == 6
     assert done.drawn.page.is_file()
+
+
+def test_a_run_begins_to_measure_without_what_only_its_page_takes():
+    """SciPy's statistics, matplotlib and seaborn take seconds of an import that somebody waits for."""
+    code = (
+        "import sys, harness.sessions.bench, harness.sessions.proven, harness.terminal.live, "
+        "harness.terminal.answers; "
+        "print(sorted({'scipy.stats', 'matplotlib', 'seaborn', 'torch', 'tensorflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
