@@ -100,23 +100,35 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, rule: Rule | None = None) -> pd.Da
     frameworks = compared(a, b)
     rows: list[dict[str, Any]] = []
     for phase in Phase:
-        speeds = [log_speeds(run, phase).droplevel(["run_id", "match_id"]) for run in (a, b)]
+        runs = [_by_case(log_speeds(run, phase), frameworks) for run in (a, b)]
+        nothing = np.empty((0, len(frameworks)))
         found = [
-            _row(case_id, framework, [name for name in frameworks if name != framework], speeds)
+            {
+                "case_id": case_id,
+                "framework": framework,
+                **_row(seat, [of_case.get(case_id, nothing) for of_case in runs]),
+            }
             for case_id in cases["case_id"]
-            for framework in frameworks
+            for seat, framework in enumerate(frameworks)
         ]
         rows += [{"phase": str(phase), **row} for row in _called(found, rule)]
     judged = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
     return cases.merge(judged, on="case_id")
 
 
-def _row(
-    case_id: str, framework: str, others: Sequence[str], speeds: Sequence[pd.DataFrame]
-) -> dict[str, Any]:
-    """A row without its call; `contrast` is what the call is made from, absent where there is an obstacle."""
-    sides = [_sample(side, case_id, framework) for side in speeds]
-    row: dict[str, Any] = {"case_id": case_id, "framework": framework}
+def _by_case(speeds: pd.DataFrame, frameworks: Sequence[str]) -> dict[str, FloatArray]:
+    """Of `log_speeds` those of each case: a row a match, a column a framework."""
+    seated = speeds.reindex(columns=list(frameworks))
+    return {str(case_id): rows.to_numpy(np.float64) for case_id, rows in seated.groupby(level="case_id")}
+
+
+def _row(seat: int, runs: Sequence[FloatArray]) -> dict[str, Any]:
+    """A row without its call; `contrast` is what the call is made from, absent where there is an obstacle.
+
+    `seat` is the framework's column in each run's log speeds of the case.
+    """
+    sides = [of_case[~np.isnan(of_case[:, seat]), seat] for of_case in runs]
+    row: dict[str, Any] = {}
     for name, sample in zip(("a", "b"), sides, strict=True):
         row[f"replicates_{name}"] = sample.size
         row[f"samples_per_s_{name}"] = float(np.exp(sample.mean())) if sample.size else None
@@ -125,18 +137,17 @@ def _row(
         row["speed_ratio"] = row["samples_per_s_b"] / row["samples_per_s_a"]
     if obstacle(*sides, fewest=2) is None:
         row["contrast"] = Contrast.of(*sides)
-    leads = [_sample(side, case_id, framework, others) for side in speeds]
+    leads = [_leads(of_case, seat) for of_case in runs]
     if obstacle(*leads, fewest=2) is None:
         row["relative"] = Contrast.of(*leads)
     return row
 
 
-def _sample(speeds: pd.DataFrame, case_id: str, framework: str, others: Sequence[str] = ()) -> FloatArray:
-    """Log speeds of a framework in a case, one a replicate; over the mean of those of `others`."""
-    found = speeds.reindex(columns=[framework, *others]).loc[speeds.index == case_id].dropna()
-    values = found[framework] - found[list(others)].mean(axis="columns") if others else found[framework]
-    sample: FloatArray = values.to_numpy(dtype=np.float64)
-    return sample
+def _leads(of_case: FloatArray, seat: int) -> FloatArray:
+    """Log speeds of a framework over the mean of all others', of the matches that all have finished."""
+    whole = of_case[~np.isnan(of_case).any(axis=1)]
+    leads: FloatArray = whole[:, seat] - np.delete(whole, seat, axis=1).mean(axis=1)
+    return leads
 
 
 def _called(rows: list[dict[str, Any]], rule: Rule) -> Iterator[dict[str, Any]]:
