@@ -88,6 +88,23 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
     return ordered.drop(columns=["place", "usual"]).reset_index(drop=True)
 
 
+def families(attempts: pd.DataFrame) -> dict[str, Any] | None:
+    """How often a try of several cases, in each of which nothing differed, called any of them different.
+
+    `attempts` is as in `calibration`. Returned are `tries`, `wrong` and `wrong_share` with its interval, as
+    there; None where no try held several cases.
+    """
+    same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
+    called = same["says"].isin([Says.FIRST_FASTER, Says.SECOND_FASTER])
+    together = same.assign(called=called).groupby(["calibration_id", "number"])
+    tries = together.agg(cases=("case_id", "nunique"), called=("called", "any"))
+    of_several = tries[tries["cases"] > 1]
+    if of_several.empty:
+        return None
+    wrong = int(of_several["called"].sum())
+    return {"tries": len(of_several), "wrong": wrong, **_shares("wrong_share", wrong, len(of_several))}
+
+
 def _row(tries: pd.DataFrame, share: float, margin: float) -> dict[str, Any]:
     says, count = tries["says"].value_counts(), len(tries)
     first_faster, second_faster = (int(says.get(name, 0)) for name in (Says.FIRST_FASTER, Says.SECOND_FASTER))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from harness.analysis.calibration import RESOLVED, calibration
+from harness.analysis.calibration import RESOLVED, calibration, families
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
@@ -27,6 +27,7 @@ def attempts(
 ):
     rows = [
         {
+            "calibration_id": "c",
             "number": number,
             "case_id": case_id,
             "planted_share": share,
@@ -156,3 +157,19 @@ def test_what_is_resolved_in_a_time_is_found_nine_times_in_ten(name):
     measured = rng.normal(np.log1p(resolved), spread, (2000, RESOLVED[name] // 10))
     found = [judge(sample).p_difference_adjusted <= 0.05 for sample in measured]
     assert 0.85 < np.mean(found) < 0.95
+
+
+def test_a_try_of_several_cases_errs_once_however_many_of_them_are_called():
+    one = attempts(["first faster", "inconclusive", "equivalent", "first faster"], case_id="b64")
+    other = attempts(["second faster", "inconclusive", "first faster", "inconclusive"], case_id="b512")
+    slowed = attempts(["first faster"] * 4, share=0.05, case_id="b512").assign(number=range(4, 8))
+    told = families(pd.concat([one, other, slowed]))
+    assert (told["tries"], told["wrong"]) == (4, 3)
+    assert told["wrong_share_low"] == pytest.approx(beta.ppf(0.025, 3, 2))
+    assert told["wrong_share_high"] == pytest.approx(beta.ppf(0.975, 4, 1))
+
+
+def test_tries_of_one_case_are_no_families_nor_are_two_calibrations_one():
+    one, other = attempts(["inconclusive"], case_id="b64"), attempts(["inconclusive"], case_id="b512")
+    assert families(one) is None
+    assert families(pd.concat([one, other.assign(calibration_id="another")])) is None

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from harness.analysis.calibration import POWER, RESOLVED, calibration
+from harness.analysis.calibration import POWER, RESOLVED, calibration, families
 from harness.analysis.kinds import hosts, parts
 from harness.analysis.residents import beside_others
 from harness.analysis.statistics import Verdict
@@ -82,7 +82,7 @@ def residents_told(frames: Frames) -> Iterator[str]:
 
 def told_apart(attempts: pd.DataFrame) -> list[str]:
     """False alarms beside the usual ways', what was found of what was planted, what shows by when."""
-    return [
+    of_cases = [
         sentence
         for of_case, where in _by_case(attempts)
         for sentence in (
@@ -92,6 +92,7 @@ def told_apart(attempts: pd.DataFrame) -> list[str]:
             _resolved(of_case, where),
         )
     ]
+    return [*of_cases, *_together(attempts)]
 
 
 def calibration_in_brief(frames: Frames) -> list[str]:
@@ -125,6 +126,16 @@ def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
             f"itself, {words.try_length(row['try_s'], row['replicates'])} each, {called} "
             f"different ({_share(row, 'wrong')}); the interval held the true ratio in "
             f"{row['covered']} ({_share(row, 'covered')})."
+        )
+
+
+def _together(attempts: pd.DataFrame) -> Iterator[str]:
+    """What a run of several cases promises, and no case by itself can tell."""
+    if told := families(attempts):
+        tries = words.plural(told["tries"], "try", "tries")
+        yield (
+            f"Of {tries} in which several cases of equals were judged together, as a run's are, "
+            f"{told['wrong']} called one or more of them different ({_share(told, 'wrong')})."
         )
 
 
