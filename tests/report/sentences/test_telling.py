@@ -116,8 +116,8 @@ def test_several_cases_are_told_by_name():
     *others, together = said[3:]
     assert [one.replace("batch 512", "batch 64") for one in others] == said[:3]
     assert together == (
-        "Of 6 tries in which several cases of equals were judged together, as a run's are, 0 called one or more "
-        "of them different (0 %; 0 % to 46 %)."
+        "Of 6 tries in which several cases of equals were judged together, as a run's are, 0 called one or "
+        "more of them different (0 %; 0 % to 46 %)."
     )
 
 
