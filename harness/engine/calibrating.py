@@ -7,7 +7,7 @@ of one contender and after it all of the other, and judged by the usual rules.
 
 from __future__ import annotations
 
-import math
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,8 +35,8 @@ from harness.work.found import Attempt
 from harness.work.records import Phase, Trial
 from harness.work.workload import Case
 
-# Work is planted in whole steps. Of so many and more a typical round has what is planted, within half of one.
-_PLANTED_STEPS: Final = 3
+# What is planted in a round's steps is a whole number of them, within so much of it.
+_NEARLY: Final = 0.02
 
 _SAYS: Final[dict[str, Says]] = {
     Verdict.A_FASTER: Says.FIRST_FASTER,
@@ -90,13 +90,12 @@ def calibrate(
         planned = list(tries(settings))
         known = {framework: Known() for framework in settings.frameworks}
         for number, (framework, share) in enumerate(planned):
-            fewest_steps = math.ceil(_PLANTED_STEPS / share) if share else 0
             one = _Try(
                 number=number,
                 framework=framework,
                 planted_share=share,
                 plan=plan,
-                conditions=replace(conditions, fewest_steps=fewest_steps),
+                conditions=replace(conditions, whole_steps=_steps_of(share)),
                 known=known[framework],
                 save=save,
                 observer=observer,
@@ -210,7 +209,9 @@ class _Try:
         seat.wait()
         pace = self.known.pace(match, [], all_said=False)
         enough_s = self.conditions.enough_s * self.replicates
-        for parts in plan_rounds(match.case, pace, self.conditions.least_s(match.case, pace)).train:
+        conditions = self.conditions
+        rounds = plan_rounds(match.case, pace, conditions.round_s, whole_steps=conditions.whole_steps)
+        for parts in rounds.train:
             if seat.failure or seat.trained_s >= enough_s:
                 break
             seat.train(parts, place=0, passes=0)
@@ -246,3 +247,15 @@ class _Try:
             measured_s=sum(one.wall_s for one in rounds),
             wall_s=wall_s,
         )
+
+
+def _steps_of(share: float) -> int:
+    """The fewest steps of which so large a share is a whole number; 0 where nothing is planted.
+
+    Of rounds of other lengths some would have a planted step more than others, and a median over turns does
+    not see the mean.
+    """
+    if not share:
+        return 0
+    steps = ((planted, round(planted / share)) for planted in itertools.count(1))
+    return next(many for planted, many in steps if abs(share * many - planted) <= _NEARLY * planted)

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from harness.engine.forking import ForkServers
-from harness.engine.rounds import SLACK, Pace
 from harness.measure import host, nvml
 from harness.measure.nvml import Gpu
 from harness.settings.config import Settings
 from harness.work.records import Certification, Role
-from harness.work.workload import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +23,10 @@ class Conditions:
     `certificates` are those of each case's id and framework, and `servers` fork the workers of matches
     whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
     each name but "cpu", settled before anything is measured. A match ends early once each contender has
-    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. A
-    round has `fewest_steps` or more. With `speed_only` nothing but training is measured. `share_cores` has
-    the contenders of a match run on the same cores. `passed` are the shell's variables that were let in by
-    name.
+    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. Of
+    steps `whole_steps` belong into a round together. With `speed_only` nothing but training is measured.
+    `share_cores` has the contenders of a match run on the same cores. `passed` are the shell's variables that
+    were let in by name.
     """
 
     run_id: str
@@ -45,18 +43,10 @@ class Conditions:
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
     enough_s: float = math.inf
     ends_at_s: float = math.inf
-    fewest_steps: int = 0
+    whole_steps: int = 0
     speed_only: bool = False
     share_cores: bool = False
     passed: tuple[str, ...] = ()
-
-    def least_s(self, case: Case, pace: Pace) -> float:
-        """Seconds that a round of this case has to last at least, at this pace."""
-        if pace.epoch_s is None:
-            return self.round_s
-        # Steps are counted: they need none of the slack that a clock does.
-        steps_s = self.fewest_steps * pace.epoch_s / case.workload.steps_per_epoch
-        return max(self.round_s, steps_s / SLACK)
 
     @classmethod
     def of(

@@ -49,8 +49,14 @@ class Planning:
         # Where contenders cut an epoch into other batches, no part of one is whole batches to all.
         cases = [one.case for one in match.contenders]
         cut_alike = len({(case.mode in WHOLE_EPOCHS, case.workload.batch_size) for case in cases}) == 1
-        least_s = self._conditions.least_s(match.case, self._pace)
-        return plan_rounds(match.case, self._pace, least_s, divisible=cut_alike, count=count)
+        return plan_rounds(
+            match.case,
+            self._pace,
+            self._conditions.round_s,
+            divisible=cut_alike,
+            count=count,
+            whole_steps=self._conditions.whole_steps,
+        )
 
     def race(self, *, start_s: float) -> Rounds:
         """As many as the match is worth, whose start has taken `start_s`."""

@@ -19,6 +19,10 @@ from harness.work.workload import WHOLE_EPOCHS, Case, Workload
 # than the least is seldom shorter than it.
 SLACK: Final = 1.25
 
+# Where epochs stay whole, a round has so many times the steps that belong together: half of these more or
+# less are no more than a sixth.
+_TIMES_WHOLE: Final = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -62,7 +66,13 @@ def fastest(case: Case, said: Sequence[Mapping[str, float | None]]) -> Pace:
 
 
 def plan_rounds(
-    case: Case, pace: Pace, least_s: float, *, divisible: bool = True, count: int | None = None
+    case: Case,
+    pace: Pace,
+    least_s: float,
+    *,
+    divisible: bool = True,
+    count: int | None = None,
+    whole_steps: int = 0,
 ) -> Rounds:
     """Rounds of at least `least_s` seconds at this pace, as short as that allows.
 
@@ -70,13 +80,23 @@ def plan_rounds(
     unknown pace gives a round an epoch and one pass. The epochs of some modes stay whole (`WHOLE_EPOCHS`), as
     do all that are not `divisible`. In a group of epochs of the case's each is evaluated, and their
     evaluations together last `least_s`.
+
+    Where `whole_steps` belong together a round has exactly so many of them, or times as many, whatever epochs
+    it goes across; where epochs stay whole it has several times as many.
     """
     workload = case.workload
     epochs, group, splits = workload.epochs, 1, 1
+    divisible = divisible and case.mode not in WHOLE_EPOCHS
+    # Steps are counted: they need none of the slack that a clock does.
+    whole_s = whole_steps * (pace.epoch_s or 0.0) / workload.steps_per_epoch
+    if whole_steps and divisible:
+        times = math.ceil(least_s / whole_s) if whole_s else 1
+        return Rounds(train=_even(workload, times * whole_steps, count), passes=1)
+    least_s = max(least_s, _TIMES_WHOLE * whole_s / SLACK)
     if pace.epoch_s is not None:
         wanted = least_s * SLACK / pace.epoch_s
         group = math.ceil(wanted) if count else min(epochs, math.ceil(wanted))
-        if wanted < 1 and divisible and case.mode not in WHOLE_EPOCHS:
+        if wanted < 1 and divisible:
             steps = workload.steps_per_epoch
             splits = steps // math.ceil(wanted * steps)
     if count:
@@ -94,8 +114,26 @@ def plan_rounds(
     return Rounds(train=tuple(train[:count]), passes=passes)
 
 
+def _even(workload: Workload, steps: int, count: int | None) -> tuple[tuple[Part, ...], ...]:
+    """Rounds of exactly so many steps: `count`, or as many as the workload's epochs hold."""
+    an_epoch = workload.steps_per_epoch
+    rounds = range(0, (count or workload.epochs * an_epoch // steps) * steps, steps)
+    return tuple(
+        tuple(
+            _part(workload, epoch, max(first - epoch * an_epoch, 0), first + steps - epoch * an_epoch)
+            for epoch in range(first // an_epoch, (first + steps - 1) // an_epoch + 1)
+        )
+        for first in rounds
+    )
+
+
+def _part(workload: Workload, epoch: int, first: int, last: int) -> Part:
+    """Of an epoch the steps `first` to `last`, exclusive, as far as it has them."""
+    size, samples = workload.batch_size, workload.train_samples
+    return Part(epoch=epoch, first=first * size, last=min(last * size, samples))
+
+
 def _split(whole: Part, workload: Workload, count: int) -> list[Part]:
     """An epoch in `count` parts of whole batches, whose numbers of steps differ by one at most."""
     steps = [workload.steps_per_epoch * number // count for number in range(count + 1)]
-    edges = [min(step * workload.batch_size, workload.train_samples) for step in steps]
-    return [Part(epoch=whole.epoch, first=first, last=last) for first, last in pairwise(edges)]
+    return [_part(workload, whole.epoch, first, last) for first, last in pairwise(steps)]

@@ -108,3 +108,50 @@ def test_nothing_is_said_of_a_pace_that_nobody_told():
 def test_where_the_sides_cut_other_batches_epochs_stay_whole():
     pace = Pace(epoch_s=10, evaluate_s=None)
     assert len(plan_rounds(case(epochs=2), pace, 0.2, divisible=False).train) == 2
+
+
+@settings(deadline=None)
+@given(
+    epoch_s=st.floats(1e-3, 100),
+    batch_size=st.integers(1, 3000),
+    train_samples=st.integers(3000, 60_000),
+    whole_steps=st.integers(1, 300),
+    count=st.integers(1, 20),
+)
+def test_steps_that_belong_together_fill_rounds_whatever_epochs_these_go_across(
+    epoch_s, batch_size, train_samples, whole_steps, count
+):
+    work = Workload(batch_size=batch_size, train_samples=train_samples)
+    some = Case(workload=work, device="cpu", mode=Mode.LOOP)
+    pace = Pace(epoch_s=epoch_s, evaluate_s=None)
+    rounds = plan_rounds(some, pace, 0.1, count=count, whole_steps=whole_steps).train
+    steps = [sum(-(-(part.last - part.first) // batch_size) for part in one) for one in rounds]
+    assert len(rounds) == count
+    assert len(set(steps)) == 1
+    assert steps[0] % whole_steps == 0
+    # As few times as many as last so long.
+    step_s = epoch_s / work.steps_per_epoch
+    assert steps[0] * step_s >= 0.1 * (1 - 1e-9)
+    assert steps[0] == whole_steps or (steps[0] - whole_steps) * step_s < 0.1 * (1 + 1e-9)
+    parts = [part for one in rounds for part in one]
+    assert (parts[0].epoch, parts[0].first) == (0, 0)
+    for before, after in pairwise(parts):
+        goes_on = (before.epoch, before.last) == (after.epoch, after.first)
+        begins = (before.epoch + 1, train_samples, 0) == (after.epoch, before.last, after.first)
+        assert goes_on or begins
+
+
+def test_without_a_number_such_rounds_are_as_many_as_the_epochs_hold():
+    pace = Pace(epoch_s=1.0, evaluate_s=None)
+    rounds = plan_rounds(case(epochs=3, batch_size=64), pace, 0.1, whole_steps=100)
+    assert len(rounds.train) == 3 * 938 // 100
+    unknown = Pace(epoch_s=None, evaluate_s=None)
+    assert plan_rounds(case(epochs=3, batch_size=64), unknown, 0.1, whole_steps=100) == rounds
+
+
+def test_where_epochs_stay_whole_so_many_make_a_round_that_half_a_step_is_little_of_it():
+    pace = Pace(epoch_s=1.0, evaluate_s=None)
+    some = case(mode=Mode.IDIOMATIC, epochs=12, batch_size=1000)
+    rounds = plan_rounds(some, pace, 0.1, whole_steps=100)
+    assert [len(one) for one in rounds.train] == [6, 6]
+    assert [len(one) for one in plan_rounds(some, pace, 0.1, whole_steps=20).train] == [1] * 12
