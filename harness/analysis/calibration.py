@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -14,6 +14,8 @@ from harness.analysis.usual import IN_TURNS, Says
 
 # The error that a verdict is allowed, see `statistics.judge_family`.
 _ALPHA: Final = 0.05
+
+_CALLED: Final = [Says.FIRST_FASTER, Says.SECOND_FASTER]
 
 # A difference counts as resolved where so large a share of tries would find it.
 POWER: Final = 0.9
@@ -88,21 +90,41 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
     return ordered.drop(columns=["place", "usual"]).reset_index(drop=True)
 
 
-def families(attempts: pd.DataFrame) -> dict[str, Any] | None:
-    """How often a try of several cases, in each of which nothing differed, called any of them different.
+def false_alarms(attempts: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """How often a framework was called different from itself in turns, for each value of these columns.
 
-    `attempts` is as in `calibration`. Returned are `tries`, `wrong` and `wrong_share` with its interval, as
-    there; None where no try held several cases.
+    `attempts` is as in `calibration`, and so are the columns `tries`, `wrong`, and `wrong_share` with its
+    interval. Tries of any length and number of matches count alike, unless `by` tells them apart.
     """
     same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
-    called = same["says"].isin([Says.FIRST_FASTER, Says.SECOND_FASTER])
-    together = same.assign(called=called).groupby(["calibration_id", "number"])
-    tries = together.agg(cases=("case_id", "nunique"), called=("called", "any"))
-    of_several = tries[tries["cases"] > 1]
-    if of_several.empty:
-        return None
-    wrong = int(of_several["called"].sum())
-    return {"tries": len(of_several), "wrong": wrong, **_shares("wrong_share", wrong, len(of_several))}
+    return _alarms(same.assign(called=same["says"].isin(_CALLED)), by)
+
+
+def families(attempts: pd.DataFrame) -> pd.DataFrame:
+    """How often a try of several cases, in each of which nothing differed, called any of them different.
+
+    Columns and rows are those of `false_alarms` by length of a try (`try_s`) and number of matches
+    (`replicates`); none where no try held several cases.
+    """
+    same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
+    together = same.assign(called=same["says"].isin(_CALLED)).groupby(["calibration_id", "number"])
+    tries = together.agg(
+        cases=("case_id", "nunique"),
+        called=("called", "any"),
+        try_s=("try_s", "first"),
+        replicates=("replicates", "first"),
+    )
+    return _alarms(tries[tries["cases"] > 1], ["try_s", "replicates"])
+
+
+def _alarms(tries: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    rows = []
+    for key, of in tries.groupby(list(by)):
+        wrong = int(of["called"].sum())
+        told = dict(zip(by, key, strict=True)) | {"tries": len(of), "wrong": wrong}
+        rows.append(told | _shares("wrong_share", wrong, len(of)))
+    named = ("tries", "wrong", "wrong_share", "wrong_share_low", "wrong_share_high")
+    return pd.DataFrame(rows, columns=[*by, *named])
 
 
 def _row(tries: pd.DataFrame, share: float, margin: float) -> dict[str, Any]:

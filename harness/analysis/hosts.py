@@ -18,13 +18,12 @@ import pandas as pd
 from scipy.special import stdtr
 
 from harness.analysis.blocks import FloatArray
-from harness.analysis.calibration import calibration
+from harness.analysis.calibration import false_alarms
 from harness.analysis.effects import effects, ratios
 from harness.analysis.intervals import SMALLEST_SPREAD, ratio_interval
 from harness.analysis.kinds import hosts, parts
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import MIN_REPLICATES, holm
-from harness.analysis.usual import IN_TURNS
 from harness.store.frames import Frames
 from harness.work.records import Phase
 
@@ -177,11 +176,7 @@ def _p_off(sample: FloatArray, margin: float) -> float | None:
 def _calibrated(of_kind: Frames, run_ids: list[str]) -> dict[str, Any]:
     """What calibrations found on the host of these runs, of all cases and lengths of a try the surest."""
     where = of_kind.runs.loc[of_kind.runs["run_id"].isin(run_ids), _PLACE].drop_duplicates()
-    known = of_kind.calibrations
-    summed = calibration(known.merge(where, on=_PLACE)) if len(known) else pd.DataFrame()
-    if summed.empty:
-        return {"tries": 0, "wrong": 0}
-    same = summed[(summed["planted_share"] == 0) & (summed["way"] == IN_TURNS)]
+    same = false_alarms(of_kind.calibrations.merge(where, on=_PLACE), ["case_id", "try_s"])
     if same.empty:
         return {"tries": 0, "wrong": 0}
     surest = same.sort_values(["wrong_share_low", "tries"]).iloc[-1]

@@ -24,7 +24,8 @@ ALPHA: Final = 0.05
 # The threshold that pytest-benchmark's documentation and its command line's help give as the example.
 _REGRESSION: Final = 0.05
 
-_FEWEST: Final = 2
+# Of each, for any of the ways.
+FEWEST_ROUNDS: Final = 2
 
 
 class Says(StrEnum):
@@ -141,8 +142,8 @@ def _past(a_s: float, b_s: float, margin: float) -> Says:
 
 def _times(name: str, times_s: npt.ArrayLike) -> FloatArray:
     times = np.asarray(times_s, dtype=np.float64)
-    if times.ndim != 1 or times.size < _FEWEST:
-        raise ValueError(f"rounds of {name} have shape {times.shape}, not one row of {_FEWEST} or more")
+    if times.ndim != 1 or times.size < FEWEST_ROUNDS:
+        raise ValueError(f"rounds of {name} have shape {times.shape}, not one row of {FEWEST_ROUNDS} or more")
     broken = times[~(np.isfinite(times) & (times > 0))]
     if broken.size:
         raise ValueError(f"a round of {name} took {broken[0]} s, not a finite number above zero")

@@ -7,7 +7,6 @@ of one contender and after it all of the other, and judged by the usual rules.
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from typing import Final, Protocol
 
 from harness.analysis.intervals import Interval
 from harness.analysis.statistics import MIN_REPLICATES, Verdict, judge_family
-from harness.analysis.usual import IN_TURNS, Says, usual_calls
+from harness.analysis.usual import FEWEST_ROUNDS, IN_TURNS, Says, usual_calls
 from harness.engine.conditions import Conditions
 from harness.engine.forking import ForkServers
 from harness.engine.known import Known
@@ -34,9 +33,7 @@ from harness.work.contender import Contender
 from harness.work.found import Attempt
 from harness.work.records import Phase, Trial
 from harness.work.workload import Case
-
-# What is planted in a round's steps is a whole number of them, within so much of it.
-_NEARLY: Final = 0.02
+from harness.worker.planting import steps_together
 
 _SAYS: Final[dict[str, Says]] = {
     Verdict.A_FASTER: Says.FIRST_FASTER,
@@ -95,7 +92,7 @@ def calibrate(
                 framework=framework,
                 planted_share=share,
                 plan=plan,
-                conditions=replace(conditions, whole_steps=_steps_of(share)),
+                conditions=replace(conditions, whole_steps=steps_together(share)),
                 known=known[framework],
                 save=save,
                 observer=observer,
@@ -178,13 +175,18 @@ class _Try:
         ]
 
     def _usual(self, case: Case) -> list[Attempt]:
-        """All of one, and when its process is gone all of the other: one each, as most scripts have it."""
+        """All of one, and when its process is gone all of the other: one each, as most scripts have it.
+
+        Nothing is said where the time did not do for rounds enough.
+        """
         begin_s, match = time.monotonic(), self._match(case, self.replicates)
         trials = [self._alone(number, match) for number in match.seats]
         self._keep(trials)
         if any(trial.failure for trial in trials):
             return []
         first_s, second_s = ([one.sample_s for one in trial.rounds if not one.warm_up] for trial in trials)
+        if min(len(first_s), len(second_s)) < FEWEST_ROUNDS:
+            return []
         wall_s = time.monotonic() - begin_s
         return [
             self._attempt(
@@ -247,15 +249,3 @@ class _Try:
             measured_s=sum(one.wall_s for one in rounds),
             wall_s=wall_s,
         )
-
-
-def _steps_of(share: float) -> int:
-    """The fewest steps of which so large a share is a whole number; 0 where nothing is planted.
-
-    Of rounds of other lengths some would have a planted step more than others, and a median over turns does
-    not see the mean.
-    """
-    if not share:
-        return 0
-    steps = ((planted, round(planted / share)) for planted in itertools.count(1))
-    return next(many for planted, many in steps if abs(share * many - planted) <= _NEARLY * planted)

@@ -23,10 +23,10 @@ class Conditions:
     `certificates` are those of each case's id and framework, and `servers` fork the workers of matches
     whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
     each name but "cpu", settled before anything is measured. A match ends early once each contender has
-    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. Of
-    steps `whole_steps` belong into a round together. With `speed_only` nothing but training is measured.
-    `share_cores` has the contenders of a match run on the same cores. `passed` are the shell's variables that
-    were let in by name.
+    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. A
+    round has `whole_steps`, or times as many, where that is not 0. With `speed_only` nothing but training is
+    measured. `share_cores` has the contenders of a match run on the same cores. `passed` are the shell's
+    variables that were let in by name.
     """
 
     run_id: str

@@ -8,7 +8,7 @@ from harness.worker.protocol import Message
 
 
 def joined(replies: Sequence[Message]) -> Message:
-    """The epochs of a group as one round: sums, and the loss averaged over all samples."""
+    """The parts of a round as one: sums, and the loss averaged over all samples."""
     first = replies[0]
     if len(replies) == 1:
         return first

@@ -1,6 +1,7 @@
 """How epochs become rounds: long enough for the clock, short enough to take turns.
 
-A long epoch is split into rounds of equally many steps, short epochs are grouped into one round. All
+A long epoch is split into rounds of equally many steps, short epochs are grouped into one round; where so
+many steps belong together, rounds go across epochs' ends. All
 contenders of a match, and all replicates of a case, get the same rounds, so that round *i* is the same work
 wherever it is timed. How many rounds there are is another matter: see `known`.
 """
@@ -19,8 +20,8 @@ from harness.work.workload import WHOLE_EPOCHS, Case, Workload
 # than the least is seldom shorter than it.
 SLACK: Final = 1.25
 
-# Where epochs stay whole, a round has so many times the steps that belong together: half of these more or
-# less are no more than a sixth.
+# Where epochs stay whole, a round has so many times the steps that belong together, at least: to have half of
+# these more or less is then no more than a sixth.
 _TIMES_WHOLE: Final = 3
 
 
@@ -81,26 +82,27 @@ def plan_rounds(
     do all that are not `divisible`. In a group of epochs of the case's each is evaluated, and their
     evaluations together last `least_s`.
 
-    Where `whole_steps` belong together a round has exactly so many of them, or times as many, whatever epochs
-    it goes across; where epochs stay whole it has several times as many.
+    Where `whole_steps` belong together a round has exactly so many steps, or times as many, whatever epochs
+    it goes across, and evaluations have one pass; where epochs stay whole it has several times as many.
     """
     workload = case.workload
-    epochs, group, splits = workload.epochs, 1, 1
+    epochs, splits = workload.epochs, 1
     divisible = divisible and case.mode not in WHOLE_EPOCHS
-    # Steps are counted: they need none of the slack that a clock does.
-    whole_s = whole_steps * (pace.epoch_s or 0.0) / workload.steps_per_epoch
     if whole_steps and divisible:
-        times = math.ceil(least_s / whole_s) if whole_s else 1
+        whole_s = whole_steps * (pace.epoch_s or 0.0) / workload.steps_per_epoch
+        times = math.ceil(least_s * SLACK / whole_s) if whole_s else 1
         return Rounds(train=_even(workload, times * whole_steps, count), passes=1)
-    least_s = max(least_s, _TIMES_WHOLE * whole_s / SLACK)
+    group = max(1, math.ceil(_TIMES_WHOLE * whole_steps / workload.steps_per_epoch))
     if pace.epoch_s is not None:
         wanted = least_s * SLACK / pace.epoch_s
-        group = math.ceil(wanted) if count else min(epochs, math.ceil(wanted))
+        group = max(group, math.ceil(wanted))
         if wanted < 1 and divisible:
             steps = workload.steps_per_epoch
             splits = steps // math.ceil(wanted * steps)
     if count:
         epochs = math.ceil(count / splits) * group
+    else:
+        group = min(epochs, group)
     # Epochs that fill no group of their own join the others: no round is shorter than asked for.
     groups = epochs // group
     edges = [epochs * number // groups for number in range(groups + 1)]

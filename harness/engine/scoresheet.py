@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 from harness.engine.joining import joined
 from harness.engine.limits import pace_of, require_numbers, seconds
@@ -24,6 +24,9 @@ from harness.work.records import (
     Startup,
 )
 from harness.worker.protocol import Do, Message
+
+# What an answer that is none raises as it is read.
+_NONSENSE: Final = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError)
 
 
 class Scoresheet:
@@ -102,8 +105,13 @@ class Scoresheet:
             self._finished = reply | {"digests": dict(reply["digests"])}
 
     def broke_off(self, facts: Mapping[str, Any]) -> None:
-        """What a worker that failed could still tell."""
-        self._finished = dict(facts)
+        """What a worker that failed could still tell; what is no fact is left out."""
+        with suppress(*_NONSENSE):
+            require_numbers(facts, "host_peak_bytes")
+            self._finished["host_peak_bytes"] = facts["host_peak_bytes"]
+        with suppress(*_NONSENSE):
+            _allocator(facts)
+            self._finished["allocator"] = facts["allocator"]
 
     def told(self) -> dict[str, Any]:
         """The fields of a `Trial` that its worker has told."""
@@ -128,7 +136,7 @@ class Scoresheet:
     def _understood(self, do: Do) -> Iterator[None]:
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        except _NONSENSE as error:
             self.fail(ProtocolError.kind, f"an answer to {do} that is none: {error!r}")
 
     def _round(
@@ -137,6 +145,8 @@ class Scoresheet:
         require_numbers(reply, "samples", "steps", "started_s", "cpu_s", "idle_cpu_s", "loss", "accuracy")
         if seconds(reply["wall_s"]) is None:
             raise ValueError(f"a round of {reply['wall_s']} s")
+        if not (isinstance(reply["samples"], int) and reply["samples"] > 0):
+            raise ValueError(f"a round of {reply['samples']} samples")
         disturbance = rounded_up(Disturbance(**reply["disturbance"]))
         gpu = None if watched is None else summarised(watched)
         self._rounds.append(
@@ -152,6 +162,6 @@ class Scoresheet:
         )
 
 
-def _allocator(said: Message) -> AllocatorUse | None:
+def _allocator(said: Mapping[str, Any]) -> AllocatorUse | None:
     told = said.get("allocator")
     return None if told is None else AllocatorUse(**told)

@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 import math
+from itertools import count
+from typing import Final
 
 import numpy as np
 
 from harness.work.recipe import Order
+
+# Shares such as 0.07 have no exact binary form; what is due is due at its step all the same.
+_ROUNDING: Final = 1e-9
+
+# The share of so many steps as belong together may exceed a whole number of them by so much of it.
+_NEARLY: Final = 0.02
+
+
+def steps_together(share: float) -> int:
+    """The fewest steps of which a share is a whole number or just above; 0 where nothing is planted.
+
+    Rounds of so many, or of a multiple, hold equally many planted steps, but for one more now and then. Of
+    rounds of other lengths some hold one more than others, and a median over turns does not see the mean.
+    """
+    if not share:
+        return 0
+    return next(steps for steps in count(1) if _is_whole(share * steps + _ROUNDING))
+
+
+def _is_whole(planted: float) -> bool:
+    whole = math.floor(planted)
+    return whole > 0 and planted - whole <= _NEARLY * whole + 2 * _ROUNDING
 
 
 class Planting:
@@ -25,14 +49,14 @@ class Planting:
     def planted(self, order: Order) -> Order:
         """The order (n,) of a round with as many of its whole batches a second time as are due.
 
-        They stand evenly among the others, each half a round from where it is: its samples are no longer at
+        They stand evenly among the others, each half of them from where it is: its samples are no longer at
         hand, as those of another step would not be. Of a round without a whole batch they are due later.
+        Where a round goes across an epoch's end, `order` is one of its parts.
         """
         size = self._batch_size
         self._steps += math.ceil(len(order) / size)
         whole = len(order) // size
-        # Shares such as 0.07 have no exact binary form; what is due is due at its step all the same.
-        due = math.floor(self._share * self._steps + 1e-9) - self._again
+        due = math.floor(self._share * self._steps + _ROUNDING) - self._again
         if not (due and whole):
             return order
         self._again += due

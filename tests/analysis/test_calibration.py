@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from harness.analysis.calibration import RESOLVED, calibration, families
+from harness.analysis.calibration import RESOLVED, calibration, false_alarms, families
 from harness.analysis.statistics import MIN_REPLICATES, judge
 from harness.analysis.usual import IN_TURNS
 from harness.store.schema import ATTEMPTS
@@ -163,13 +163,26 @@ def test_a_try_of_several_cases_errs_once_however_many_of_them_are_called():
     one = attempts(["first faster", "inconclusive", "equivalent", "first faster"], case_id="b64")
     other = attempts(["second faster", "inconclusive", "first faster", "inconclusive"], case_id="b512")
     slowed = attempts(["first faster"] * 4, share=0.05, case_id="b512").assign(number=range(4, 8))
-    told = families(pd.concat([one, other, slowed]))
+    (told,) = families(pd.concat([one, other, slowed])).to_dict("records")
     assert (told["tries"], told["wrong"]) == (4, 3)
+    assert (told["try_s"], told["replicates"]) == (20, MIN_REPLICATES)
     assert told["wrong_share_low"] == pytest.approx(beta.ppf(0.025, 3, 2))
     assert told["wrong_share_high"] == pytest.approx(beta.ppf(0.975, 4, 1))
 
 
 def test_tries_of_one_case_are_no_families_nor_are_two_calibrations_one():
     one, other = attempts(["inconclusive"], case_id="b64"), attempts(["inconclusive"], case_id="b512")
-    assert families(one) is None
-    assert families(pd.concat([one, other.assign(calibration_id="another")])) is None
+    assert families(one).empty
+    assert families(one[:0]).empty
+    assert families(pd.concat([one, other.assign(calibration_id="another")])).empty
+
+
+def test_false_alarms_are_counted_over_whatever_does_not_tell_tries_apart():
+    few, many = (attempts(["first faster", "inconclusive"], replicates=count) for count in (6, 20))
+    slowed = attempts(["first faster"], share=0.05)
+    usual = attempts(["first faster"], way="welch")
+    tried = pd.concat([few, many, slowed, usual])
+    (pooled,) = false_alarms(tried, ["case_id", "try_s"]).to_dict("records")
+    assert (pooled["tries"], pooled["wrong"], pooled["wrong_share"]) == (4, 2, 0.5)
+    assert false_alarms(tried, ["replicates"])["tries"].tolist() == [2, 2]
+    assert false_alarms(tried[:0], ["case_id", "try_s"]).empty

@@ -137,6 +137,15 @@ def test_every_round_holds_what_is_planted_neither_more_nor_less(run):
 
 
 @pytest.mark.slow
+def test_a_try_too_short_for_rounds_of_the_usual_ways_has_none_of_them(run):
+    """A hundred steps, as 1 % needs, take longer here than a side of the try has."""
+    attempts, trials, _ = run(tries="1", planted="1%")
+    assert attempts["way"].tolist() == [IN_TURNS]
+    assert len(trials) == 2 * MIN_REPLICATES + 2
+    assert {len(trial.rounds) for trial in trials} == {1}
+
+
+@pytest.mark.slow
 def test_a_try_with_a_failed_trial_says_nothing(run):
     attempts, trials, observer = run({"events": {"train 2": "raise"}}, tries="1", planted="0%")
     assert attempts.empty

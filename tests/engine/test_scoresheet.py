@@ -146,9 +146,12 @@ def test_an_answer_of_nonsense_fails_its_trial_and_what_was_told_before_stays(sh
     assert len(sheet.told()["rounds"]) == 1
 
 
-def test_parts_without_a_sample_are_no_round(sheet):
-    sheet.trained([ROUND | {"samples": 0}] * 2, None, epoch=0, place=0)
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("samples", [0, -1, None, 1.5])
+def test_what_has_no_sample_is_no_round(sheet, parts, samples):
+    sheet.trained([ROUND | {"samples": samples}] * parts, None, epoch=0, place=0)
     assert sheet.failure.kind == ProtocolError.kind
+    assert sheet.told()["rounds"] == ()
 
 
 def test_what_failed_first_is_the_reason(sheet):
@@ -161,3 +164,12 @@ def test_a_worker_that_breaks_off_still_tells_its_memory(sheet):
     sheet.broke_off({"host_peak_bytes": 9, "allocator": ALLOCATED})
     told = sheet.told()
     assert (told["host_peak_bytes"], told["allocator"].peak_in_use_bytes) == (9, 1)
+
+
+@pytest.mark.parametrize(
+    "facts", [{}, {"host_peak_bytes": "many", "allocator": {"bytes": 1}}, {"allocator": 5}, {"digests": 5}]
+)
+def test_of_a_worker_that_breaks_off_with_nonsense_nothing_is_known(sheet, facts):
+    sheet.broke_off(facts)
+    told = sheet.told()
+    assert (told["host_peak_bytes"], told["allocator"], told["digests"]) == (None, None, {})

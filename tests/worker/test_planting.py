@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from harness.worker.planting import Planting
+from harness.engine.rounds import Pace, plan_rounds
+from harness.work.workload import Case, Mode, Workload
+from harness.worker.planting import Planting, steps_together
 
 BATCH = 4
 
@@ -51,3 +54,30 @@ def test_a_round_without_a_whole_batch_leaves_what_is_due_to_the_next():
 def test_nothing_is_planted_where_no_share_is():
     order = np.arange(8)
     assert Planting(0.0, BATCH).planted(order) is order
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.07, 0.004, 0.4, 0.5])
+@pytest.mark.parametrize("times", [1, 3])
+def test_rounds_of_steps_that_belong_together_hold_equally_many_planted_ones(share, times):
+    """Across epochs' ends, too, where a round is two parts or more; one more is due now and then."""
+    work = Workload(batch_size=BATCH, train_samples=3001)
+    case = Case(workload=work, device="cpu", mode=Mode.LOOP)
+    together = steps_together(share) * times
+    rounds = plan_rounds(case, Pace(epoch_s=None, evaluate_s=None), 0.1, count=120, whole_steps=together)
+    planting = Planting(share, BATCH)
+    again = [
+        sum(len(planting.planted(np.arange(part.first, part.last))) - part.last + part.first for part in one)
+        // BATCH
+        for one in rounds.train
+    ]
+    usual, often = Counter(again).most_common(1)[0]
+    assert usual == math.floor(share * together + 1e-9) >= 1
+    assert again[0] == usual
+    assert set(again) <= {usual, usual + 1}
+    assert often >= 0.9 * len(again)
+    assert usual / together == pytest.approx(share, rel=0.02)
+
+
+def test_no_steps_belong_together_where_nothing_is_planted():
+    assert steps_together(0.0) == 0
+    assert [steps_together(share) for share in (0.01, 0.03, 0.05)] == [100, 34, 20]

@@ -131,11 +131,12 @@ def _false_alarms(of_case: pd.DataFrame, where: str) -> Iterator[str]:
 
 def _together(attempts: pd.DataFrame) -> Iterator[str]:
     """What a run of several cases promises, and no case by itself can tell."""
-    if told := families(attempts):
-        tries = words.plural(told["tries"], "try", "tries")
+    for row in families(attempts).to_dict("records"):
+        tries = words.plural(row["tries"], "try", "tries")
+        length = words.try_length(row["try_s"], row["replicates"])
         yield (
-            f"Of {tries} in which several cases of equals were judged together, as a run's are, "
-            f"{told['wrong']} called one or more of them different ({_share(told, 'wrong')})."
+            f"Several cases of equals were judged together, as a run's are, in {tries} of {length}: in "
+            f"{row['wrong']} of them one or more were called different ({_share(row, 'wrong')})."
         )
 
 

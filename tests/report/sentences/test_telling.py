@@ -116,8 +116,8 @@ def test_several_cases_are_told_by_name():
     *others, together = said[3:]
     assert [one.replace("batch 512", "batch 64") for one in others] == said[:3]
     assert together == (
-        "Of 6 tries in which several cases of equals were judged together, as a run's are, 0 called one or "
-        "more of them different (0 %; 0 % to 46 %)."
+        "Several cases of equals were judged together, as a run's are, in 6 tries of 20 s in 6 matches: in 0 "
+        "of them one or more were called different (0 %; 0 % to 46 %)."
     )
 
 
