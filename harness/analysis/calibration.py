@@ -81,8 +81,7 @@ def calibration(attempts: pd.DataFrame, *, margin: float = 0.03) -> pd.DataFrame
     for (_, case_id, try_s, way, replicates), tries in groups:
         share = float(tries["planted_share"].iloc[0])
         named = {"case_id": case_id, "planted_share": share, "try_s": try_s, "way": way}
-        named["replicates"] = replicates
-        rows.append(named | _row(tries, share, margin))
+        rows.append(named | {"replicates": replicates} | _row(tries, share, margin))
     frame = pd.DataFrame(rows, columns=list(_DTYPES)).astype(_DTYPES)
     places = {case_id: place for place, case_id in enumerate(attempts["case_id"].unique())}
     frame = frame.assign(place=frame["case_id"].map(places), usual=frame["way"] != IN_TURNS)
@@ -96,8 +95,7 @@ def false_alarms(attempts: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     `attempts` is as in `calibration`, and so are the columns `tries`, `wrong`, and `wrong_share` with its
     interval. Tries of any length and number of matches count alike, unless `by` tells them apart.
     """
-    same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
-    return _alarms(same.assign(called=same["says"].isin(_CALLED)), by)
+    return _alarms(_equals(attempts), by)
 
 
 def families(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -106,15 +104,23 @@ def families(attempts: pd.DataFrame) -> pd.DataFrame:
     Columns and rows are those of `false_alarms` by length of a try (`try_s`) and number of matches
     (`replicates`); none where no try held several cases.
     """
-    same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
-    together = same.assign(called=same["says"].isin(_CALLED)).groupby(["calibration_id", "number"])
-    tries = together.agg(
-        cases=("case_id", "nunique"),
-        called=("called", "any"),
-        try_s=("try_s", "first"),
-        replicates=("replicates", "first"),
+    tries = (
+        _equals(attempts)
+        .groupby(["calibration_id", "number"])
+        .agg(
+            cases=("case_id", "nunique"),
+            called=("called", "any"),
+            try_s=("try_s", "first"),
+            replicates=("replicates", "first"),
+        )
     )
     return _alarms(tries[tries["cases"] > 1], ["try_s", "replicates"])
+
+
+def _equals(attempts: pd.DataFrame) -> pd.DataFrame:
+    """The tries in turns in which nothing was planted, and whether each was `called` different."""
+    same = attempts[(attempts["planted_share"] == 0) & (attempts["way"] == IN_TURNS)]
+    return same.assign(called=same["says"].isin(_CALLED))
 
 
 def _alarms(tries: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """How epochs become rounds: long enough for the clock, short enough to take turns.
 
-A long epoch is split into rounds of equally many steps, short epochs are grouped into one round; where so
-many steps belong together, rounds go across epochs' ends. All
-contenders of a match, and all replicates of a case, get the same rounds, so that round *i* is the same work
-wherever it is timed. How many rounds there are is another matter: see `known`.
+A long epoch is split into rounds of equally many steps, short epochs are grouped into one round; where some
+number of steps belongs together, rounds go across epochs' ends. All contenders of a match, and all replicates
+of a case, get the same rounds, so that round *i* is the same work wherever it is timed. How many rounds there
+are is another matter: see `known`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from harness.work.workload import WHOLE_EPOCHS, Case, Workload
 # than the least is seldom shorter than it.
 SLACK: Final = 1.25
 
-# Where epochs stay whole, a round has so many times the steps that belong together, at least: to have half of
-# these more or less is then no more than a sixth.
+# Where epochs stay whole, a round has so many times the steps that belong together, or more: one that has
+# half of these too many or too few is then off by a sixth at most.
 _TIMES_WHOLE: Final = 3
 
 

@@ -148,7 +148,7 @@ class AllocatorUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One timed block of work inside a trial: an epoch, part of one, several, or passes over the test set.
+    """One timed block of work inside a trial: epochs, parts of one or more, or passes over the test set.
 
     `index` counts the rounds of a phase from 0, `epoch` is the last epoch that the round touched, from 1.
     `started_s` is on the machine's monotonic clock, so the rounds of all workers share one time
