@@ -1,9 +1,10 @@
 """Do forked replicates vary as fresh ones do? `python -m studies.forked_replicates`
 
 Matches of two frameworks, as a run plays them but cut short, in random order with workers that are started
-afresh and with workers that are forked from a process that has imported its framework and computed nothing.
-Writes `matches.csv`, a row a match, and says for each batch size how much replicates vary each way, what they
-cost, and how often intervals of five forked replicates hold what all the fresh ones say.
+afresh (`fresh`), and with workers that are forked from a process that has imported its framework and computed
+nothing: one of each framework for the whole study (`forked`), or one for each replicate, whose batch sizes
+share it (`own`). Writes a row a match, and says for each batch size how much replicates vary each way, what
+they cost, and how often intervals of five forked replicates hold what all the fresh ones say.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ REPLICATES = 5
 DRAWS = 10_000
 
 
-# Which matches' workers are forked.
-WAYS = {"forked": frozenset({Role.COMPARISON}), "fresh": frozenset[Role]()}
+FRESH = "fresh"
+# Forked from servers that last as long as the study, or as a replicate.
+FORKED = ("forked", "own")
 
 
 class Silent:
@@ -59,7 +61,7 @@ def measured(options: argparse.Namespace) -> pd.DataFrame:
     planned = plan(settings)
     rows: list[dict[str, object]] = []
     known = Known()
-    with scratch.folder() as folder, ForkServers() as servers:
+    with scratch.folder() as folder, ForkServers() as lasting:
         made = Conditions.of(
             settings,
             run_id="study",
@@ -67,23 +69,30 @@ def measured(options: argparse.Namespace) -> pd.DataFrame:
             logs=folder,
             compile_cache=folder,
             certificates={},
-            servers=servers,
+            servers=lasting,
         )
         conditions = replace(made, enough_s=options.seconds, speed_only=True)
         order = random.Random(settings.seed)  # noqa: S311  (order, not secrecy)
         for replicate in range(options.replicates):
-            block = list(product(planned.cases, WAYS))
-            for case, way in order.sample(block, len(block)):
-                match = between(case, replicate)
-                begin_s = time.monotonic()
-                trials = run_match(match, replace(conditions, forked=WAYS[way]), Silent(), known)
-                wall_s = time.monotonic() - begin_s
-                rows.append(_row(trials, way, replicate, wall_s))
+            block = list(product(planned.cases, options.ways.split(",")))
+            with ForkServers() as own:
+                for case, way in order.sample(block, len(block)):
+                    match = between(case, replicate)
+                    begin_s = time.monotonic()
+                    trials = run_match(match, _started(conditions, way, own), Silent(), known)
+                    wall_s = time.monotonic() - begin_s
+                    rows.append(_row(trials, way, replicate, wall_s))
             sys.stdout.write(f"{replicate + 1} of {options.replicates}, load {os.getloadavg()[0]:.1f}\n")
             sys.stdout.flush()
             # What was measured stays, whatever becomes of the study.
-            pd.DataFrame(rows).to_csv(options.out / "matches.csv", index=False)
+            pd.DataFrame(rows).to_csv(options.out, index=False)
     return pd.DataFrame(rows)
+
+
+def _started(conditions: Conditions, way: str, own: ForkServers) -> Conditions:
+    """The conditions of a match whose workers are started this way."""
+    forked = frozenset[Role]() if way == FRESH else frozenset({Role.COMPARISON})
+    return replace(conditions, forked=forked, servers=own if way == "own" else conditions.servers)
 
 
 def _row(trials: tuple[Trial, ...], way: str, replicate: int, wall_s: float) -> dict[str, object]:
@@ -117,35 +126,36 @@ def _row(trials: tuple[Trial, ...], way: str, replicate: int, wall_s: float) -> 
 
 
 def summary(measured: pd.DataFrame) -> pd.DataFrame:
-    """A row a batch size: spread, cost and speed each way, and how far forked intervals hold fresh truth."""
+    """A row a batch size and way of forking: spread, cost, and how far its intervals hold fresh truth."""
     rows = []
     for batch_size, of_size in measured.groupby("batch_size"):
         log_ratios = {way: one["log_ratio"].dropna().to_numpy() for way, one in of_size.groupby("way")}
-        forked, fresh = log_ratios["forked"], log_ratios["fresh"]
-        ratio = np.var(forked, ddof=1) / np.var(fresh, ddof=1)
-        freedom = (len(forked) - 1, len(fresh) - 1)
-        welch = stats.ttest_ind(forked, fresh, equal_var=False)
-        between = welch.confidence_interval()
+        fresh = log_ratios[FRESH]
         wall_s = of_size.groupby("way")["match_wall_s"].median()
-        rows.append(
-            {
-                "batch_size": batch_size,
-                "replicates": f"{len(forked)} forked, {len(fresh)} fresh",
-                "sd forked %": 100 * np.std(forked, ddof=1),
-                "sd fresh %": 100 * np.std(fresh, ddof=1),
-                "variance ratio": ratio,
-                "low": ratio / stats.f.ppf(0.975, *freedom),
-                "high": ratio / stats.f.ppf(0.025, *freedom),
-                "ratio forked": float(np.exp(forked.mean())),
-                "ratio fresh": float(np.exp(fresh.mean())),
-                "forked over fresh": f"{np.exp(between.low):.3f} to {np.exp(between.high):.3f}",
-                "coverage %": 100 * coverage(forked, fresh),
-                "coverage of fresh %": 100 * coverage(fresh, fresh),
-                "match forked s": wall_s["forked"],
-                "match fresh s": wall_s["fresh"],
-            }
-        )
+        for way in (way for way in FORKED if way in log_ratios):
+            row = {"batch_size": batch_size, "way": way, **_beside(log_ratios[way], fresh)}
+            rows.append(row | {"match forked s": wall_s[way], "match fresh s": wall_s[FRESH]})
     return pd.DataFrame(rows)
+
+
+def _beside(forked: np.ndarray, fresh: np.ndarray) -> dict[str, object]:
+    """How log-ratios of forked replicates stand beside those of fresh ones."""
+    ratio = np.var(forked, ddof=1) / np.var(fresh, ddof=1)
+    freedom = (len(forked) - 1, len(fresh) - 1)
+    between = stats.ttest_ind(forked, fresh, equal_var=False).confidence_interval()
+    return {
+        "replicates": f"{len(forked)} forked, {len(fresh)} fresh",
+        "sd forked %": 100 * np.std(forked, ddof=1),
+        "sd fresh %": 100 * np.std(fresh, ddof=1),
+        "variance ratio": ratio,
+        "low": ratio / stats.f.ppf(0.975, *freedom),
+        "high": ratio / stats.f.ppf(0.025, *freedom),
+        "ratio forked": float(np.exp(forked.mean())),
+        "ratio fresh": float(np.exp(fresh.mean())),
+        "forked over fresh": f"{np.exp(between.low):.3f} to {np.exp(between.high):.3f}",
+        "coverage %": 100 * coverage(forked, fresh),
+        "coverage of fresh %": 100 * coverage(fresh, fresh),
+    }
 
 
 def coverage(of: np.ndarray, truth: np.ndarray) -> float:
@@ -165,9 +175,12 @@ def main() -> None:
     parser.add_argument("--batch", default="64,512")
     parser.add_argument("--seconds", type=float, default=2.0, help="of training each contender in a match")
     parser.add_argument("--round", dest="round_s", type=float, default=0.1, help="least seconds of a round")
-    parser.add_argument("--out", type=Path, default=Path("docs/decisions/0008-forked-replicates"))
+    parser.add_argument("--ways", default="fresh,own", help="fresh, and one or both of forked and own")
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/decisions/0008-forked-replicates/matches-own.csv")
+    )
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     found = summary(measured(options))
     sys.stdout.write(found.T.to_string() + "\n")
 
