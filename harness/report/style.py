@@ -20,6 +20,7 @@ from harness.report import bare
 with bare.surroundings():
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 # seaborn's import has matplotlib's windows in tow; this backend has none.
 mpl.use("agg")
@@ -34,6 +35,9 @@ BAND: Final = "#eceff3"
 
 # Start-up's parts, from light to dark, of no framework's colour.
 PARTS: Final = ("#b9d8d2", "#7fb8ae", "#438f84", "#1d5f57")
+
+# Paper around what is drawn.
+_PAD_INCHES: Final = 0.05
 
 _VARIABLES: Final = {
     PAPER: "--paper",
@@ -107,15 +111,25 @@ def theme() -> Iterator[None]:
         yield
 
 
-def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
-    """The figure as an `<svg>` for an HTML page: themed, described, its ids its own.
+def laid_out(figure: Figure) -> Bbox:
+    """The box, in inches, that holds all of a figure, whose layout is final from here on.
+
+    Finding it takes as long as drawing; asked for it, `savefig` would look anew for each format.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure.get_tightbbox().padded(_PAD_INCHES)
+
+
+def inline_svg(figure: Figure, box: Bbox, name: str, title: str, description: str) -> str:
+    """What lies in the box (`laid_out`) as an `<svg>` for an HTML page: themed, described, its ids its own.
 
     `title` and `description` are escaped here; everything else comes from matplotlib, which escapes
     what it writes.
     """
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", bbox_inches="tight", pad_inches=0.05)
+        figure.savefig(buffer, format="svg", bbox_inches=box)
     drawn = buffer.getvalue()
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.DOTALL)

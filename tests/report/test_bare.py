@@ -18,7 +18,7 @@ import seaborn
 with style.theme():
     figure = Figure(figsize=(2, 1))
     figure.subplots().plot([1, 2], [3, 4])
-    print(style.inline_svg(figure, "name", "title", "description"))
+    print(style.inline_svg(figure, style.laid_out(figure), "name", "title", "description"))
 """
 
 # What is told apart from a file's default: sizes, lines, and what a figure is saved with.

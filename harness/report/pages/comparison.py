@@ -166,7 +166,8 @@ def _changes_section(compared: Comparison) -> Section:
     svg = None
     if len(rows):
         with style.theme():
-            svg = style.inline_svg(timelines.changes(rows), "changes", title, intro)
+            figure = timelines.changes(rows)
+            svg = style.inline_svg(figure, style.laid_out(figure), "changes", title, intro)
     return Section(
         name="changes",
         title=title,

@@ -82,12 +82,8 @@ def _sections(past: History) -> Iterator[Section]:
         title = words.plain(case_id)
         intro = "A point a run: the mean of its replicates. A broken line marks where a shift was found."
         with style.theme():
-            svg = style.inline_svg(
-                timelines.over_runs(points, found, days, past.frameworks, past.ratios),
-                f"case-{number}",
-                title,
-                intro,
-            )
+            figure = timelines.over_runs(points, found, days, past.frameworks, past.ratios)
+            svg = style.inline_svg(figure, style.laid_out(figure), f"case-{number}", title, intro)
         yield Section(name=f"case-{number}", title=title, intro=intro, svg=svg, table=_table(points, past))
 
 

@@ -63,9 +63,9 @@ def drawn(
     if reason is None:
         with style.theme():
             figure = draw()
-            svg = style.inline_svg(figure, name, title, intro)
-            figure.set_layout_engine("none")  # laid out once, for both
-            figure.savefig(picture, dpi=120, facecolor="white", bbox_inches="tight")
+            box = style.laid_out(figure)
+            svg = style.inline_svg(figure, box, name, title, intro)
+            figure.savefig(picture, dpi=120, facecolor="white", bbox_inches=box)
     return Section(name=name, title=title, intro=intro, points=points, svg=svg, reason=reason, table=table)
 
 
