@@ -79,6 +79,7 @@ def test_an_attempt_that_measured_less_takes_the_place_of_none(host, tmp_path, s
     assert hosts_and_trials(tmp_path / "shared" / "0001" / HERE) == (["ended"], 6)
 
 
+@pytest.mark.slow
 def test_an_address_where_a_folder_of_this_host_is_asked_for_is_refused_without_what_opens_it(
     harness, tmp_path  # noqa: F811
 ):  # fmt: skip

@@ -31,6 +31,7 @@ def test_before_it_is_what_the_test_will_be_on_average_where_nothing_differs(rng
         assert chances.mean(axis=0) == pytest.approx(np.full(PLANNED - MIN_REPLICATES + 1, ALPHA), abs=0.012)
 
 
+@pytest.mark.slow
 def test_it_says_how_often_cases_that_look_alike_by_then_are_rejected_in_the_end(rng):
     samples = rng.normal(0, 1, (40_000, PLANNED))
     chances = sequential(samples, ALPHA, rng)

@@ -18,6 +18,7 @@ ENOUGH = [8.0, 8.1, 8.2, 8.3, 8.4, 8.5]
 samples = st.lists(st.floats(5, 9), min_size=MIN_REPLICATES, max_size=12).map(np.array)
 
 
+@pytest.mark.slow
 @given(samples, samples)
 def test_it_is_welchs_test_as_scipy_makes_it(a, b):
     assume(np.ptp(a) > 1e-6)

@@ -48,6 +48,7 @@ def test_a_confidence_outside_0_to_1_is_refused(confidence):
         ratio_interval([0.1, 0.2], confidence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicates", [5, 10])
 def test_the_interval_holds_the_truth_as_often_as_it_says_when_processes_differ_and_rounds_burst(replicates):
     simulations, rounds, truth = 2000, 9, math.log(1.2)

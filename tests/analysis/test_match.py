@@ -238,6 +238,7 @@ def test_typical_and_totals_of_different_matches_are_refused():
         gap_interval([0.1, 0.2], [0.1, 0.2, 0.3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contenders", [3, 6])
 def test_the_interval_of_any_two_holds_the_truth_as_often_as_it_says_beside_a_wild_contender(contenders):
     simulations, replicates, turns, truth = 300, 5, 9, math.log(1.2)

@@ -168,6 +168,7 @@ def test_a_case_that_cannot_be_tested_makes_no_other_verdict_harder():
     assert beside == alone
 
 
+@pytest.mark.slow
 def test_of_a_family_without_any_difference_at_most_one_run_in_twenty_calls_one():
     rng = np.random.default_rng(3)
     runs, cases = 1000, 6

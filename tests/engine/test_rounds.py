@@ -21,6 +21,7 @@ def planned(epoch_s, *, evaluate_s=None, least_s=0.2, mode=Mode.LOOP, **work):
 
 
 # No deadline: a busy machine is not a bug.
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     epoch_s=st.floats(1e-4, 1e3),
@@ -40,6 +41,7 @@ def test_the_rounds_are_the_epochs_whole_and_in_order(epoch_s, epochs, batch_siz
     assert [part.epoch for part in parts] == sorted(part.epoch for part in parts)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(epoch_s=st.floats(1e-3, 100), epochs=st.integers(1, 40))
 def test_a_round_is_as_long_as_asked_wherever_the_work_allows(epoch_s, epochs):

@@ -149,6 +149,7 @@ def places(value, before=()):
         yield from places(inner, (*before, key))
 
 
+@pytest.mark.slow
 @given(st.data())
 @OFTEN
 def test_a_run_of_which_anything_was_changed_is_brought_in_readable_or_refused(packed, data):
@@ -190,6 +191,7 @@ arrow_types = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.data(), st.sampled_from([("runs", RUNS), ("trials", TRIALS), ("rounds", ROUNDS), ("plans", PLANS)]))
 @OFTEN
 def test_a_parquet_file_of_other_columns_is_read_or_refused(data, table):

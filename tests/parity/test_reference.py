@@ -58,6 +58,7 @@ def test_how_far_from_the_kink_a_sample_is_follows_from_the_units_that_dropout_k
     assert all(np.array_equal(one, mask != 0) for one, mask in zip(done.kept, masks, strict=True))
 
 
+@pytest.mark.slow
 def test_the_samples_of_a_step_keep_off_the_kink_in_every_layer_under_its_masks():
     work = replace(WORK, hidden=(64, 64))
     parameters = reference.arrays(recipe.initial_weights(work))

@@ -15,6 +15,8 @@ from harness.report.pages.context import Table
 from tests.explained_changes import walks_that_leave
 from tests.report.conftest import THIRD
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_document_holds_every_verdict_with_both_speeds(frames):
     (run,) = json.loads(as_json(document([frames(ratio=1.5)])))["runs"]

@@ -187,6 +187,7 @@ def test_an_explanation_of_schema_4_is_summed_up():
     assert rows.loc["batch size", "speed"] > 0
 
 
+@pytest.mark.slow
 def test_a_folder_with_runs_of_both_schemas_is_drawn(tmp_path):
     folder = tmp_path / "results"
     shutil.copytree(SCHEMA_4, folder)

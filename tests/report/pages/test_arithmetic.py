@@ -10,6 +10,8 @@ from harness.report.pages.sections.arithmetic import arithmetic, asked
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def section(several_runs, tmp_path):

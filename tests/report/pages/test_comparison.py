@@ -10,6 +10,8 @@ import pytest
 
 from harness.cli import main
 
+pytestmark = pytest.mark.slow
+
 LATER = {"run_id": "20260102T000000-beef", "torch_version": "2.15.0"}
 
 
@@ -132,7 +134,6 @@ def test_markdown_tells_changes_and_differences(ask, before, after):
     assert "| torch\\_version | 2.14.1 | 2.15.0 |" in said
 
 
-@pytest.mark.slow
 def test_the_page_of_a_comparison_is_one_file_that_asks_for_nothing(ask, before, after, tmp_path):
     ask("compare", before, after, "--page", tmp_path / "deep" / "page.html")
     html = (tmp_path / "deep" / "page.html").read_text(encoding="utf-8")
@@ -142,7 +143,6 @@ def test_the_page_of_a_comparison_is_one_file_that_asks_for_nothing(ask, before,
     assert html.count("<svg") == 1
 
 
-@pytest.mark.slow
 def test_the_history_marks_the_run_from_which_a_framework_was_slower(ask, stored, tmp_path):
     for day in range(14):
         start = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)

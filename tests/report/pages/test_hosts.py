@@ -17,6 +17,8 @@ from harness.report.sentences.answer import all_answers, judge
 from tests.analysis.test_calibration import attempts
 from tests.report.conftest import THIRD
 
+pytestmark = pytest.mark.slow
+
 OTHER = {"cpu_model": "Another Processor", "memory_bytes": 2**34}
 
 

@@ -11,6 +11,8 @@ from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import latency
 from harness.report.sentences.answer import judge
 
+pytestmark = pytest.mark.slow
+
 PERCENTILES = {"p50_s": 1.0, "p95_s": 1.5, "p99_s": 4.0}
 ONE_S = {"tensorflow": 200e-6, "pytorch": 30e-6}
 

@@ -12,6 +12,8 @@ from harness.report.pages.sections import reaching
 from harness.report.sentences.answer import judge
 from tests.report.conftest import THIRD
 
+pytestmark = pytest.mark.slow
+
 REACHES, MISSES = 0.98, 0.9
 
 SPEEDS = {"tensorflow": 30_000.0, "pytorch": 20_000.0, THIRD: 15_000.0}

@@ -21,6 +21,8 @@ from harness.work.records import Certification, Role
 from harness.work.workload import Case, Mode, Workload
 from tests.report.conftest import RUN, RUN_ID, EndedRun, prove, trial
 
+pytestmark = pytest.mark.slow
+
 # Seconds a round, of one worker and of two.
 TOOK = {"tensorflow": (1.0, 0.5), "pytorch": (1.0, 0.8)}
 

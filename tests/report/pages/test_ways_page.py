@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.report.pages.context import warnings
 from harness.report.pages.evidence import evidence
 from harness.report.pages.sections import sections
 from harness.report.pages.sections.ways import ways
 from harness.report.pages.summary import write_page
 from harness.report.sentences.answer import judge
+
+pytestmark = pytest.mark.slow
 
 
 def shown_of(frames):
