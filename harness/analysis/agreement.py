@@ -1,6 +1,6 @@
 """Did two frameworks learn the same? Frames in, one row a case out.
 
-The certificate proves the work step by step before anything is timed. Here whole trainings of the programs
+The certificate proves the work step by step before it is timed. Here whole trainings of the programs
 that are timed, with stock optimisers and each framework's own dropout, are asked whether they ended at the
 same accuracy and went there by the same curve, as closely as the spread between seeds lets anyone tell.
 """

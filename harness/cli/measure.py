@@ -175,7 +175,7 @@ def parity(
         data_root = session.find_data(settings, display)
     for case, why in (*planned.unfit, *planned.unable):
         say(f"{case.id} is left out: {why}")
-    with ForkServers() as servers, ProofDisplay(len(proven.provable(planned))) as display:
+    with ForkServers() as servers, ProofDisplay() as display:
         proofs = proven.prove(planned, data_root, servers=servers, observer=display)
     show_proofs(proofs)
     if not proofs["holds"].all():

@@ -50,8 +50,8 @@ def _measure(
         data_root = session.find_data(settings, display)
     say_load()
     with ForkServers() as servers:
-        with ProofDisplay(len(proven.provable(planned))) as display:
-            proofs = proven.prove(planned, data_root, servers=servers, observer=display)
+        with ProofDisplay() as display:
+            proofs = proven.prove_ahead(planned, data_root, servers=servers, observer=display)
         with RunDisplay(planned, unfinished) as display:
             run = session.bench(
                 planned,

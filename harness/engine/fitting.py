@@ -97,6 +97,24 @@ class Estimates:
         return flop / (_SUSTAINED * self.flop_per_s)
 
 
+class Corrected:
+    """Estimates of matches, by how long matches have taken; without `estimates` there are none."""
+
+    def __init__(self, estimates: Estimates | None) -> None:
+        self._estimates = estimates
+        # A busy machine is slower than its cores are.
+        self._times_as_long = 1.0
+
+    def compare(self, match: Match, took_s: float) -> None:
+        """See how a match that tells a speed compares with what was estimated of it."""
+        if self._estimates is not None and match.role is not Role.LEARNING:
+            self._times_as_long = max(self._times_as_long, took_s / self._estimates.match_s(match))
+
+    def match_s(self, match: Match) -> float | None:
+        """Seconds of a match of which nothing is known but how others compared."""
+        return None if self._estimates is None else self._times_as_long * self._estimates.match_s(match)
+
+
 def those_that_fit(plan: Plan, estimates: Estimates) -> Plan:
     """The plan without the cases that do not fit into memory or time; these are in `Plan.unfit`, with why."""
     why = {case: _why_not(plan, case, estimates) for case in plan.cases}

@@ -23,6 +23,7 @@ from harness.engine.ratios import Ratios
 from harness.engine.rounds import Pace, fastest
 from harness.settings.matches import Match
 from harness.work.records import Phase, Trial
+from harness.work.workload import Case
 
 # The median of fewer gives way to a burst that hits some of them (docs/decisions/0002-the-interval.md).
 FEWEST_TURNS: Final = 12
@@ -70,6 +71,18 @@ class _Kind:
 
     costs: list[Cost] = field(default_factory=list)
     spreads: dict[Seats, _Spread] = field(default_factory=lambda: defaultdict(_Spread))
+
+
+def training_s(case: Case, trials: Sequence[Trial]) -> float | None:
+    """Seconds of a whole training by the slowest of these; None where none said how fast it is."""
+    work = case.workload
+    paces = [trial.pace for trial in trials if trial.pace is not None]
+    epochs_s = [
+        sample_s * work.train_samples + (pace["evaluate_s"] or 0.0)
+        for pace in paces
+        if (sample_s := pace["train_sample_s"]) is not None
+    ]
+    return work.epochs * max(epochs_s) if epochs_s else None
 
 
 class Known:

@@ -53,6 +53,9 @@ _SOURCES: Final = (
 class ProofObserver(Protocol):
     """Who is told how the proofs go on."""
 
+    def proofs_begin(self, contenders: int) -> None:
+        """So many certificates are wanted next, at hand already or not."""
+
     def proof_began(self, contender: Contender) -> None:
         """Not called for one whose certificate is at hand already."""
 
@@ -93,6 +96,7 @@ def certify(
     ids = {
         one: identify(one.case, one.framework, conditions.threads, conditions.passed) for one in contenders
     }
+    observer.proofs_begin(len(ids))
     held = {one: at_hand for one in ids if (at_hand := _at_hand(one, ids[one], conditions))}
     for certificate in held.values():
         observer.proof_done(certificate, reused=True)

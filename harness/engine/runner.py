@@ -11,26 +11,23 @@ from typing import Final, Protocol
 
 from harness.analysis.statistics import MIN_REPLICATES, Judgement
 from harness.engine import choosing
+from harness.engine.certified import Certified, Prove
 from harness.engine.conditions import Conditions
 from harness.engine.earlier import Earlier, Nothing
 from harness.engine.ending import Outcome, ended
-from harness.engine.fitting import Estimates
+from harness.engine.fitting import Corrected, Estimates
 from harness.engine.foresight import Need
 from harness.engine.forking import ForkServers
 from harness.engine.playing import Observer, run_and_keep
 from harness.engine.seat import Seat
-from harness.engine.standing import Standing, alike, like
-from harness.engine.stopping import Like
+from harness.engine.standing import Standing, alike
+from harness.engine.stopping import Like, like
 from harness.measure import scratch
 from harness.settings.grid import Plan
 from harness.settings.lineup import pilot, seats_needed
 from harness.settings.matches import Match, between
-from harness.work.contender import Contender
 from harness.work.records import SKIPPED, TOO_LARGE, UNABLE, Certification, Role, Trial
 from harness.work.workload import USUAL, Case
-
-# Certifies contenders: for each case's id and framework what its trials are stored under.
-Prove = Callable[[Sequence[Contender]], Mapping[tuple[str, str], Certification]]
 
 # A proof is taken to last as long as so many seats of a match.
 _SEATS_A_PROOF: Final = 2
@@ -63,8 +60,10 @@ def measure(
     """Run the plan's matches until it is used up, precise enough or out of time; each is saved as it ends.
 
     It also ends, with what it has, when it is interrupted and when a trial cannot be stored. With `prove`,
-    which certifies contenders, all ways of the usual loops meet in the time that is left then. Matches that
-    `earlier` sittings have left are not measured again; what they took and said counts as if they had been.
+    which certifies contenders, those that have no certificate yet are given one before the first match of any
+    of them, off the budget, and all ways of the usual loops meet in the time that is left in the end. Matches
+    that `earlier` sittings have left are not measured again; what they took and said counts as if they had
+    been.
 
     Cases that do not fit, and those for whose first match there was no time by the `estimates`, have a row
     each that says so.
@@ -74,13 +73,14 @@ def measure(
     once.
     """
     with scratch.folder() as cache:
+        certified = Certified(plan, certificates, prove)
         conditions = Conditions.of(
             plan.settings,
             run_id=run_id,
             data_root=data_root,
             logs=logs,
             compile_cache=cache,
-            certificates=certificates,
+            certificates=certified.held,
             servers=servers,
         )
         run = _Run(
@@ -88,9 +88,9 @@ def measure(
             conditions,
             save,
             observer,
-            prove=prove,
+            certified=certified,
             earlier=earlier or Nothing(),
-            estimates=estimates,
+            corrected=Corrected(estimates),
         )
         return run.outcome()
 
@@ -105,12 +105,12 @@ class _Run:
         save: Callable[[Sequence[Trial]], None],
         observer: RunObserver,
         *,
-        prove: Prove | None,
+        certified: Certified,
         earlier: Earlier,
-        estimates: Estimates | None,
+        corrected: Corrected,
     ) -> None:
-        self._prove = prove
-        self._estimates = estimates
+        self._certified = certified
+        self._corrected = corrected
         self._conditions = conditions
         self._save = save
         self._observer = observer
@@ -118,15 +118,13 @@ class _Run:
         self._standing = Standing(plan, spent_s=earlier.spent_s, tally=earlier.tally())
         self._foreseen: set[float | None] = set()
         self._skipped: set[str] = set()
-        # How many times as long as estimated a match has taken: a busy machine is slower than its cores are.
-        self._times_as_long = 1.0
 
     @property
     def _plan(self) -> Plan:
         return self._standing.plan
 
     def outcome(self) -> Outcome:
-        asks_beside = self._prove is not None and not self._plan.best
+        asks_beside = self._certified.proves and not self._plan.best
         return ended(
             self._measure_all,
             lambda: self._standing.because(asks_beside=asks_beside),
@@ -157,8 +155,8 @@ class _Run:
         if self._plan.best:
             self._choose(self._plan.cases)
         self._play(list(self._plan.matches(MIN_REPLICATES, self._match_of if self._plan.best else None)))
-        if self._prove is not None and not self._standing.out_of_time:
-            self._let_ways_meet(self._prove)
+        if self._certified.proves and not self._standing.out_of_time:
+            self._let_ways_meet()
 
     def _play(self, matches: Sequence[Match]) -> None:
         standing, budget = self._standing, self._standing.budget
@@ -177,6 +175,11 @@ class _Run:
             if late or not budget.allows(like(match), self._first_s(match)):
                 standing.out_of_time = True
                 continue
+            if self._certified.lacks(match):
+                with budget.stopped():
+                    standing.refuse(self._certified.prove_rest())
+                if not standing.wanted(match):
+                    continue
             left_s = budget.time_left_s(standing.to_come(match, ahead))
             self._observer.match_began(match, spent_s=budget.spent_s, left_s=left_s)
             self._measure(match)
@@ -185,9 +188,7 @@ class _Run:
     def _first_s(self, match: Match) -> float | None:
         """What a match should take if it is the first of its kind."""
         expected_s = self._standing.expected_s(match)
-        if expected_s is None and self._estimates is not None:
-            return self._times_as_long * self._estimates.match_s(match)
-        return expected_s
+        return self._corrected.match_s(match) if expected_s is None else expected_s
 
     def _leave_out(self, case: Case, kind: str, why: str) -> None:
         """Put on record that a case was asked for and is not measured."""
@@ -223,17 +224,13 @@ class _Run:
             if need.needs_s > budget_s:
                 self._observer.falls_short(need, budget_s)
 
-    def _let_ways_meet(self, prove: Prove) -> None:
+    def _let_ways_meet(self) -> None:
         """Beside what was asked each framework at its best, in the cases that the time left will do for."""
         cases = self._affordable(self._plan.rivalled(MIN_REPLICATES), _SEATS_A_PROOF)
         rivals = [one for case in cases for one in self._plan.ways(case) if one.case.way != USUAL]
         if not rivals:
             return
-        proven = prove(rivals)
-        self._conditions = replace(self._conditions, certificates={**self._conditions.certificates, **proven})
-        if not self._plan.settings.allow_mismatch:
-            refused = (one for one in rivals if not proven[one.case.id, one.framework].holds)
-            self._standing.plan = replace(self._plan, refused=frozenset(refused))
+        self._standing.plan = replace(self._plan, refused=self._certified.prove(rivals))
         # What the proofs took is known now, and who is left as a rival.
         rivalled = [case for case in self._plan.rivalled(MIN_REPLICATES) if case in cases]
         cases = self._affordable(rivalled, 0)
@@ -277,35 +274,23 @@ class _Run:
         begin_s = time.monotonic()
         trials = self._played(match, self._conditions)
         took_s = time.monotonic() - begin_s
-        self._compare(match, took_s)
-        told = self._standing.learn(match, trials, took_s, unproven=self._is_unproven(match))
+        self._corrected.compare(match, took_s)
+        unproven = self._certified.is_unproven(match.case.id)
+        told = self._standing.learn(match, trials, took_s, unproven=unproven)
         for seats, name in told.items():
             self._observer.judged(match.led_by(*seats), self._standing.judged(name))
 
-    def _compare(self, match: Match, took_s: float) -> None:
-        """See how a match that tells a speed compares with what was estimated of it."""
-        if self._estimates is not None and match.role is not Role.LEARNING:
-            times = took_s / self._estimates.match_s(match)
-            self._times_as_long = max(self._times_as_long, times)
-
     def _recall(self, match: Match, trials: tuple[Trial, ...]) -> None:
         """Know of a match what it has shown in an earlier sitting."""
-        standing = self._standing
+        standing, took_s = self._standing, self._earlier.took_s(match)
         standing.count(trials)
         standing.known.recall(match, trials)
-        self._compare(match, self._earlier.took_s(match))
-        standing.learn(match, trials, self._earlier.took_s(match), unproven=self._is_unproven(match))
+        self._corrected.compare(match, took_s)
+        standing.learn(match, trials, took_s, unproven=self._certified.is_unproven(match.case.id))
 
     def _played(self, match: Match, conditions: Conditions) -> tuple[Trial, ...]:
         """The trials of a match, each on disk."""
         return run_and_keep(match, conditions, self._observer, self._standing.known, self._keep)
-
-    def _is_unproven(self, match: Match) -> bool:
-        """Whether memory ran out in the case's proof: a match is as little worth without a certificate."""
-        if self._plan.settings.allow_mismatch:
-            return False
-        proofs = self._conditions.certificates.items()
-        return not all(proof.holds for (of, _), proof in proofs if of == match.case.id)
 
     def _keep(self, trials: tuple[Trial, ...]) -> None:
         if trials:

@@ -11,10 +11,10 @@ from typing import Final
 
 from harness.analysis.statistics import MIN_REPLICATES, Judgement, judge
 from harness.engine.foresight import Need, verdict_need, width_need
-from harness.engine.known import Known, Seats
+from harness.engine.known import Known, Seats, training_s
 from harness.engine.playing import COMPARING
 from harness.engine.ratios import Ratios
-from harness.engine.stopping import Budget, Like, Target
+from harness.engine.stopping import Budget, Like, Target, like
 from harness.errors import OutOfMemory
 from harness.measure import host
 from harness.settings.grid import Plan
@@ -49,6 +49,7 @@ class Standing:
         self.too_large: set[str] = set()
         self.set_aside: dict[str, str] = {}
         self.tried: set[str] = set()
+        self._refused: set[str] = set()
         self._target = Target(plan.settings.within)
         self._failures: Counter[str] = Counter()
         self._finished: set[str] = set()
@@ -74,6 +75,12 @@ class Standing:
             if self._failures[name] >= _MOST_FAILURES and name not in self._finished:
                 self.set_aside.setdefault(name, said)
 
+    def refuse(self, cases: Collection[str]) -> None:
+        """Leave out cases, by their ids, as contenders of theirs do other work: nothing of them is wanted."""
+        self._refused.update(cases)
+        kept = tuple(case for case in self.plan.cases if case.id not in self._refused)
+        self.plan = replace(self.plan, cases=kept)
+
     def learn(
         self, match: Match, trials: Sequence[Trial], took_s: float, *, unproven: bool
     ) -> dict[Seats, str]:
@@ -84,10 +91,10 @@ class Standing:
         self.budget.record(like(match), took_s)
         if match.role is Role.LEARNING:
             return {}
-        if training_s := _training_s(match.case, trials):
+        if whole_s := training_s(match.case, trials):
             # Starts, warm-up and proofs: a whole training has them, too.
             turns_s = sum(turn.wall_s for trial in trials for turn in trial.rounds)
-            self._training_s[match.case.id] = training_s, max(took_s - turns_s, 0.0)
+            self._training_s[match.case.id] = whole_s, max(took_s - turns_s, 0.0)
         if self.plan.best and match.role is Role.WAYS:
             self._kinds[match.case] = match.kind
         if (unproven and match.role is not Role.CONTROL) or self._lacked_memory(match, trials):
@@ -122,10 +129,10 @@ class Standing:
         known = self._training_s.get(match.case.id)
         if match.role is not Role.LEARNING or known is None:
             return None
-        training_s, beside_s = known
+        whole_s, beside_s = known
         at_once = max(1, host.usable_cores() // self.plan.settings.threads)
         turns = math.ceil(len(match.contenders) / at_once)
-        return turns * training_s + beside_s
+        return turns * whole_s + beside_s
 
     def _lacked_memory(self, match: Match, trials: Sequence[Trial]) -> bool:
         """Whether memory ran out in a case before any match of it was whole: so another would end, too."""
@@ -190,9 +197,9 @@ class Standing:
         return judges and told < MIN_REPLICATES and match.kind not in self.too_large
 
     def can_be_measured(self, case: Case) -> bool:
-        """Whether it fits into memory, and none of its usual loops always fails."""
+        """Whether it was not refused, fits into memory, and none of its usual loops always fails."""
         loops = between(case, 0, self.plan.settings.frameworks)
-        return case.id not in self.too_large and self.lacking(loops) is None
+        return case.id not in self.too_large | self._refused and self.lacking(loops) is None
 
     def _settled(self, case: Case) -> bool:
         """Whether no more is to be learned of a case; how well all hosts know it, none of them can tell."""
@@ -290,18 +297,6 @@ class Standing:
         return "" if known else "; how fast each is at its best is not"
 
 
-def _training_s(case: Case, trials: Sequence[Trial]) -> float | None:
-    """Seconds of a whole training by the slowest of these; None where none said."""
-    work = case.workload
-    paces = [trial.pace for trial in trials if trial.pace is not None]
-    epochs_s = [
-        sample_s * work.train_samples + (pace["evaluate_s"] or 0.0)
-        for pace in paces
-        if (sample_s := pace["train_sample_s"]) is not None
-    ]
-    return work.epochs * max(epochs_s) if epochs_s else None
-
-
 def _told_under(match: Match) -> str:
     """The name of what a match tells: matches of all ways tell of their case, too."""
     return match.kind if match.role in {Role.CONTROL, Role.SCALING} else match.case.id
@@ -310,8 +305,3 @@ def _told_under(match: Match) -> str:
 def alike(match: Match) -> Match:
     """The match that stands for all that are `Standing.wanted` as long as this one is."""
     return replace(match, replicate=min(match.replicate, MIN_REPLICATES))
-
-
-def like(match: Match) -> Like:
-    """What a match is like, for how long it takes."""
-    return Like(match.kind, len(match.contenders))

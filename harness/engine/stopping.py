@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Final, NamedTuple
 
 from harness.analysis.closing import Closing
 from harness.analysis.intervals import ratio_interval, replicates_within
 from harness.analysis.statistics import MIN_REPLICATES
+from harness.settings.matches import Match
 
 
 class Like(NamedTuple):
@@ -19,6 +21,11 @@ class Like(NamedTuple):
 
     kind: str
     seats: int = 2
+
+
+def like(match: Match) -> Like:
+    """What a match is like, for how long it takes."""
+    return Like(match.kind, len(match.contenders))
 
 
 class Budget:
@@ -40,6 +47,15 @@ class Budget:
     @property
     def spent_s(self) -> float:
         return self._clock() - self._begin_s
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What the block takes is not spent: nothing is measured in it."""
+        began_s = self._clock()
+        try:
+            yield
+        finally:
+            self._begin_s += self._clock() - began_s
 
     @property
     def is_spent(self) -> bool:

@@ -29,7 +29,7 @@ from harness.frameworks import registry
 from harness.measure import scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
-from harness.sessions.proven import Proven, wanted_of
+from harness.sessions.proven import Proven, identities, wanted_of
 from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Plan, plan
@@ -122,7 +122,8 @@ def bench(
 ) -> Run:
     """Measure the certified cases, keep every match, draw the page.
 
-    A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
+    `proofs` are those that the run waits for (`proven.prove_ahead`); the others are made when it comes to
+    them. A case whose certificate does not hold is measured only where a mismatch is allowed, and marked. One
     whose proof ran out of memory is tried once all the same, so that its failure is on record; where it
     does not fail, it is one without a certificate. What time is left goes to each framework at its best,
     whose ways are certified then. A run that was interrupted, or that found the disk full, ends as any other:
@@ -140,7 +141,7 @@ def bench(
     if unfinished is None:
         run = _opened(planned, matches, proofs, command)
     else:
-        require_same(unfinished, proofs, matches)
+        require_same(unfinished, identities(planned), matches)
         run = rows.resumed_row(unfinished.run)
     with held(store.folder, run["run_id"]):
         if unfinished is not None:

@@ -3,38 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.forking import ForkServers
-from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify
+from harness.engine.proving import MEMORY, ProofConditions, ProofObserver, certify, identify
 from harness.settings.config import Settings
 from harness.settings.grid import Plan
 from harness.store.writer import Store
 from harness.work.contender import Contender
 from harness.work.records import Certification
-from harness.work.workload import Case, Mode
+from harness.work.workload import Case
 
 
 def prove(planned: Plan, data_root: Path, *, servers: ForkServers, observer: ProofObserver) -> pd.DataFrame:
-    """A certificate for each contender of each case, see `proving.certify`.
-
-    Mode `article` has none: its listings do different work.
-    """
-    return certify(provable(planned), _conditions(planned.settings, data_root, servers), observer)
+    """A certificate for each contender of each case that can have one, see `proving.certify`."""
+    return certify(planned.provable(), _conditions(planned.settings, data_root, servers), observer)
 
 
-def provable(planned: Plan) -> list[Contender]:
-    """The contenders that can have a certificate."""
-    return [one for one in planned.contenders() if one.case.mode is not Mode.ARTICLE]
+def prove_ahead(
+    planned: Plan, data_root: Path, *, servers: ForkServers, observer: ProofObserver
+) -> pd.DataFrame:
+    """The certificates that a run waits for (`Plan.ahead`); all, where nothing can be measured by these."""
+    ahead = planned.ahead(MIN_REPLICATES)
+    first = replace(planned, cases=ahead)
+    proofs = prove(first, data_root, servers=servers, observer=observer)
+    if wanted_of(first, proofs)[0]:
+        return proofs
+    others = replace(planned, cases=tuple(case for case in planned.cases if case not in ahead))
+    return pd.concat([proofs, prove(others, data_root, servers=servers, observer=observer)])
+
+
+def identities(planned: Plan) -> Mapping[tuple[str, str], str]:
+    """For each case's id and framework the identifier that its certificate has, proven or not."""
+    settings = planned.settings
+    return {
+        (one.case.id, one.framework): identify(one.case, one.framework, settings.threads, settings.pass_env)
+        for one in planned.provable()
+    }
 
 
 def wanted_of(planned: Plan, proofs: pd.DataFrame) -> tuple[tuple[Case, ...], frozenset[Contender]]:
     """The cases that are to be measured, and the ways that are not to meet there.
 
-    One whose proof ran out of memory is wanted, so that its failure is on record.
+    One whose proof ran out of memory is wanted, so that its failure is on record, and so is one that is not
+    proven yet.
     """
     if planned.settings.allow_mismatch:
         return planned.cases, frozenset()
@@ -74,7 +91,11 @@ class Proven:
     def held(self) -> Mapping[tuple[str, str], Certification]:
         """What the trials of a case's id and a framework are stored under."""
         return {
-            (row["case_id"], row["framework"]): Certification(id=row["certificate_id"], holds=row["holds"])
+            (row["case_id"], row["framework"]): Certification(
+                id=row["certificate_id"],
+                holds=row["holds"],
+                lacked_memory=row["failed_check"] == MEMORY,
+            )
             for row in self._proofs.to_dict("records")
         }
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
 import pyarrow.parquet as pq
 
 from harness.analysis.comparable import differing
@@ -118,17 +117,20 @@ def require_untouched(unfinished: Unfinished) -> None:
         raise ResultsUnusable(f"run {unfinished.run_id}: another process has gone on with it meanwhile")
 
 
-def require_same(unfinished: Unfinished, proofs: pd.DataFrame, matches: Sequence[Match]) -> None:
-    """Certificates and plan have to be those with which the run began.
+def require_same(
+    unfinished: Unfinished, identities: Mapping[tuple[str, str], str], matches: Sequence[Match]
+) -> None:
+    """Its trials have to be stored under the certificates that are made now, and its plan has to be this one.
 
     Raises:
         NotResumable: naming what differs.
     """
-    known = set(unfinished.run["certificate_ids"] or [])
+    trials = read_tables(unfinished.settings.results, unfinished.run_id)["trials"].to_pandas()
+    proven = trials.dropna(subset=["certificate_id"]).drop_duplicates(["case_id", "framework"])
     others = [
-        f"the certificate of {proof['framework']} for {proof['case_id']} is another"
-        for proof in proofs.to_dict("records")
-        if proof["certificate_id"] not in known
+        f"the certificate of {framework} for {case_id} is another"
+        for case_id, framework, then in proven[["case_id", "framework", "certificate_id"]].to_numpy()
+        if identities.get((case_id, framework), then) != then
     ]
     _refuse(
         unfinished.run_id, [*others, *_other_plan(unfinished.settings.results, unfinished.run_id, matches)]

@@ -86,6 +86,23 @@ class Plan:
             for one in (self.ways(case) if self.best else between(case, 0, frameworks).contenders)
         )
 
+    def provable(self) -> tuple[Contender, ...]:
+        """Those of all that can have a certificate: the listings of mode `article` do different work."""
+        return tuple(one for one in self.contenders() if one.case.mode is not Mode.ARTICLE)
+
+    def ahead(self, judged: int) -> tuple[Case, ...]:
+        """The cases that have to be proven before anything is measured.
+
+        It is the first alone where it is taken to `judged` replicates before any other is begun; where all
+        ways meet, or in a shard, it is not.
+        """
+        alone = self._soon(judged) and not self.best and self.shard is None
+        return self.cases[:1] if alone else self.cases
+
+    def _soon(self, judged: int) -> int:
+        """Replicates that the first case has before the others begin; with fewer there is no verdict."""
+        return judged if self.settings.replicates >= judged else 0
+
     def matches(self, judged: int, of: Callable[[Case, int], Match] | None = None) -> Iterator[Match]:
         """The matches, those of a shard if it is one, in their order; see `_every_match`."""
         every = self._every_match(judged, of)
@@ -123,8 +140,7 @@ class Plan:
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         replicates = self.settings.replicates
-        # With fewer there is no verdict to come to.
-        soon = judged if replicates >= judged else 0
+        soon = self._soon(judged)
         yield [of(self.cases[0], replicate) for replicate in range(soon)], False
         met = soon
         for replicate in range(replicates):

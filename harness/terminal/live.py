@@ -82,6 +82,9 @@ class _Proofs(_Display):
     _console: Console
     _task: TaskID
 
+    def proofs_begin(self, contenders: int) -> None:
+        pass
+
     def proof_began(self, contender: Contender) -> None:
         of = escape(f"{words.framework(contender.framework)}, {contender.case.id}")
         self._progress.update(self._task, description=f"proving {of}", refresh=True)
@@ -103,7 +106,7 @@ class _Proofs(_Display):
 class ProofDisplay(_Proofs):
     """Follows the certificates before a run."""
 
-    def __init__(self, certificates: int, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._console = console or following()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -113,7 +116,12 @@ class ProofDisplay(_Proofs):
             transient=True,
             disable=not redraws(self._console),
         )
-        self._task = self._progress.add_task("certificates", total=certificates)
+        self._wanted = 0
+        self._task = self._progress.add_task("certificates", total=0)
+
+    def proofs_begin(self, contenders: int) -> None:
+        self._wanted += contenders
+        self._progress.update(self._task, total=self._wanted)
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
         self._progress.advance(self._task)
@@ -144,6 +152,8 @@ class RunDisplay(_Proofs):
         self._task = self._progress.add_task("starting", total=1.0, left="")
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
+        # All that is said has one clock: that of the budget, which earlier sittings and proofs have set.
+        self._begin_s = time.monotonic() - spent_s
         name = _named(match)
         left = "estimating the time left" if left_s is None else f"about {duration(left_s)} left"
         share = 0.0 if left_s is None else spent_s / max(spent_s + left_s, 1e-9)

@@ -232,11 +232,13 @@ class Startup:
 class Certification:
     """Which certificate a case was measured under, and whether it held.
 
-    One that does not hold stands beside a trial only where a mismatch was allowed.
+    One that does not hold stands beside a trial only where a mismatch was allowed, or where its proof
+    `lacked_memory`, so that it is not known what it would have shown.
     """
 
     id: str
     holds: bool
+    lacked_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

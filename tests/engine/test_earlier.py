@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.earlier import Nothing
 from harness.engine.known import Known
 from harness.engine.stopping import Budget
 from harness.settings.matches import between
 from harness.store.earlier import Measured
 from harness.store.tables import read_matches
-from harness.work.records import Phase, Role, Status
+from harness.work.records import Certification, Phase, Role, Status
 from harness.work.workload import Case, Mode, Workload
-from tests.engine.test_runner import Silent, run  # noqa: F401  (a fixture)
+from tests.engine.test_runner import FIRST_OF_THREE, Silent, proving, run  # noqa: F401  (a fixture)
 from tests.store.test_writer import trial
 
 ALL = frozenset(Role)
@@ -66,6 +67,33 @@ def test_what_is_missing_is_measured_once_and_what_is_there_is_not(run, tmp_path
     assert Counter(found["match_id"]) == wanted
     assert found["trial_id"].is_unique
     assert found["failure_kind"].isna().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("in_match", [MIN_REPLICATES, MIN_REPLICATES + 2])
+def test_what_was_proven_on_the_way_is_asked_for_again_and_decides_the_same(run, tmp_path, in_match):  # noqa: F811
+    given = FIRST_OF_THREE | {"replicates": str(MIN_REPLICATES)}
+    failed = Certification(id="f", holds=False)
+    whole, _ = run(SCRIPTS, prove=proving([], failed), proven=(500,), **given)
+    wanted = Counter(stored(tmp_path)["match_id"])
+    for path in (tmp_path / "results").rglob("*.parquet"):
+        path.unlink()
+
+    asked = []
+    run(SCRIPTS, Ending(in_match, after_turns=2), prove=proving(asked, failed), proven=(500,), **given)
+    assert len(asked) == (in_match > MIN_REPLICATES)
+    outcome, _ = run(
+        SCRIPTS,
+        prove=proving(asked := [], failed),
+        proven=(500,),
+        earlier=Measured(tmp_path / "results", "run"),
+        **given,
+    )
+    assert len(asked) == 1
+    assert outcome == replace(whole, timed_s=outcome.timed_s)
+    found = stored(tmp_path)
+    assert Counter(found["match_id"]) == wanted
+    assert set(found["batch_size"]) == {500, 125}
 
 
 @pytest.mark.slow

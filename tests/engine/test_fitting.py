@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from harness.engine import fitting
-from harness.engine.fitting import Estimates, device_bytes, host_bytes, no_room, those_that_fit
+from harness.engine.fitting import Corrected, Estimates, device_bytes, host_bytes, no_room, those_that_fit
 from harness.measure import host
 from harness.settings import config
 from harness.settings.grid import plan
@@ -75,6 +76,19 @@ def test_estimates_grow_with_the_network_and_a_training_outlasts_a_match(planned
     assert QUICK.proof_s(small) <= QUICK.proof_s(large)
     real = Estimates(flop_per_s=5e10)
     assert real.match_s(between(small, 0)) < real.match_s(between(large, 0))
+
+
+def test_an_estimate_is_as_many_times_as_long_as_the_slowest_match_that_told_a_speed(planned):
+    small, large = planned("128,4096").cases
+    estimates = Estimates(flop_per_s=5e10)
+    corrected = Corrected(estimates)
+    match, other = between(small, 0), between(large, 0)
+    assert corrected.match_s(other) == estimates.match_s(other)
+    corrected.compare(match, 3 * estimates.match_s(match))
+    corrected.compare(match, 2 * estimates.match_s(match))
+    corrected.compare(replace(match, learning=True), 100 * estimates.match_s(match))
+    assert corrected.match_s(other) == pytest.approx(3 * estimates.match_s(other))
+    assert Corrected(None).match_s(other) is None
 
 
 def test_the_machine_is_asked_how_fast_its_products_are(monkeypatch):

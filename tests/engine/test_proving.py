@@ -32,6 +32,9 @@ class Watcher:
         self.began = []
         self.done = []
 
+    def proofs_begin(self, contenders):
+        pass
+
     def proof_began(self, contender):
         self.began.append(contender.id)
 

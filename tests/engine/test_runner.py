@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -21,7 +22,7 @@ from harness.settings import config
 from harness.settings.grid import SEEDS, plan
 from harness.store.reader import read
 from harness.store.writer import Store
-from harness.work.records import Phase, Role
+from harness.work.records import Certification, Phase, Role
 from harness.work.workload import Case, Mode, Workload
 
 pytestmark = pytest.mark.slow
@@ -51,7 +52,10 @@ class Silent:
 
 @pytest.fixture
 def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
-    """Measure a small plan; scripts are given by framework."""
+    """Measure a small plan; scripts are given by framework.
+
+    Where contenders can be certified all are when it begins, or those of the batch sizes that are given.
+    """
 
     def measure(
         scripts=None,
@@ -59,6 +63,7 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
         *,
         roles=frozenset({Role.COMPARISON}),
         prove=None,
+        proven=None,
         earlier=None,
         estimates=None,
         unfit=(),
@@ -79,12 +84,20 @@ def run(tmp_path, synthetic_root, fork_servers, forked_matches, monkeypatch):
             if match[0].role in roles:
                 trials.extend(match)
 
+        planned = plan(settings)
+        held = {
+            (one.case.id, one.framework): Certification(
+                id=f"{one.framework}-{one.case.workload.batch_size}", holds=True
+            )
+            for one in planned.contenders()
+            if proven is None or one.case.workload.batch_size in proven
+        }
         outcome = runner.measure(
-            replace(plan(settings), unfit=unfit),
+            replace(planned, unfit=unfit),
             run_id="run",
             data_root=synthetic_root,
             logs=store.logs,
-            certificates={},
+            certificates=held if prove else {},
             servers=fork_servers,
             save=save,
             observer=observer or Silent(),
@@ -146,6 +159,83 @@ def test_a_case_for_whose_first_match_there_is_no_time_is_a_row_that_says_so(run
     assert kinds == {((128,), None), ((4096,), "skipped")}
     (reason,) = {one.failure.reason for one in trials if one.failure}
     assert reason == "too little of the budget of 30 s was left for it"
+
+
+def proving(asked, failed=None, lasts_s=0.0):
+    """Certificates that hold, but for PyTorch's at batch 250 if one is given; who is asked for is noted."""
+
+    def prove(contenders):
+        time.sleep(lasts_s)
+        asked.append([(one.framework, one.case.workload.batch_size) for one in contenders])
+        return {
+            (one.case.id, one.framework): failed
+            if failed and (one.framework, one.case.workload.batch_size) == ("pytorch", 250)
+            else Certification(id=f"{one.framework}-{one.case.workload.batch_size}", holds=True)
+            for one in contenders
+        }
+
+    return prove
+
+
+class Beginning(Silent):
+    """Notes by whom what was begun, and how often anybody had been proven by then."""
+
+    def __init__(self, asked):
+        super().__init__()
+        self.begun = []
+        self._asked = asked
+
+    def match_began(self, match, *, spent_s, left_s):
+        self.begun.append((match.role, match.case.workload.batch_size, len(self._asked)))
+
+
+FIRST_OF_THREE = {
+    "batch_size": "500,250,125", "replicates": "7", "epochs": "1", "round_s": "0.01", "at_best": "no",
+}  # fmt: skip
+
+
+def test_cases_after_the_first_are_proven_at_once_when_the_first_has_its_verdict(run):
+    asked = []
+    observer = Beginning(asked)
+    _, trials = run(observer=observer, prove=proving(asked), proven=(500,), **FIRST_OF_THREE)
+    assert asked == [[(name, size) for size in (250, 125) for name in ("tensorflow", "pytorch")]]
+    first = observer.begun[:MIN_REPLICATES]
+    assert first == [(Role.COMPARISON, 500, 0)] * MIN_REPLICATES
+    assert {proofs for *_, proofs in observer.begun[MIN_REPLICATES:]} == {1}
+    under = {(one.framework, one.case.workload.batch_size, one.certificate.id) for one in trials}
+    assert under == {
+        (name, size, f"{name}-{size}") for name in ("tensorflow", "pytorch") for size in (500, 250, 125)
+    }
+
+
+def test_a_case_whose_certificate_fails_on_the_way_is_not_measured_and_the_others_are(run):
+    asked = []
+    failed = Certification(id="f", holds=False)
+    observer = Beginning(asked)
+    outcome, trials = run(observer=observer, prove=proving(asked, failed), proven=(500,), **FIRST_OF_THREE)
+    assert Counter(one.case.workload.batch_size for one in trials) == {500: 14, 125: 14}
+    assert {size for _, size, _ in observer.begun} == {500, 125}
+    assert outcome.trials_failed == 0
+    assert "of 2 cases known" in outcome.stopped_because
+
+
+def test_one_that_lacked_memory_for_its_proof_on_the_way_is_tried_once(run):
+    failed = Certification(id="f", holds=False, lacked_memory=True)
+    _, trials = run(prove=proving([], failed), proven=(500,), **FIRST_OF_THREE)
+    assert Counter(one.case.workload.batch_size for one in trials) == {500: 14, 250: 2, 125: 14}
+
+
+def test_proofs_on_the_way_take_nothing_of_the_budget(run):
+    unspent_s = []
+
+    class Clocked(Silent):
+        def match_began(self, match, *, spent_s, left_s):
+            unspent_s.append(time.monotonic() - spent_s)
+
+    run(observer=Clocked(), prove=proving([], lasts_s=0.5), proven=(500,), **FIRST_OF_THREE)
+    grown_s = [after - before for before, after in pairwise(unspent_s)]
+    assert 0.5 <= grown_s.pop(MIN_REPLICATES - 1) < 1.0
+    assert max(map(abs, grown_s)) < 0.1
 
 
 def test_what_is_learned_is_seen_in_whole_trainings_of_their_own(run):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES, Verdict
-from harness.engine.standing import Standing, alike, like
-from harness.engine.stopping import EXTRA
+from harness.engine.standing import Standing, alike
+from harness.engine.stopping import EXTRA, like
 from harness.measure import host
 from harness.settings import config
 from harness.settings.grid import plan
@@ -41,6 +41,21 @@ def test_a_whole_training_takes_what_its_epochs_and_a_matchs_start_do(planned):
     training_s = 4 * (60_000 * SAMPLE_S + EVALUATE_S)
     in_turn = 2 if host.usable_cores() == 1 else 1
     assert standing.expected_s(learning) == pytest.approx(in_turn * training_s + 30.0)
+
+
+def test_of_a_case_that_is_refused_nothing_is_wanted_and_the_others_are_as_if_they_had_been_alone(tmp_path):
+    asked = {"batch_size": "64,128", "replicates": "8"}
+    both = plan(config.resolve(asked, {}, tmp_path))
+    standing = Standing(both, spent_s=0.0, tally=Tally())
+    kept, refused = both.cases
+    standing.refuse({refused.id})
+    assert not standing.can_be_measured(refused)
+    wanted = [match for match in both.matches(MIN_REPLICATES) if standing.wanted(match)]
+    assert {match.case for match in wanted if match.role is not Role.CONTROL} == {kept}
+    assert {match.role for match in wanted} == {Role.COMPARISON, Role.LEARNING, Role.CONTROL}
+    assert standing.because(asks_beside=False).startswith("every case has its 8 replicates; 0 of 1 case ")
+    standing.refuse({kept.id})
+    assert standing.because(asks_beside=False) == "no case had a certificate that holds"
 
 
 def test_of_three_frameworks_a_case_is_known_once_every_two_are(planned):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -54,6 +55,20 @@ def test_the_first_of_a_kind_is_not_started_where_what_it_should_take_does_not_f
     assert not budget.allows(Like("b"), first_s=7.0)
     budget.record(Like("b"), 2.0)
     assert budget.allows(Like("b"), first_s=7.0), "what it took is known by now"
+
+
+def test_what_is_not_measuring_is_not_spent_however_it_ends():
+    clock = Clock()
+    budget = Budget(10.0, clock)
+    clock.now_s += 3
+    with budget.stopped():
+        clock.now_s += 100
+    with suppress(KeyboardInterrupt), budget.stopped():
+        clock.now_s += 100
+        raise KeyboardInterrupt
+    assert budget.spent_s == 3.0
+    clock.now_s += 4
+    assert budget.left_s == 3.0
 
 
 def test_the_longest_match_of_the_case_counts():

@@ -9,7 +9,7 @@ import pytest
 
 from harness.engine.proving import MEMORY
 from harness.errors import NotStored
-from harness.sessions.proven import Proven, wanted_of
+from harness.sessions.proven import Proven, identities, prove_ahead, wanted_of
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.presets import FRAMEWORKS
@@ -21,6 +21,9 @@ class Hearing:
 
     def __init__(self):
         self.heard = []
+
+    def proofs_begin(self, contenders):
+        pass
 
     def proof_began(self, contender):
         self.heard.append(contender)
@@ -57,6 +60,66 @@ def proven(tmp_path, monkeypatch):
     return made
 
 
+class Certifying:
+    """Stands for `certify`: who is asked for is noted, and those at these batch sizes fail."""
+
+    def __init__(self, failing=()):
+        self.asked = []
+        self._failing = failing
+
+    def __call__(self, contenders, conditions, observer):
+        self.asked.append([one.case.workload.batch_size for one in contenders])
+        return pd.DataFrame(
+            {
+                "case_id": one.case.id,
+                "framework": one.framework,
+                "certificate_id": "c",
+                "holds": one.case.workload.batch_size not in self._failing,
+                "failed_check": "dropout" if one.case.workload.batch_size in self._failing else None,
+                "reason": "",
+            }
+            for one in contenders
+        )
+
+
+@pytest.mark.parametrize(
+    ("failing", "asked", "wanted"),
+    [
+        # Whether the others are to be measured is not known yet.
+        ((500,), [[50, 50]], [50, 500, 250]),
+        # Nothing can be measured by the first one's.
+        ((50,), [[50, 50], [500, 500, 250, 250]], [500, 250]),
+        ((50, 250), [[50, 50], [500, 500, 250, 250]], [500]),
+    ],
+)
+def test_a_run_waits_for_the_certificates_of_its_first_case_and_for_all_where_these_fail(
+    tmp_path, monkeypatch, failing, asked, wanted
+):
+    given = {"batch_size": "50,500,250", "train_samples": "1000", "dataset": "synthetic"}
+    planned = plan(config.resolve(given, {}, tmp_path))
+    certifying = Certifying(failing)
+    monkeypatch.setattr("harness.sessions.proven.certify", certifying)
+    proofs = prove_ahead(planned, tmp_path, servers=None, observer=Hearing())
+    assert certifying.asked == asked
+    assert len(proofs) == sum(map(len, asked))
+    assert [case.workload.batch_size for case in wanted_of(planned, proofs)[0]] == wanted
+
+
+def test_a_run_that_may_differ_waits_for_no_more(tmp_path, monkeypatch):
+    given = {"batch_size": "50,500", "train_samples": "1000", "dataset": "synthetic", "allow_mismatch": "yes"}
+    certifying = Certifying(failing=(50,))
+    monkeypatch.setattr("harness.sessions.proven.certify", certifying)
+    prove_ahead(plan(config.resolve(given, {}, tmp_path)), tmp_path, servers=None, observer=Hearing())
+    assert certifying.asked == [[50, 50]]
+
+
+def test_each_contender_has_its_own_identity_before_it_is_proven(proven):
+    planned, _ = proven("dropout")
+    found = identities(planned)
+    assert list(found) == [(one.case.id, one.framework) for one in planned.contenders()]
+    assert len(set(found.values())) == 4
+
+
 def test_a_case_of_which_one_side_does_other_work_is_not_wanted(proven):
     planned, found = proven("dropout")
     small, large = planned.cases
@@ -64,6 +127,13 @@ def test_a_case_of_which_one_side_does_other_work_is_not_wanted(proven):
     assert list(found.failed["case_id"]) == [large.id]
     assert not found.held[large.id, "pytorch"].holds
     assert found.held[large.id, "tensorflow"].holds
+    assert not found.held[large.id, "pytorch"].lacked_memory
+
+
+def test_of_one_whose_proof_ran_out_of_memory_that_is_known(proven):
+    planned, found = proven(MEMORY)
+    lacked = {key for key, one in found.held.items() if one.lacked_memory and not one.holds}
+    assert (planned.cases[1].id, "pytorch") in lacked
 
 
 @pytest.mark.parametrize(("check", "given"), [(MEMORY, {}), ("dropout", {"allow_mismatch": "yes"})])

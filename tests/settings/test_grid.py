@@ -12,9 +12,11 @@ from harness.frameworks import registry
 from harness.settings import config
 from harness.settings.grid import SEEDS, plan
 from harness.settings.matches import between
+from harness.settings.sharding import Shard
 from harness.work.changes import contender
 from harness.work.program import Update
 from harness.work.records import Role
+from harness.work.workload import Mode
 
 # Replicates after which something is learned.
 AFTER = 6
@@ -96,6 +98,29 @@ def test_the_first_case_is_taken_to_a_verdict_before_any_other_begins(tmp_path):
     assert [match.case for match in matches[:AFTER]] == [measured.cases[0]] * AFTER
     assert [match.replicate for match in matches[:AFTER]] == list(range(AFTER))
     assert matches[AFTER].role is not Role.COMPARISON or matches[AFTER].case != measured.cases[0]
+
+
+def test_what_has_to_be_proven_before_anything_is_measured_is_the_case_that_is_ahead(tmp_path):
+    asked = {"batch_size": "32,64,128", "replicates": str(AFTER)}
+    three = planned(tmp_path, **asked)
+    assert three.ahead(AFTER) == three.cases[:1]
+    # With too few replicates for a verdict none is; where all ways meet each has a pilot; and of a shard's
+    # matches the first may be of another.
+    few = planned(tmp_path, **asked | {"replicates": str(AFTER - 1)})
+    best = planned(tmp_path, **asked, mode="best")
+    shard = replace(three, shard=Shard(plan_id="plan", number=1, of=2))
+    for plan_of_three in (few, best, shard):
+        assert plan_of_three.ahead(AFTER) == plan_of_three.cases
+        assert len(plan_of_three.cases) == 3
+
+
+def test_all_but_the_articles_listings_can_be_proven(tmp_path):
+    both = planned(tmp_path, batch_size="64", mode="loop,article")
+    assert [(one.framework, one.case.mode) for one in both.provable()] == [
+        ("tensorflow", Mode.LOOP),
+        ("pytorch", Mode.LOOP),
+    ]
+    assert len(both.contenders()) == 4
 
 
 def test_each_replicate_visits_every_case_once_before_the_next_begins(tmp_path):

@@ -43,7 +43,7 @@ def test_a_terminal_is_drawn_over_unless_it_is_dumb(monkeypatch):
 def test_a_log_with_colours_has_the_plain_lines_and_no_bar(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     log = io.StringIO()
-    with ProofDisplay(1, Console(file=log)) as display:
+    with ProofDisplay(Console(file=log)) as display:
         display.proof_began(CONTENDER)
     assert f"proving that it does the case's work: TensorFlow, {CASE.id}" in " ".join(log.getvalue().split())
     assert "\x1b[?25l" not in log.getvalue()  # no hidden cursor, so nothing is redrawn
@@ -52,7 +52,7 @@ def test_a_log_with_colours_has_the_plain_lines_and_no_bar(monkeypatch):
 
 def test_a_log_on_a_full_disk_loses_its_lines_and_nothing_else(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Full())
-    with ProofDisplay(1) as display:
+    with ProofDisplay() as display:
         display.proof_began(CONTENDER)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,9 @@ from rich.console import Console
 from harness.engine.foresight import Need
 from harness.settings import config
 from harness.settings.grid import plan
-from harness.terminal.live import CalibrationDisplay, RunDisplay
+from harness.settings.matches import between
+from harness.terminal.live import CalibrationDisplay, ProofDisplay, RunDisplay
+from tests.terminal.test_console import Terminal
 
 
 @pytest.fixture
@@ -37,6 +40,28 @@ def test_a_budget_too_small_to_know_as_wanted_is_said_with_what_would_do(said):
     line = said(Need(cases=1, within=0.03, replicates=40, needs_s=600.0))
     assert "is short: 1 case known within 3 % takes about 40 replicates each, 10 min in all, and more" in line
     assert line.endswith("than REPLICATES=20 allows\n")
+
+
+def test_certificates_are_counted_as_they_come_to_be_wanted(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    console = Console(file=Terminal(), width=100)
+    with ProofDisplay(console) as display:
+        display.proofs_begin(2)
+        display.proofs_begin(4)
+    assert "0 of 6 certificates" in console.file.getvalue()
+
+
+def test_all_that_is_said_of_a_run_has_the_clock_of_its_budget(tmp_path, monkeypatch):
+    console = Console(file=io.StringIO(), width=200)
+    planned = plan(config.resolve({"batch_size": "64"}, {}, tmp_path))
+    display = RunDisplay(planned, console=console)
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 500.0)
+    # Earlier sittings have spent 90 s, and of this one's 500 s proofs took 400.
+    display.match_began(between(planned.cases[0], 0), spent_s=190.0, left_s=None)
+    display.falls_short(Need(cases=1, within=None, replicates=6, needs_s=420.0), 240.0)
+    match, short = console.file.getvalue().splitlines()
+    assert match.split("  ")[0].strip() == short.split("  ")[0].strip() == "3.17 min"
 
 
 @pytest.mark.parametrize(
