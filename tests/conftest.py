@@ -49,9 +49,13 @@ LONGEST = tuple(
 )
 
 
-def pytest_xdist_auto_num_workers():
-    """Two more than there are cores: of a test's time more than a third is waiting for workers that sleep."""
-    return host.usable_cores() + 2
+def pytest_xdist_auto_num_workers(config):
+    """Two more than there are cores: of a slow test's time more than a third is waiting for sleeping workers.
+
+    Fast tests do not wait, and each process collects all tests before its first.
+    """
+    waiting = 0 if config.option.markexpr == "not slow" else 2
+    return host.usable_cores() + waiting
 
 
 def pytest_collection_modifyitems(items):
