@@ -146,7 +146,7 @@ doctor: $(READY) ## Say what is there, what is missing and what that disables
 selfcheck: $(READY) ## Check the harness itself on this machine (ten minutes)
 	@$(RUN) -m harness selfcheck $(call options,$(SELFCHECK_OPTIONS)) $(BESIDE)
 
-# As many at a time as tests/conftest.py says, each file's by one.
+# As many at a time as tests/conftest.py says, four at most, each file's by one.
 # What pytest makes of the tests' modules is kept for the next time, whatever a shell has Python do elsewhere.
 PYTEST = PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

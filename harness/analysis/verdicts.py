@@ -15,7 +15,7 @@ from harness.analysis.intervals import FloatArray, ratio_interval
 from harness.analysis.match import totals_differ
 from harness.analysis.of_trials import compared, pairs
 from harness.analysis.statistics import Judgement, Verdict, judge_family, without_tests
-from harness.work.records import TOO_LARGE, UNABLE, Phase, Status
+from harness.work.records import SKIPPED, TOO_LARGE, UNABLE, Phase, Status
 from harness.work.workload import Mode
 
 CASE: Final = [
@@ -296,9 +296,13 @@ def failure_notes(trials: pd.DataFrame) -> dict[str, str]:
 
 
 def left_out(trials: pd.DataFrame) -> dict[str, str]:
-    """Why a case was not measured, for those that did not fit into memory or time, or that nobody can do."""
-    large = trials[trials["failure_kind"].isin({TOO_LARGE, UNABLE})].drop_duplicates("case_id")
-    return {str(row.case_id): f"not measured: {row.failure_reason}" for row in large.itertuples()}
+    """Why a case was not measured, for those of which no match was begun.
+
+    They do not fit into memory or time, nobody can do them, or too little of the budget was left.
+    """
+    begun = trials.loc[~trials["failure_kind"].isin({TOO_LARGE, UNABLE, SKIPPED}), "case_id"]
+    never = trials[~trials["case_id"].isin(begun)].drop_duplicates("case_id")
+    return {str(row.case_id): f"not measured: {row.failure_reason}" for row in never.itertuples()}
 
 
 def refusals(cases: pd.DataFrame, certificates: pd.DataFrame | None) -> dict[str, str]:

@@ -28,6 +28,7 @@ from harness.analysis.verdicts import (
     OF_HOSTS,
     failure_notes,
     hosts_of,
+    left_out,
     numbers,
     of_hosts,
     refusals,
@@ -88,7 +89,7 @@ def answers(
     cases = usual[CASE].drop_duplicates("case_id")
     asked = list(_questions(trials, usual))
     measured = effects(trials, rounds)
-    lacking = refusals(trials.drop_duplicates("case_id"), certificates)
+    lacking = refusals(trials.drop_duplicates("case_id"), certificates) | left_out(usual)
     notes = failure_notes(usual)
     rows: list[dict[str, Any]] = []
     for phase in Phase:

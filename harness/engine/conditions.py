@@ -20,13 +20,13 @@ class Conditions:
     """What all trials of a run share.
 
     `at_once` is how many workers of a match may start at the same time: there are cores for so many.
-    `certificates` are those of each case's id and framework, and `servers` fork the workers of matches
-    whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has the device behind
-    each name but "cpu", settled before anything is measured. A match ends early once each contender has
-    trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than it must. A
-    round has `whole_steps`, or times as many, where that is not 0. With `speed_only` nothing but training is
-    measured. `share_cores` has the contenders of a match run on the same cores. `passed` are the shell's
-    variables that were let in by name.
+    `certificates` are those of each case's id and framework, as far as there are by then, and `servers` fork
+    the workers of matches whose role is among `forked`, those that judge no speed (decision 0008). `gpus` has
+    the device behind each name but "cpu", settled before anything is measured. A match ends early once each
+    contender has trained for `enough_s`; past `ends_at_s` of the monotonic clock it takes no more turns than
+    it must. A round has `whole_steps`, or times as many, where that is not 0. With `speed_only` nothing but
+    training is measured. `share_cores` has the contenders of a match run on the same cores. `passed` are the
+    shell's variables that were let in by name.
     """
 
     run_id: str

@@ -27,7 +27,7 @@ import harness
 from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
-from harness.errors import FrameworkMissing, OutOfMemory, TrialError
+from harness.errors import FrameworkMissing, OutOfMemory, TrialError, WorkerDied
 from harness.frameworks import registry
 from harness.measure import host, nvml, provenance, scratch
 from harness.parity import evidence, judge
@@ -138,6 +138,8 @@ def prove(
             answer = asked(one)
         except TrialError as error:
             answer = error
+        except OSError as error:  # no room for its log, no process or pipe to be had
+            answer = WorkerDied(f"it could not be started: {error.strerror or error}")
         return Certificate(
             id=ids[one],
             case=one.case,

@@ -61,9 +61,9 @@ def measure(
 
     It also ends, with what it has, when it is interrupted and when a trial cannot be stored. With `prove`,
     which certifies contenders, those that have no certificate yet are given one before the first match of any
-    of them, off the budget, and all ways of the usual loops meet in the time that is left in the end. Matches
-    that `earlier` sittings have left are not measured again; what they took and said counts as if they had
-    been.
+    of them that there is time for, off the budget, and all ways of the usual loops meet in the time that is
+    left in the end. Matches that `earlier` sittings have left are not measured again; what they took and said
+    counts as if they had been.
 
     Cases that do not fit, and those for whose first match there was no time by the `estimates`, have a row
     each that says so.
@@ -162,24 +162,27 @@ class _Run:
         standing, budget = self._standing, self._standing.budget
         # A plan of thousands is not looked through before each of its matches.
         ahead = Counter(map(alike, matches))
+        # An earlier sitting came past all matches until then, and had what they needed proven.
+        past = max((number for number, one in enumerate(matches) if self._earlier.took_s(one)), default=-1)
         for number, planned in enumerate(matches):
             ahead[alike(planned)] -= 1
             match = standing.trimmed(planned)
             if not standing.wanted(match):
                 self._skip(match)
                 continue
-            if trials := self._earlier.trials(match):
-                self._recall(match, trials)
-                continue
             late = match.role is Role.LEARNING and budget.is_spent
-            if late or not budget.allows(like(match), self._first_s(match)):
-                standing.out_of_time = True
-                continue
-            if self._certified.lacks(match):
+            in_time = not late and budget.allows(like(match), self._first_s(match))
+            if self._certified.lacks(match) and (in_time or number <= past):
                 with budget.stopped():
                     standing.refuse(self._certified.prove_rest())
                 if not standing.wanted(match):
                     continue
+            if trials := self._earlier.trials(match):
+                self._recall(match, trials)
+                continue
+            if not in_time:
+                standing.out_of_time = True
+                continue
             left_s = budget.time_left_s(standing.to_come(match, ahead))
             self._observer.match_began(match, spent_s=budget.spent_s, left_s=left_s)
             self._measure(match)

@@ -112,7 +112,9 @@ class Proven:
         """
         proofs = certify(contenders, self._conditions, self._observer)
         self._proofs = pd.concat([self._proofs, proofs])
-        self._run["certificate_ids"] = list(self._proofs["certificate_id"])
+        # An earlier sitting may have come further.
+        known = [*(self._run["certificate_ids"] or []), *self._proofs["certificate_id"]]
+        self._run["certificate_ids"] = list(dict.fromkeys(known))
         self._store.save_run(self._run)
         return self.held
 

@@ -7,6 +7,7 @@ take its processor time from the very thing that is measured.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -76,14 +77,20 @@ class DataDisplay(_Display):
         self._console.print(escape(sentence))
 
 
-class _Proofs(_Display):
+class _Proofs(_Display, ABC):
     """Follows certificates; a `ProofObserver`. Failures are said as they are found."""
 
     _console: Console
     _task: TaskID
+    _done = _wanted = 0
 
     def proofs_begin(self, contenders: int) -> None:
-        pass
+        self._done, self._wanted = 0, contenders
+        self._count()
+
+    @abstractmethod
+    def _count(self) -> None:
+        """Show how many of the certificates are there."""
 
     def proof_began(self, contender: Contender) -> None:
         of = escape(f"{words.framework(contender.framework)}, {contender.case.id}")
@@ -92,6 +99,8 @@ class _Proofs(_Display):
             self._console.print(f"proving that it does the case's work: {of}")
 
     def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
+        self._done += 1
+        self._count()
         of = escape(f"{words.framework(certificate.framework)}, {certificate.case.id}")
         if certificate.first_failure is not None:
             found = certificate.first_failure
@@ -111,21 +120,16 @@ class ProofDisplay(_Proofs):
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f} of {task.total:.0f} certificates"),
+            TextColumn("{task.fields[counted]}"),
             console=self._console,
             transient=True,
             disable=not redraws(self._console),
         )
-        self._wanted = 0
-        self._task = self._progress.add_task("certificates", total=0)
+        self._task = self._progress.add_task("certificates", total=None, counted="")
 
-    def proofs_begin(self, contenders: int) -> None:
-        self._wanted += contenders
-        self._progress.update(self._task, total=self._wanted)
-
-    def proof_done(self, certificate: Certificate, *, reused: bool) -> None:
-        self._progress.advance(self._task)
-        super().proof_done(certificate, reused=reused)
+    def _count(self) -> None:
+        counted = f"{self._done} of {self._wanted} certificates"
+        self._progress.update(self._task, completed=self._done, total=self._wanted, counted=counted)
 
 
 class RunDisplay(_Proofs):
@@ -150,6 +154,11 @@ class RunDisplay(_Proofs):
             disable=not self._live,
         )
         self._task = self._progress.add_task("starting", total=1.0, left="")
+
+    def _count(self) -> None:
+        # Where else the time left stands.
+        left = f"{self._done} of {self._wanted} certificates"
+        self._progress.update(self._task, left=left, refresh=True)
 
     def match_began(self, match: Match, *, spent_s: float, left_s: float | None) -> None:
         # All that is said has one clock: that of the budget, which earlier sittings and proofs have set.

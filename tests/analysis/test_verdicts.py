@@ -14,6 +14,7 @@ from harness.analysis.verdicts import called, verdicts
 from harness.settings.presets import FRAMEWORKS
 from harness.store.schema import ROUNDS, TRIALS
 from harness.work.listings import TENSORFLOW
+from harness.work.records import SKIPPED, TOO_LARGE, UNABLE
 
 ROUNDS_A_MATCH = 4
 PHASES = ("train", "evaluate")
@@ -265,6 +266,29 @@ def test_a_certificate_that_fails_or_is_missing_leaves_the_ratio_but_no_verdict(
         assert pd.isna(row["verdict"])
         assert math.isnan(row["p_value"])
         assert row["speed_ratio"] == pytest.approx(1.2, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [SKIPPED, TOO_LARGE, UNABLE])
+def test_a_case_of_which_nothing_was_begun_was_not_measured_for_its_own_reason_and_not_unproven(kind):
+    run = Records().measure("good", 1.2).measure("never", replicates=1)
+    never = run.trials["case_id"].eq("never")
+    left = {"status": "failed", "failure_kind": kind, "failure_reason": "too little was left"}
+    trials = run.trials.assign(**{name: run.trials[name].mask(never, said) for name, said in left.items()})
+    rounds = run.rounds[run.rounds["case_id"] != "never"]
+    frame = verdicts(trials, rounds, certificates(good=True))
+    assert of(frame, "never")["reason"] == "not measured: too little was left"
+    assert pd.isna(of(frame, "never")["verdict"])
+    assert of(frame, "good")["verdict"] == "tensorflow faster"
+
+
+def test_a_case_that_was_begun_and_then_skipped_is_told_by_what_was_measured():
+    run = Records().measure("a", 1.2)
+    last = run.trials["match_id"].eq(run.trials["match_id"].iloc[-1])
+    left = {"status": "failed", "failure_kind": SKIPPED, "failure_reason": "one was set aside"}
+    trials = run.trials.assign(**{name: run.trials[name].mask(last, said) for name, said in left.items()})
+    row = of(verdicts(trials, run.rounds, certificates(a=True)), "a")
+    assert row["verdict"] == Verdict.INCONCLUSIVE
+    assert row["reason"].endswith(f"1 of {MIN_REPLICATES} matches failed, first with: one was set aside")
 
 
 def test_the_articles_listings_are_refused_a_verdict_for_what_they_are():

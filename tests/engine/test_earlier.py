@@ -9,6 +9,7 @@ import pytest
 
 from harness.analysis.statistics import MIN_REPLICATES
 from harness.engine.earlier import Nothing
+from harness.engine.fitting import Estimates
 from harness.engine.known import Known
 from harness.engine.stopping import Budget
 from harness.settings.matches import between
@@ -21,6 +22,7 @@ from tests.store.test_writer import trial
 
 ALL = frozenset(Role)
 PLAN = {"replicates": "2", "batch_size": "250,500", "budget_s": "600", "round_s": "0.01", "epochs": "1"}
+SLOW = Estimates(flop_per_s=1e10)
 SCRIPTS = {"tensorflow": {"epoch_s": 0.004}, "pytorch": {"epoch_s": 0.006}}
 
 
@@ -90,10 +92,49 @@ def test_what_was_proven_on_the_way_is_asked_for_again_and_decides_the_same(run,
         **given,
     )
     assert len(asked) == 1
-    assert outcome == replace(whole, timed_s=outcome.timed_s)
+    assert (outcome.status, outcome.trials_ok, outcome.trials_failed) == ("finished", whole.trials_ok, 0)
+    assert outcome.stopped_because.startswith(
+        "every case has its 6 replicates; 0 of 2 cases known within 2 %"
+    )
     found = stored(tmp_path)
     assert Counter(found["match_id"]) == wanted
     assert set(found["batch_size"]) == {500, 125}
+
+
+@pytest.mark.slow
+def test_a_case_that_lacked_memory_for_its_proof_is_not_tried_again_by_a_run_that_goes_on(run, tmp_path):  # noqa: F811
+    given = FIRST_OF_THREE | {"replicates": str(MIN_REPLICATES)}
+    lacked = proving([], Certification(id="f", holds=False, lacked_memory=True))
+    run(SCRIPTS, Ending(2 * MIN_REPLICATES, after_turns=2), prove=lacked, proven=(500,), **given)
+    tried = stored(tmp_path)["match_id"].loc[stored(tmp_path)["batch_size"].eq(250)].unique()
+    assert len(tried) == 1
+    earlier = Measured(tmp_path / "results", "run")
+    run(SCRIPTS, prove=lacked, proven=(500,), earlier=earlier, **given)
+    found = stored(tmp_path)
+    assert found.loc[found["batch_size"].eq(250), "match_id"].unique() == tried
+
+
+@pytest.mark.slow
+def test_a_case_that_was_refused_is_refused_again_where_no_time_is_left(run, tmp_path):  # noqa: F811
+    given = {"batch_size": "500,250", "replicates": str(MIN_REPLICATES), "epochs": "1", "round_s": "0.01"}
+    refused = proving([], Certification(id="f", holds=False))
+    run(SCRIPTS, Ending(MIN_REPLICATES + 2, after_turns=1), prove=refused, proven=(500,), **given)
+    earlier = Measured(tmp_path / "results", "run")
+    asked = []
+    again = proving(asked, Certification(id="f", holds=False))
+    run(SCRIPTS, prove=again, proven=(500,), earlier=earlier, budget_s="0.1", estimates=SLOW, **given)
+    assert len(asked) == 1
+    assert set(stored(tmp_path)["batch_size"]) == {500}
+
+
+@pytest.mark.slow
+def test_a_case_without_time_for_its_first_match_is_not_proven_and_says_so(run, tmp_path):  # noqa: F811
+    asked = []
+    given = {"batch_size": "500,250", "replicates": str(MIN_REPLICATES), "epochs": "1", "round_s": "0.01"}
+    run(SCRIPTS, prove=proving(asked), proven=(500,), budget_s="0.1", estimates=SLOW, **given)
+    assert asked == []
+    found = stored(tmp_path)
+    assert set(found.loc[found["batch_size"].eq(250), "failure_kind"]) == {"skipped"}
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -152,6 +154,18 @@ def test_what_is_compiled_begins_first_and_each_is_told_in_its_place(conditions,
     told = list(proving.prove(ids, conditions, tmp_path, Watcher()))
     assert begun[:2] == [Mode.COMPILED] * 2
     assert [one.id for one in told] == list(ids.values())
+
+
+def test_a_worker_that_cannot_be_started_leaves_a_certificate_that_says_so(conditions, monkeypatch, tmp_path):
+    def none(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "somewhere")
+
+    monkeypatch.setattr(proving, "_worker", none)
+    told = list(proving.prove({one: one.id for one in BOTH}, conditions, tmp_path, Watcher()))
+    assert [one.reason for one in told] == [
+        f"{name}: testimony: it could not be started: Too many open files"
+        for name in ("tensorflow", "pytorch")
+    ]
 
 
 @pytest.mark.slow

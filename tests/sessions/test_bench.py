@@ -28,22 +28,22 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(tmp_path, synthetic_root, fork_servers, monkeypatch):
-    """Measure one case whose proof ran out of memory."""
+    """Measure one case whose proof ran out of memory, or several of which the first is proven."""
     monkeypatch.chdir(tmp_path)
 
-    def measure(script=None, observer=None, *, holds=False):
+    def measure(script=None, observer=None, *, holds=False, **given):
         for framework in ("TENSORFLOW", "PYTORCH"):
             monkeypatch.setenv(f"EVENMATCH_ADAPTER_{framework}", "harness.frameworks.scripted")
             monkeypatch.setenv(f"EVENMATCH_SCRIPT_{framework}", json.dumps(script or {}))
         asked = {"batch_size": "500", "train_samples": "1000", "epochs": "1", "replicates": "3"}
-        settings = config.resolve(asked | {"dataset": "synthetic"}, {}, tmp_path)
+        settings = config.resolve(asked | {"dataset": "synthetic"} | given, {}, tmp_path)
         Store(settings.results).prepare()
         planned = plan(settings)
         proof = {"certificate_id": "c", "holds": holds, "failed_check": MEMORY, "reason": "said so"}
         proofs = pd.DataFrame(
             [
                 {"case_id": case.id, "framework": framework} | proof
-                for case in planned.cases
+                for case in planned.cases[:1]
                 for framework in FRAMEWORKS
             ]
         )
@@ -70,6 +70,55 @@ def test_a_case_that_is_too_large_for_both_is_a_failure_and_nothing_else(run):
     done = run({"events": {"start": "memory"}})
     assert set(done.frames.trials["failure_kind"]) == {"out of memory"}
     assert done.uncertified == ()
+
+
+class Proving(Silent):
+    """Hears of proofs, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.proven = []
+
+    def proofs_begin(self, contenders):
+        pass
+
+    def proof_began(self, contender):
+        pass
+
+    def proof_done(self, certificate, *, reused):
+        self.proven.append((certificate.framework, certificate.case.workload.batch_size))
+
+
+# The second case is proven on the way; scripted workers cannot be asked for evidence.
+TWO_CASES = {"batch_size": "500,250", "replicates": "6", "round_s": "0.01", "at_best": "no"}
+
+
+def test_a_case_that_fails_its_certificate_on_the_way_is_told_as_one_that_fails_it_before(run, tmp_path):
+    observer = Proving()
+    done = run(observer=observer, holds=True, **TWO_CASES)
+    assert observer.proven == [("tensorflow", 250), ("pytorch", 250)]
+    assert status(done, tmp_path) == "finished"
+    assert set(done.frames.trials["batch_size"]) == {500}
+    assert done.frames.trials["status"].eq("ok").all()
+    (refused,) = done.uncertified
+    assert "-b250-" in refused
+    (row,) = pd.read_parquet(tmp_path / "results" / "runs").to_dict("records")
+    proven = {path.stem for path in (tmp_path / "results" / "certificates").glob("*.parquet")}
+    assert set(row["certificate_ids"]) == {"c"} | proven
+    page = done.drawn.page.read_text()
+    assert refused in page
+    assert page.count("Not measured: the frameworks did not do the same work") == 1
+
+
+def test_a_certificate_on_the_way_that_finds_no_room_ends_the_run_with_what_it_has(
+    run, tmp_path, monkeypatch
+):
+    no_room_for("/certificates/", monkeypatch)
+    done = run(observer=Proving(), holds=True, **TWO_CASES)
+    assert status(done, tmp_path) == "failed"
+    assert "certificates" in done.outcome.stopped_because
+    assert len(done.frames.trials) == 12
+    assert done.drawn.page.is_file()
 
 
 class Witnessing(Silent):

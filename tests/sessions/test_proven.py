@@ -150,6 +150,17 @@ def test_a_way_that_does_other_work_does_not_meet_the_others(proven):
     assert {one.case.workload.batch_size for one in refused} == {500}
 
 
+def test_a_run_that_goes_on_keeps_the_certificates_of_an_earlier_sitting(proven, monkeypatch, tmp_path):
+    planned, found = proven("dropout")
+    Store(tmp_path / "results").prepare()
+    found._run["certificate_ids"].append("of a rival")
+    monkeypatch.setattr("harness.sessions.proven.certify", Certifying())
+    found.more(planned.contenders()[:1])
+    assert found._run["certificate_ids"][-2:] == ["of a rival", "c"]
+    assert len(found._run["certificate_ids"]) == 4 + 2
+    assert len(found.held) == 4
+
+
 @pytest.mark.slow
 def test_what_is_proven_on_the_way_is_in_the_runs_row(
     proven, fork_servers, synthetic_root, monkeypatch, tmp_path

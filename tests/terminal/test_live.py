@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from harness.engine.foresight import Need
+from harness.parity.certificate import Certificate
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.matches import between
@@ -42,13 +43,21 @@ def test_a_budget_too_small_to_know_as_wanted_is_said_with_what_would_do(said):
     assert line.endswith("than REPLICATES=20 allows\n")
 
 
-def test_certificates_are_counted_as_they_come_to_be_wanted(monkeypatch):
+@pytest.mark.parametrize("display", [ProofDisplay, RunDisplay])
+def test_certificates_are_counted_before_a_run_and_on_its_way(tmp_path, monkeypatch, display):
     monkeypatch.setenv("TERM", "xterm")
-    console = Console(file=Terminal(), width=100)
-    with ProofDisplay(console) as display:
-        display.proofs_begin(2)
-        display.proofs_begin(4)
-    assert "0 of 6 certificates" in console.file.getvalue()
+    console = Console(file=Terminal(), width=150)
+    planned = plan(config.resolve({"batch_size": "64"}, {}, tmp_path))
+    given = {"plan": planned} if display is RunDisplay else {}
+    (one,) = planned.cases
+    with display(**given, console=console) as shown:
+        shown.proofs_begin(4)
+        shown.proof_done(
+            Certificate(id="c", case=one, framework="pytorch", findings=(), wall_s=1.0), reused=False
+        )
+        shown.proof_began(planned.contenders()[0])
+    assert "proving TensorFlow" in console.file.getvalue()
+    assert "1 of 4 certificates" in console.file.getvalue()
 
 
 def test_all_that_is_said_of_a_run_has_the_clock_of_its_budget(tmp_path, monkeypatch):

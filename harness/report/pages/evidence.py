@@ -70,12 +70,14 @@ class Evidence:
 
     @property
     def left_out(self) -> str:
-        """The cases that figures leave out, as a sentence to follow others; empty where there are none."""
-        if not self.unproven or self.nothing_to_draw:
+        """The measured cases that figures leave out, as a sentence to follow others; empty where none is."""
+        finished = set(self.ok["label"])
+        unproven = [one for one in self.unproven if one in finished]
+        if not unproven or self.nothing_to_draw:
             return ""
-        named = "; ".join(self.unproven)
-        if len(self.unproven) > _MOST_NAMED:
-            named = f"{len(self.unproven)} cases, which the table of ratios names"
+        named = "; ".join(unproven)
+        if len(unproven) > _MOST_NAMED:
+            named = f"{len(unproven)} cases, which the table of ratios names"
         return f" Not drawn, for want of a certificate: {named}."
 
 

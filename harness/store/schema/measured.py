@@ -173,11 +173,11 @@ REPEATED: Final = (
     "phase",
 )
 
-# One row a run: where, with what and how it was measured. Of `wall_s`, which begins when the certificates are
-# there, `timed_s` are rounds that tell a speed. `status` is running, finished, interrupted or failed (the
-# disk was full). One that says running and that nobody measures is read as abandoned (`store.reader`).
-# `resumed_at` are the times at which an unfinished run went on. Of a plan for several hosts a run is a part:
-# `shard`, from 1, of `shards`.
+# One row a run: where, with what and how it was measured. Of `wall_s`, which begins when the certificates
+# that it waits for are there, `timed_s` are rounds that tell a speed. `status` is running, finished,
+# interrupted or failed (the disk was full). One that says running and that nobody measures is read as
+# abandoned (`store.reader`). `resumed_at` are the times at which an unfinished run went on. Of a plan for
+# several hosts a run is a part: `shard`, from 1, of `shards`.
 RUNS: Final = pa.schema(
     [
         ("schema_version", pa.int16()),

@@ -46,8 +46,9 @@ def _timed(runs: pd.DataFrame) -> str:
         return ""
     share = told["timed_s"].sum() / told["wall_s"].sum()
     return (
-        f"Of the {told['wall_s'].sum():.0f} s after the certificates, {words.share(share, 0)} were rounds "
-        "that tell a speed; the rest went into starts, what is learned, latencies and watching."
+        f"Of the {told['wall_s'].sum():.0f} s after the first certificates, {words.share(share, 0)} were "
+        "rounds that tell a speed; the rest went into starts, further certificates, what is learned, "
+        "latencies and watching."
     )
 
 

@@ -29,7 +29,7 @@ def certificates(shown: Evidence) -> Section:
     return Section(
         name="certificates",
         title="The same work, proven",
-        intro="Before anything was timed, each framework showed step by step what it does with given weights "
+        intro="Before a case was timed, each framework showed step by step what it does with given weights "
         "and batches, and what the very program that is then timed does, and was held against the same work "
         f"done in NumPy. Every check had to hold. {summary}A case without a certificate gets no verdict.",
         reason=None if len(findings) else "No certificate was made for these runs.",
