@@ -69,7 +69,7 @@ def _gpus() -> dict[str, Any]:
 
 
 def _software() -> dict[str, Any]:
-    packages = {one.name: one.version for one in distributions() if one.name}
+    packages = _installed()
     for framework in registry.names():
         packages |= _own_libraries(framework)
     return {
@@ -89,9 +89,15 @@ def cuda_packages(framework: str) -> dict[str, str]:
 
     Those of the environment, and those that this framework alone is told of.
     """
-    installed = {one.name: one.version for one in distributions() if one.name} | _own_libraries(framework)
+    installed = _installed() | _own_libraries(framework)
     wanted = {name: installed[name] for name in sorted(installed) if name.startswith("nvidia-")}
     return wanted | {name: installed[name] for name in ("triton",) if name in installed}
+
+
+def _installed() -> dict[str, str]:
+    """Versions of the environment's packages by name. A distribution reads its file anew for each."""
+    told = (one.metadata for one in distributions())
+    return {one["Name"]: one["Version"] for one in told if one["Name"]}
 
 
 def _own_libraries(framework: str) -> dict[str, str]:

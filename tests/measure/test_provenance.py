@@ -124,7 +124,7 @@ def test_the_packages_that_hold_cudas_libraries_are_told_from_others(monkeypatch
     monkeypatch.setattr(
         provenance,
         "distributions",
-        lambda: [SimpleNamespace(name=n, version=v) for n, v in installed.items()],
+        lambda: [SimpleNamespace(metadata={"Name": n, "Version": v}) for n, v in installed.items()],
     )
     assert provenance.cuda_packages("pytorch") == {
         "nvidia-cublas": "13.1",
