@@ -337,5 +337,5 @@ def test_the_name_of_a_case_tells_its_implementation_of_adam_where_it_is_not_the
 def test_other_modes_keep_what_they_took_before_mode_best_had_defaults(tmp_path):
     best, loop = (config.resolve({"mode": mode}, {}, tmp_path) for mode in ("best", "loop"))
     assert (best.epochs, best.round_s, best.budget_s) == ((1,), 0.1, 300.0)
-    assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.1, 250.0)
+    assert (loop.epochs, loop.round_s, loop.budget_s) == ((5,), 0.1, 240.0)
     assert config.resolve({"mode": "best", "epochs": "3"}, {}, tmp_path).epochs == (3,)
