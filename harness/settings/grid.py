@@ -135,8 +135,8 @@ class Plan:
         The first case is taken to `judged` replicates, so that a run has an answer soon. The others follow
         replicate by replicate, in random order, so a slow drift of the machine is shared by them, and a run
         that is cut short has measured them evenly. When each case has `judged` replicates, `SEEDS` whole
-        trainings of each come. Until then a control keeps as few answers waiting as it can; with those that
-        follow it can soon be judged itself.
+        trainings of each come. Until the first of these a control keeps as few answers waiting as it can;
+        with those that follow it can soon be judged itself.
         """
         shuffler = random.Random(self.settings.seed)  # noqa: S311  (order, not secrecy)
         replicates = self.settings.replicates
@@ -153,10 +153,14 @@ class Plan:
             else:
                 # One until then, and one after each seed.
                 controlled = replicate % _A_CONTROL == 0 or judged <= replicate < 2 * judged - 1 - SEEDS
-            yield shuffler.sample(matches, len(matches)), controlled
+            # A first seed tells something of every case, and a first control of nothing.
+            waits = controlled and replicate + 1 == soon
+            yield shuffler.sample(matches, len(matches)), controlled and not waits
             if replicate + 1 == min(replicates, judged):
                 for seed in range(min(replicates, SEEDS)):
                     yield self._learning(seed), soon > 0
+                    if waits and seed == 0:
+                        yield [], True
 
     def matches_of_ways(self, cases: Sequence[Case], of: Callable[[Case, int], Match]) -> Iterator[Match]:
         """Those of these cases, replicate by replicate in random order."""

@@ -35,7 +35,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "eval_batch_size": "1000",
     "threads": "auto",
     "replicates": "20",
-    "budget_s": "240",
+    "budget_s": "250",
     "within": "2%",
     "at_best": "yes",
     "share_cores": "yes",

@@ -268,7 +268,8 @@ def test_seeds_are_no_more_than_replicates_and_come_when_a_verdict_may_be_called
     assert roles.count(Role.LEARNING) == 2 * SEEDS
     first = roles.index(Role.LEARNING)
     assert roles[:first].count(Role.COMPARISON) == 2 * MIN_REPLICATES
-    assert roles[first : first + 3 * SEEDS] == [Role.LEARNING, Role.LEARNING, Role.CONTROL] * SEEDS
+    seed = [Role.LEARNING, Role.LEARNING, Role.CONTROL]
+    assert roles[first : first + 3 * SEEDS + 1] == [*seed, Role.CONTROL, *seed * (SEEDS - 1)]
     few = plan(config.resolve({"replicates": "1"}, {}, Path()))
     assert [match.role for match in few.matches(MIN_REPLICATES)].count(Role.LEARNING) == 2
 
