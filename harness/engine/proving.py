@@ -138,8 +138,6 @@ def prove(
             answer = asked(one)
         except TrialError as error:
             answer = error
-        except OSError as error:  # no room for its log, no process or pipe to be had
-            answer = WorkerDied(f"it could not be started: {error.strerror or error}")
         return Certificate(
             id=ids[one],
             case=one.case,
@@ -174,7 +172,10 @@ def _worker(one: Contender, conditions: ProofConditions, scratch: Path) -> Worke
         passed=conditions.passed,
     )
     log = conditions.logs / f"proof-{one.case.id}-{one.framework}.log"
-    return conditions.servers.worker(one.framework, one.case.device, surroundings, log)
+    try:
+        return conditions.servers.worker(one.framework, one.case.device, surroundings, log)
+    except OSError as error:  # no room for its log, no process or pipe to be had
+        raise WorkerDied(f"it could not be started: {error.strerror or error}") from error
 
 
 def testimony(

@@ -160,7 +160,7 @@ def test_a_worker_that_cannot_be_started_leaves_a_certificate_that_says_so(condi
     def none(*_):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "somewhere")
 
-    monkeypatch.setattr(proving, "_worker", none)
+    monkeypatch.setattr(conditions.servers, "worker", none)
     told = list(proving.prove({one: one.id for one in BOTH}, conditions, tmp_path, Watcher()))
     assert [one.reason for one in told] == [
         f"{name}: testimony: it could not be started: Too many open files"
