@@ -45,11 +45,11 @@ COSTS = (
     Costs(name="turns of seconds", start_s=8.0, after_s=5.0, turn_s=2.5),
     Costs(name="cheap start", start_s=2.0, after_s=1.0, turn_s=0.2),
 )
-STOPS = (Stop(most=6), Stop(most=8), Stop(most=12), *(Stop(within=one, budget_s=260) for one in (0.03, 0.02)))
+STOPS = (Stop(most=6), Stop(most=8), Stop(most=12), *(Stop(within=one, budget_s=250) for one in (0.03, 0.02)))
 # The second is the default run.
 FAMILIES = (
     Stop(cases=2, most=12),
-    Stop(cases=2, most=12, within=0.02, budget_s=260),
+    Stop(cases=2, most=12, within=0.02, budget_s=250),
     Stop(cases=2, most=12, within=0.02, budget_s=600),
     Stop(cases=4, most=12, within=0.02, budget_s=900),
 )

@@ -40,8 +40,7 @@ class Certified:
     def prove_rest(self) -> frozenset[str]:
         """Certify all that lack it; the ids of the cases that are not to be measured, where work differs."""
         lacking, self._lacking = tuple(self._lacking), {}
-        differing = (one for one in self.prove(lacking) if not self.held[_key(one)].lacked_memory)
-        return frozenset(one.case.id for one in differing)
+        return frozenset(one.case.id for one in self.prove(lacking) if self.held[_key(one)].differs)
 
     def prove(self, contenders: Sequence[Contender]) -> frozenset[Contender]:
         """Certify these; those of them whose certificates do not hold, unless a mismatch is allowed."""

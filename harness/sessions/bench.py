@@ -29,7 +29,7 @@ from harness.frameworks import registry
 from harness.measure import scratch
 from harness.sessions import rows
 from harness.sessions.drawing import Drawn, drawn
-from harness.sessions.proven import Proven, identities, wanted_of
+from harness.sessions.proven import Proven, certifications, identities, wanted_of
 from harness.sessions.resuming import Unfinished, as_begun, require_same, require_untouched
 from harness.settings.config import Settings
 from harness.settings.grid import Plan, plan
@@ -135,7 +135,7 @@ def bench(
     """
     settings = planned.settings
     store, began_s = Store(settings.results), time.monotonic()
-    wanted, refused = wanted_of(planned, proofs)
+    wanted, refused = wanted_of(planned, certifications(proofs))
     planned = replace(planned, cases=wanted, refused=refused)
     matches = planned_matches(planned)
     if unfinished is None:

@@ -32,7 +32,7 @@ def prove_ahead(
     ahead = planned.ahead(MIN_REPLICATES)
     first = replace(planned, cases=ahead)
     proofs = prove(first, data_root, servers=servers, observer=observer)
-    if wanted_of(first, proofs)[0]:
+    if wanted_of(first, certifications(proofs))[0]:
         return proofs
     others = replace(planned, cases=tuple(case for case in planned.cases if case not in ahead))
     return pd.concat([proofs, prove(others, data_root, servers=servers, observer=observer)])
@@ -47,7 +47,21 @@ def identities(planned: Plan) -> Mapping[tuple[str, str], str]:
     }
 
 
-def wanted_of(planned: Plan, proofs: pd.DataFrame) -> tuple[tuple[Case, ...], frozenset[Contender]]:
+def certifications(proofs: pd.DataFrame) -> Mapping[tuple[str, str], Certification]:
+    """What the trials of a case's id and a framework are stored under."""
+    return {
+        (row["case_id"], row["framework"]): Certification(
+            id=row["certificate_id"],
+            holds=row["holds"],
+            lacked_memory=row["failed_check"] == MEMORY,
+        )
+        for row in proofs.to_dict("records")
+    }
+
+
+def wanted_of(
+    planned: Plan, held: Mapping[tuple[str, str], Certification]
+) -> tuple[tuple[Case, ...], frozenset[Contender]]:
     """The cases that are to be measured, and the ways that are not to meet there.
 
     One whose proof ran out of memory is wanted, so that its failure is on record, and so is one that is not
@@ -55,16 +69,11 @@ def wanted_of(planned: Plan, proofs: pd.DataFrame) -> tuple[tuple[Case, ...], fr
     """
     if planned.settings.allow_mismatch:
         return planned.cases, frozenset()
-    failed = _failed(proofs)
-    differing = set(failed.loc[failed["failed_check"] != MEMORY, "case_id"])
-    unproven = set(zip(failed["case_id"], failed["framework"], strict=True))
+    differing = {case_id for (case_id, _), proof in held.items() if proof.differs}
+    unproven = {key for key, proof in held.items() if not proof.holds}
     refused = (one for one in planned.contenders() if (one.case.id, one.framework) in unproven)
     wanted = tuple(case for case in planned.cases if case.id not in differing)
     return wanted, frozenset(refused if planned.best else ())
-
-
-def _failed(proofs: pd.DataFrame) -> pd.DataFrame:
-    return proofs[~proofs["holds"].astype(bool)]
 
 
 class Proven:
@@ -89,20 +98,13 @@ class Proven:
 
     @property
     def held(self) -> Mapping[tuple[str, str], Certification]:
-        """What the trials of a case's id and a framework are stored under."""
-        return {
-            (row["case_id"], row["framework"]): Certification(
-                id=row["certificate_id"],
-                holds=row["holds"],
-                lacked_memory=row["failed_check"] == MEMORY,
-            )
-            for row in self._proofs.to_dict("records")
-        }
+        """See `certifications`."""
+        return certifications(self._proofs)
 
     @property
     def failed(self) -> pd.DataFrame:
         """The certificates that do not hold."""
-        return _failed(self._proofs)
+        return self._proofs[~self._proofs["holds"].astype(bool)]
 
     def more(self, contenders: Sequence[Contender]) -> Mapping[tuple[str, str], Certification]:
         """Certify others on the way.

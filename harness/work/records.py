@@ -240,6 +240,11 @@ class Certification:
     holds: bool
     lacked_memory: bool = False
 
+    @property
+    def differs(self) -> bool:
+        """Whether the work is known to be another: its case is not measured unless a mismatch is allowed."""
+        return not self.holds and not self.lacked_memory
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.engine.proving import MEMORY
 from harness.errors import NotStored
-from harness.sessions.proven import Proven, identities, prove_ahead, wanted_of
+from harness.sessions.proven import Proven, certifications, identities, prove_ahead, wanted_of
 from harness.settings import config
 from harness.settings.grid import plan
 from harness.settings.presets import FRAMEWORKS
@@ -102,7 +102,7 @@ def test_a_run_waits_for_the_certificates_of_its_first_case_and_for_all_where_th
     proofs = prove_ahead(planned, tmp_path, servers=None, observer=Hearing())
     assert certifying.asked == asked
     assert len(proofs) == sum(map(len, asked))
-    assert [case.workload.batch_size for case in wanted_of(planned, proofs)[0]] == wanted
+    assert [case.workload.batch_size for case in wanted_of(planned, certifications(proofs))[0]] == wanted
 
 
 def test_a_run_that_may_differ_waits_for_no_more(tmp_path, monkeypatch):
@@ -123,7 +123,7 @@ def test_each_contender_has_its_own_identity_before_it_is_proven(proven):
 def test_a_case_of_which_one_side_does_other_work_is_not_wanted(proven):
     planned, found = proven("dropout")
     small, large = planned.cases
-    assert wanted_of(planned, found._proofs) == ((small,), frozenset())
+    assert wanted_of(planned, found.held) == ((small,), frozenset())
     assert list(found.failed["case_id"]) == [large.id]
     assert not found.held[large.id, "pytorch"].holds
     assert found.held[large.id, "tensorflow"].holds
@@ -139,12 +139,12 @@ def test_of_one_whose_proof_ran_out_of_memory_that_is_known(proven):
 @pytest.mark.parametrize(("check", "given"), [(MEMORY, {}), ("dropout", {"allow_mismatch": "yes"})])
 def test_one_that_lacked_memory_or_may_differ_is_wanted(proven, check, given):
     planned, found = proven(check, **given)
-    assert wanted_of(planned, found._proofs) == (planned.cases, frozenset())
+    assert wanted_of(planned, found.held) == (planned.cases, frozenset())
 
 
 def test_a_way_that_does_other_work_does_not_meet_the_others(proven):
     planned, found = proven(MEMORY, mode="best")
-    wanted, refused = wanted_of(planned, found._proofs)
+    wanted, refused = wanted_of(planned, found.held)
     assert wanted == planned.cases
     assert {one.framework for one in refused} == {"pytorch"}
     assert {one.case.workload.batch_size for one in refused} == {500}
