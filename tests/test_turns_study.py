@@ -56,7 +56,7 @@ def test_a_run_ends_two_replicates_after_it_is_narrow_or_when_its_time_is_spent(
     assert ended(Stop(within=0.02, budget_s=1000), took_s=10.0, spread=1.0) == [20]
     # Six replicates, three controls and three trainings leave time for two more and three controls.
     assert ended(Stop(within=0.02, budget_s=180), took_s=10.0, spread=1.0) == [8]
-    assert ended(Stop(cases=2, within=0.02, budget_s=260), took_s=18.0, spread=1.0) == [6, 6]
+    assert ended(Stop(cases=2, within=0.02, budget_s=250), took_s=18.0, spread=1.0) == [6, 6]
 
 
 def test_wide_noise_is_called_seldom_and_a_real_difference_often():
@@ -71,6 +71,6 @@ def test_every_setting_has_a_line_in_both_tables_of_settings_and_one_case_in_a_t
     found = [*rows(NAMED["white"], 10, STOPS[:1], [USUAL]), *rows(NAMED["white"], 10, FAMILIES, [USUAL])]
     told = tables(pd.DataFrame(found))
     assert told.count("| usual | 1 | at 6 replicates |") == 2
-    assert told.count("| usual | 2 | within 2 % or 260 s |") == 2
+    assert told.count("| usual | 2 | within 2 % or 250 s |") == 2
     assert told.count("| usual | 4 | within 2 % or 900 s |") == 2
     assert told.count("| white | at 6 replicates |") == 1

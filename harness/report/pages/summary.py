@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import jinja2
+from markupsafe import Markup
 
 from harness import __version__
 from harness.analysis.of_trials import compared
@@ -22,6 +25,9 @@ from harness.store.placing import placed, remove_abandoned
 from harness.work.records import Phase
 
 PAGE_NAME = "summary.html"
+
+_CODE: Final = re.compile(r"`([^`]+)`")
+_CODED: Final = Markup("<code>{}</code>")
 
 
 def write_page(frames: Frames, folder: Path) -> Path:
@@ -75,11 +81,19 @@ def _page(frames: Frames, pictures: Path) -> context.Page:
 
 
 def _html(page: context.Page) -> str:
-    template = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("harness.report", "pages"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-    ).get_template("summary.html.j2")
+    )
+    templates.filters["prose"] = _prose
+    template = templates.get_template("summary.html.j2")
     return template.render(page=page, frameworks=registry.records(absent=True))
+
+
+def _prose(sentence: str) -> Markup:
+    """A sentence of the terminal's too, escaped: what it has between backticks is code."""
+    told = enumerate(_CODE.split(sentence))
+    return Markup("").join(_CODED.format(part) if number % 2 else part for number, part in told)

@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from harness.errors import ResultsUnusable
 from harness.report.pages import context
 from harness.report.pages.sections import learning, speed
-from harness.report.pages.summary import write_page
+from harness.report.pages.summary import _prose, write_page
 from harness.work.records import Failure
 from harness.work.workload import Mode
 from tests.report.conftest import THIRD
@@ -48,6 +48,13 @@ def page(frames, tmp_path):
 @pytest.fixture(scope="module")
 def html(ordinary_page):
     return ordinary_page.read_text(encoding="utf-8")
+
+
+def test_what_a_sentence_has_between_backticks_is_code_on_the_page_and_escaped(page):
+    html = page()
+    assert "<code>make calibrate</code> tells how often it errs" in html
+    assert "`" not in html
+    assert str(_prose("`a <b> c` & `d")) == "<code>a &lt;b&gt; c</code> &amp; `d"
 
 
 def test_the_page_is_one_file_that_asks_for_nothing(html):
