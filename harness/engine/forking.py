@@ -21,7 +21,16 @@ from types import TracebackType
 from typing import Final, Self
 
 from harness.engine.guarding import GUARDIAN
-from harness.engine.process import Process, WorkerProcess, begun, end, kill_group, last_words, readable
+from harness.engine.process import (
+    Process,
+    WorkerProcess,
+    begun,
+    end,
+    kill_group,
+    last_words,
+    readable,
+    starting,
+)
 from harness.errors import WorkerDied
 from harness.frameworks.record import Place
 from harness.measure import host, scratch
@@ -58,8 +67,8 @@ class ForkServers:
         A framework that cannot be imported is told by the worker, when it is asked for something.
 
         Raises:
-            WorkerDied: the process that it is forked from has ended; its last words.
-            OSError: no process, pipe or log is to be had.
+            WorkerDied: the process that it is forked from has ended, with its last words; no process, pipe or
+                log is to be had.
         """
         if Place.of(device) is not Place.CPU or sys.platform != "linux":
             return WorkerProcess(environment, log_path)
@@ -93,26 +102,31 @@ class ForkServers:
 class ForkServer:
     """One process that has imported a framework. Leaving the context ends it, not what it has forked."""
 
+    @starting()
     def __init__(self, framework: str, environment: Mapping[str, str]) -> None:
         self._lock = Lock()
         self._imported = False
         self._open = ExitStack()
-        folder = self._open.enter_context(scratch.folder("forkserver"))
-        self._log = folder / "log"
-        self._socket, theirs = socket.socketpair()
-        with theirs, self._log.open("wb") as log:
-            self._process = begun(
-                _MODULE,
-                str(theirs.fileno()),
-                framework,
-                environment={
-                    **environment,
-                    **{name: str(folder / place) for name, place in folders().items()},
-                },
-                folder=folder,
-                log=log.fileno(),
-                descriptors=(theirs.fileno(),),
-            )
+        with ExitStack() as unused:
+            unused.push(self._open)
+            folder = self._open.enter_context(scratch.folder("forkserver"))
+            self._log = folder / "log"
+            self._socket, theirs = socket.socketpair()
+            unused.callback(self._socket.close)
+            with theirs, self._log.open("wb") as log:
+                self._process = begun(
+                    _MODULE,
+                    str(theirs.fileno()),
+                    framework,
+                    environment={
+                        **environment,
+                        **{name: str(folder / place) for name, place in folders().items()},
+                    },
+                    folder=folder,
+                    log=log.fileno(),
+                    descriptors=(theirs.fileno(),),
+                )
+            unused.pop_all()
 
     @property
     def pid(self) -> int:

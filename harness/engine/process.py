@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, Protocol, Self
@@ -51,11 +51,29 @@ class Process(Protocol):
     def wait(self, timeout: float | None = None) -> int: ...
 
 
+@contextmanager
+def starting() -> Iterator[None]:
+    """While a process is begun: what keeps it from that, such as no room for its log, no process or pipe.
+
+    Raises:
+        WorkerDied: the system's words for it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WorkerDied(f"it could not be started: {error.strerror or error}") from error
+
+
 class WorkerProcess:
-    """One fresh `harness.worker`, working in a folder of its own. Leaving the context ends both."""
+    """One fresh `harness.worker`, working in a folder of its own. Leaving the context ends both.
+
+    Raises:
+        WorkerDied: it could not be started.
+    """
 
     module: ClassVar = "harness.worker"
 
+    @starting()
     def __init__(self, environment: Mapping[str, str], log_path: Path) -> None:
         self._unread = b""
         self.log_path = log_path

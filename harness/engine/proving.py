@@ -27,7 +27,7 @@ import harness
 from harness.engine.forking import ForkServers
 from harness.engine.process import WorkerProcess
 from harness.engine.surroundings import environment, lasting
-from harness.errors import FrameworkMissing, OutOfMemory, TrialError, WorkerDied
+from harness.errors import FrameworkMissing, OutOfMemory, TrialError
 from harness.frameworks import registry
 from harness.measure import host, nvml, provenance, scratch
 from harness.parity import evidence, judge
@@ -172,10 +172,7 @@ def _worker(one: Contender, conditions: ProofConditions, scratch: Path) -> Worke
         passed=conditions.passed,
     )
     log = conditions.logs / f"proof-{one.case.id}-{one.framework}.log"
-    try:
-        return conditions.servers.worker(one.framework, one.case.device, surroundings, log)
-    except OSError as error:  # no room for its log, no process or pipe to be had
-        raise WorkerDied(f"it could not be started: {error.strerror or error}") from error
+    return conditions.servers.worker(one.framework, one.case.device, surroundings, log)
 
 
 def testimony(

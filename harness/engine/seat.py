@@ -13,7 +13,7 @@ from harness.engine.process import WorkerProcess
 from harness.engine.rounds import Part
 from harness.engine.scoresheet import Scoresheet
 from harness.engine.surroundings import environment
-from harness.errors import OutOfMemory, TrialError, WorkerDied
+from harness.errors import OutOfMemory, TrialError
 from harness.measure import host
 from harness.measure.gpu import GpuSampler
 from harness.measure.samples import Turn
@@ -93,9 +93,6 @@ class Seat:
             self._worker = self._begun(device, surroundings)
         except TrialError as error:
             self.fail(error.kind, str(error))
-            return
-        except OSError as error:  # no room for its log, no process or pipe to be had
-            self.fail(WorkerDied.kind, f"it could not be started: {error.strerror or error}")
             return
         if self._gpu is not None:
             self._gpu.follow(self._owner, self._worker.pid)

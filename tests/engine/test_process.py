@@ -182,6 +182,11 @@ def test_an_early_exit_names_its_status_and_its_last_words(start, synthetic_root
             worker.ask(Do.TRAIN, timeout_s=60, epoch=0, first=0, last=1000)
 
 
+def test_a_worker_without_room_for_its_log_says_that_it_could_not_be_started(tmp_path):
+    with pytest.raises(WorkerDied, match=r"^it could not be started: No such file or directory$"):
+        WorkerProcess({}, tmp_path / "no folder" / "log")
+
+
 def test_a_killed_worker_names_the_signal(start, synthetic_root):
     with start(events={"train 1": "kill"}) as worker:
         worker.ask(Do.START, timeout_s=60, spec=spec(synthetic_root))

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.engine import proving
+from harness.engine.forking import ForkServers
 from harness.engine.proving import ProofConditions, certify, identify
 from harness.errors import WorkerDied
 from harness.measure import nvml, provenance
@@ -157,10 +158,12 @@ def test_what_is_compiled_begins_first_and_each_is_told_in_its_place(conditions,
 
 
 def test_a_worker_that_cannot_be_started_leaves_a_certificate_that_says_so(conditions, monkeypatch, tmp_path):
-    def none(*_):
+    def none(*_, **__):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "somewhere")
 
-    monkeypatch.setattr(conditions.servers, "worker", none)
+    # No process for the server that it would be forked from.
+    monkeypatch.setattr("harness.engine.forking.begun", none)
+    conditions = replace(conditions, servers=ForkServers())
     told = list(proving.prove({one: one.id for one in BOTH}, conditions, tmp_path, Watcher()))
     assert [one.reason for one in told] == [
         f"{name}: testimony: it could not be started: Too many open files"
